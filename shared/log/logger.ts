@@ -1,0 +1,7 @@
+/**
+ * Where modules that run anywhere take their loggers from: nothing here needs more than the web platform.
+ *
+ * @module
+ */
+
+export { getLogger, type Logger } from "@logtape/logtape";

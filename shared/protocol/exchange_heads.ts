@@ -1,0 +1,123 @@
+/**
+ * Heads of request and response frames (protocol §4). They are read for every relayed request, so they are checked by hand.
+ *
+ * @module
+ */
+
+import type { HeaderLine, HeaderLines } from "../http/message.ts";
+import type { CancelReason, GoAwayReason, Reconnect } from "./frame.ts";
+import { ProtocolError } from "./protocol_error.ts";
+
+/** The head of a request frame. */
+export interface RequestHead {
+  readonly requestId: string;
+  readonly method: string;
+  readonly target: string;
+  readonly path: string;
+  readonly headers: HeaderLines;
+  readonly length?: number | undefined;
+  readonly credit?: number | undefined;
+  readonly acknowledge?: boolean | undefined;
+  readonly trace?: boolean | undefined;
+  readonly expiresInMs?: number | undefined;
+}
+
+/** When a traced target was called, and how long it took to answer. */
+export interface TargetTrace {
+  /** RFC 3339. */
+  readonly targetStart: string;
+  readonly targetDurationMs: number;
+}
+
+/** The head of a response frame. */
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: HeaderLines;
+  readonly length?: number | undefined;
+  readonly trace?: TargetTrace | undefined;
+}
+
+type Head = Record<string, unknown>;
+
+/** @throws {ProtocolError} `malformed_head` naming the member that is wrong. */
+export function readRequestHead(head: Head): RequestHead {
+  return {
+    requestId: readText(head, "requestId"),
+    method: readText(head, "method"),
+    target: readText(head, "target"),
+    path: readText(head, "path"),
+    headers: readHeaders(head),
+    length: readCount(head, "length"),
+    credit: readCount(head, "credit"),
+    acknowledge: head["acknowledge"] === true,
+    trace: head["trace"] === true,
+    expiresInMs: readCount(head, "expiresInMs"),
+  };
+}
+
+/** Whether a value is the status of a final response. */
+export function isStatus(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 200 && value <= 599;
+}
+
+/** @throws {ProtocolError} `malformed_head` naming the member that is wrong. */
+export function readResponseHead(head: Head): ResponseHead {
+  const status = head["status"];
+  if (!isStatus(status)) throw malformed("status");
+  return { status, headers: readHeaders(head), length: readCount(head, "length"), trace: readTrace(head["trace"]) };
+}
+
+/** Reads the reason of a cancel frame; an unknown one from a newer peer is `internal`. */
+export function readCancelReason(head: Head): CancelReason {
+  const reason = head["reason"];
+  return reason === "client_gone" || reason === "expired" || reason === "target_broken" || reason === "draining"
+    ? reason
+    : "internal";
+}
+
+/** Reads a go-away frame; unknown values from a newer peer become the harmless ones. */
+export function readGoAway(head: Head): { reason: GoAwayReason; reconnect: Reconnect } {
+  const { reason, reconnect } = head;
+  return {
+    reason: reason === "authentication_failed" || reason === "tenant_disabled" || reason === "disconnected" ||
+        reason === "shutdown"
+      ? reason
+      : "draining",
+    reconnect: reconnect === "now" || reconnect === "never" ? reconnect : "later",
+  };
+}
+
+function readTrace(value: unknown): TargetTrace | undefined {
+  if (value === undefined) return undefined;
+  const { targetStart, targetDurationMs } = (typeof value === "object" && value !== null ? value : {}) as Head;
+  if (typeof targetStart !== "string" || typeof targetDurationMs !== "number") throw malformed("trace");
+  return { targetStart, targetDurationMs };
+}
+
+function readHeaders(head: Head): HeaderLines {
+  const headers = head["headers"];
+  if (!Array.isArray(headers)) throw malformed("headers");
+  for (const line of headers as unknown[]) {
+    if (!Array.isArray(line) || line.length !== 2 || typeof line[0] !== "string" || typeof line[1] !== "string") {
+      throw malformed("headers");
+    }
+  }
+  return headers as HeaderLine[];
+}
+
+function readText(head: Head, name: string): string {
+  const value = head[name];
+  if (typeof value !== "string") throw malformed(name);
+  return value;
+}
+
+function readCount(head: Head, name: string): number | undefined {
+  const value = head[name];
+  if (value === undefined) return undefined;
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw malformed(name);
+  return value;
+}
+
+function malformed(name: string): ProtocolError {
+  return new ProtocolError("malformed_head", `The head of a message is wrong at "${name}"`);
+}

@@ -1,0 +1,163 @@
+/**
+ * A delivery seen from the connector: the request comes in, the response goes out.
+ *
+ * @module
+ */
+
+import { RelayError } from "../errors/relay_error.ts";
+import { isStreamBody, type StreamBody } from "../http/message.ts";
+import { BodyReceiver } from "./body_receiver.ts";
+import { BodySender } from "./body_sender.ts";
+import { decodeCredit, parseHead } from "./codec.ts";
+import type { Exchange, ExchangePort, IncomingRequest, TracedResponse } from "./exchange.ts";
+import { isStatus, readCancelReason, readRequestHead, type RequestHead, type ResponseHead } from "./exchange_heads.ts";
+import { FLAG_MORE, type Frame, FrameType } from "./frame.ts";
+import type { ConnectionSettings } from "./handshake_heads.ts";
+import { ProtocolError } from "./protocol_error.ts";
+import { FIRST_WINDOW_BYTES, START_WINDOW_BYTES } from "./window.ts";
+
+/** Answers requests. Rejects with a `RelayError` when there is no answer; any other error is `internal_error` to the client. */
+export type RequestHandler = (request: IncomingRequest, settings: ConnectionSettings) => Promise<TracedResponse>;
+
+/** The connector's end of a delivery. */
+export class IncomingExchange implements Exchange {
+  readonly #id: string;
+  readonly #port: ExchangePort;
+  readonly #head: RequestHead;
+  readonly #abort = new AbortController();
+  readonly #acknowledge: () => void;
+  #receiver: BodyReceiver | undefined;
+  #sender: BodySender | undefined;
+  /** Whether the last byte of the request is here. */
+  #isWhole = false;
+  #hasAnswered = false;
+  #isOver = false;
+
+  /**
+   * @param frame The request frame.
+   * @param acknowledge Called when the last byte of the request is here.
+   * @throws {ProtocolError} when the frame is wrong.
+   */
+  constructor(frame: Frame, port: ExchangePort, acknowledge: () => void) {
+    this.#id = frame.id;
+    this.#port = port;
+    this.#head = readRequestHead(parseHead(frame));
+    this.#acknowledge = acknowledge;
+    if ((frame.flags & FLAG_MORE) !== 0) this.#openBody(frame);
+  }
+
+  /** Has the request answered and sends the answer. Never rejects. */
+  async start(frame: Frame, handler: (request: IncomingRequest) => Promise<TracedResponse>): Promise<void> {
+    if (this.#receiver === undefined) this.#wholeRequest();
+    const { requestId, method, target, path, headers, trace = false, expiresInMs } = this.#head;
+    const body = this.#receiver?.body ?? (frame.payload.length === 0 ? null : frame.payload);
+    try {
+      const { signal } = this.#abort;
+      await this.#answer(await handler({ requestId, method, target, path, headers, body, signal, trace, expiresInMs }));
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  receive(frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.data:
+        return this.#receiveData(frame);
+      case FrameType.credit:
+        return this.#sender?.addCredit(decodeCredit(frame.payload));
+      case FrameType.cancel:
+        return this.fail(
+          new RelayError("client_gone", `The server cancelled the request: ${readCancelReason(parseHead(frame))}`),
+        );
+      default:
+        throw new ProtocolError("unexpected_frame", `A frame of type ${frame.type} does not belong to a request`);
+    }
+  }
+
+  fail(error: Error): void {
+    if (this.#isOver) return;
+    this.#end(error);
+    this.#abort.abort(error);
+  }
+
+  #openBody(frame: Frame): void {
+    const window = this.#port.openWindow();
+    this.#receiver = new BodyReceiver(
+      {
+        grant: (bytes) => this.#port.grant(this.#id, bytes),
+        // The target does not want the rest. It costs at most a window, and the end of the response ends the body too.
+        abandon: () => {},
+      },
+      window,
+      this.#head.length,
+    );
+    this.#receiver.receive(frame.payload, true);
+    if (window.sizeBytes > FIRST_WINDOW_BYTES) this.#port.grant(this.#id, window.sizeBytes - FIRST_WINDOW_BYTES);
+  }
+
+  #receiveData(frame: Frame): void {
+    if (this.#receiver === undefined || this.#isWhole) {
+      throw new ProtocolError("unexpected_frame", "Data for a request without more body");
+    }
+    const hasMore = (frame.flags & FLAG_MORE) !== 0;
+    this.#receiver.receive(frame.payload, hasMore);
+    if (!hasMore) this.#wholeRequest();
+  }
+
+  #wholeRequest(): void {
+    this.#isWhole = true;
+    if (this.#head.acknowledge && !this.#hasAnswered) this.#acknowledge();
+  }
+
+  async #answer(response: TracedResponse): Promise<void> {
+    const { status, headers, body, trace } = response;
+    if (this.#isOver) return void (isStreamBody(body) && body.stream.cancel().catch(() => {}));
+    const isStream = isStreamBody(body);
+    if (!isStatus(status)) throw new RelayError("target_invalid_response", "The target's status is not 200 to 599");
+    const head: ResponseHead = { status, headers, length: isStream ? body.length : undefined, trace };
+    const content = { head, flags: isStream ? FLAG_MORE : 0, payload: isStream ? undefined : body ?? undefined };
+    if (!this.#port.send(FrameType.response, this.#id, content)) {
+      if (isStream) body.stream.cancel().catch(() => {});
+      throw new RelayError("target_invalid_response", "The target's headers exceed the connection's limit");
+    }
+    this.#hasAnswered = true;
+    if (isStream) await this.#sendBody(body);
+    this.#end();
+  }
+
+  async #sendBody(body: StreamBody): Promise<void> {
+    // Sending the head may have ended the connection: then nobody would ever give credit, or stop the sender.
+    if (this.#isOver) return void body.stream.cancel().catch(() => {});
+    this.#sender = new BodySender(
+      {
+        send: (payload, hasMore) =>
+          void this.#port.send(FrameType.data, this.#id, { payload, flags: hasMore ? FLAG_MORE : 0 }),
+        whenWritable: () => this.#port.whenWritable(),
+      },
+      body,
+      this.#head.credit ?? START_WINDOW_BYTES,
+    );
+    try {
+      await this.#sender.run();
+    } catch {
+      if (!this.#isOver) this.#port.send(FrameType.cancel, this.#id, { head: { reason: "target_broken" } });
+    }
+  }
+
+  #refuse(error: unknown): void {
+    if (this.#isOver) return;
+    const head = error instanceof RelayError
+      ? { code: error.code, message: error.message }
+      : { code: "internal_error", message: "The connector failed to answer" };
+    this.#port.send(FrameType.error, this.#id, { head });
+    this.#end(error instanceof Error ? error : undefined);
+  }
+
+  #end(error?: Error): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#port.ended(this.#id);
+    this.#sender?.stop(error);
+    this.#receiver?.fail(error ?? new RelayError("client_gone", "The response has ended before the request"));
+  }
+}

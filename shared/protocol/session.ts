@@ -1,0 +1,354 @@
+/**
+ * One connection after its handshake: many deliveries, each with its bodies, over one pipe.
+ *
+ * @module
+ */
+
+import type { RelayRequest } from "../http/message.ts";
+import { decodeFrame, decodeIds, encodeCredit, encodeFrame, encodeIds, type FrameContent, parseHead } from "./codec.ts";
+import type { Delivery, DeliveryOptions, Exchange, ExchangePort } from "./exchange.ts";
+import { readGoAway } from "./exchange_heads.ts";
+import { CloseCode, CONNECTION_ID, type Frame, FrameType, type GoAwayReason, type Reconnect } from "./frame.ts";
+import { type ConnectionSettings, readSettings } from "./handshake_heads.ts";
+import { IncomingExchange, type RequestHandler } from "./incoming_exchange.ts";
+import { KeepAlive } from "./keep_alive.ts";
+import { OutgoingExchange } from "./outgoing_exchange.ts";
+import type { MessagePipe, PipeReceiver } from "./pipe.ts";
+import { ProtocolError } from "./protocol_error.ts";
+import { ReceiveWindow, WindowBudget } from "./window.ts";
+
+/** Bodies wait while more than this lies unsent in the socket, in bytes (protocol §5). */
+const SOCKET_HIGH_WATER_BYTES = 1024 * 1024;
+/** A peer that lets this much pile up does not read at all, in bytes. */
+const SOCKET_LIMIT_BYTES = 64 * 1024 * 1024;
+/** How often a congested socket is looked at, in milliseconds: neither `ws` nor native WebSockets tell when they have room. */
+const SOCKET_POLL_MS = 2;
+/** An acknowledgement waits this long for its response, which makes it needless, in milliseconds. */
+const ACKNOWLEDGE_DELAY_MS = 10;
+/** Round trips are measured at most this often while bodies flow, in milliseconds. */
+const MEASURE_INTERVAL_MS = 1000;
+/** Deliveries a connector takes at once; the server stays far below. */
+const MAX_DELIVERIES = 10_000;
+
+/** What a session tells its owner. Handlers must not throw. */
+export interface SessionHandlers {
+  /** Connector only: answers a request. */
+  readonly request?: RequestHandler;
+  /** Connector only: the server changed the settings. */
+  readonly configure?: (settings: ConnectionSettings) => void;
+  /** Server only: the connector renewed its token. */
+  readonly authenticate?: (token: string) => void;
+  /** Server only: a delivery has ended, so there is room for another. */
+  readonly deliveryEnded?: () => void;
+  /** The peer wants to stop. */
+  readonly goAway?: (reason: GoAwayReason, reconnect: Reconnect) => void;
+}
+
+/** How a session is set up, the outcome of the handshake. */
+export interface SessionOptions {
+  readonly settings: ConnectionSettings;
+  /** Largest frame this side takes, in bytes. */
+  readonly maxMessageBytes: number;
+  /** Largest frame the peer takes, in bytes. */
+  readonly peerMaxMessageBytes: number;
+  readonly handlers: SessionHandlers;
+}
+
+/** How a session ended. */
+export interface SessionEnd {
+  /** Close code, 1006 when the connection broke. */
+  readonly code: number;
+  readonly reason: string;
+  /** Set when this side ended it because of what the peer did. */
+  readonly error?: ProtocolError;
+}
+
+/** One side of a connection. */
+export class Session implements PipeReceiver {
+  /** Resolves when the connection is over, whoever ended it. Never rejects. */
+  readonly ended: Promise<SessionEnd>;
+  readonly #pipe: MessagePipe;
+  readonly #options: SessionOptions;
+  readonly #exchanges = new Map<string, Exchange>();
+  readonly #budget = new WindowBudget();
+  readonly #keepAlive: KeepAlive;
+  readonly #settleEnded: (end: SessionEnd) => void;
+  readonly #port: ExchangePort;
+  #room: Promise<void> | undefined;
+  #pendingAcknowledgements = new Set<string>();
+  #acknowledgeTimer: ReturnType<typeof setTimeout> | undefined;
+  #isLeaving = false;
+  #isPeerLeaving = false;
+  #isClosed = false;
+  #settings: ConnectionSettings;
+
+  /** Takes over an open pipe. */
+  constructor(pipe: MessagePipe, options: SessionOptions) {
+    this.#pipe = pipe;
+    this.#options = options;
+    this.#settings = options.settings;
+    const { promise, resolve } = Promise.withResolvers<SessionEnd>();
+    this.ended = promise;
+    this.#settleEnded = resolve;
+    this.#keepAlive = new KeepAlive({
+      ping: (payload) => void this.#send(FrameType.ping, CONNECTION_ID, { payload }),
+      dead: () => this.#fail(new ProtocolError("keep_alive_timeout", "Nothing was heard for a keep-alive interval")),
+    }, options.settings.keepAliveIntervalMs);
+    this.#port = this.#createPort();
+    pipe.open(this);
+  }
+
+  /** Deliveries under way. */
+  get inFlight(): number {
+    return this.#exchanges.size;
+  }
+
+  /** Whether requests may still be delivered. */
+  get isOpen(): boolean {
+    return !this.#isClosed && !this.#isLeaving && !this.#isPeerLeaving;
+  }
+
+  /** The connection's round trip in milliseconds, once it is known. */
+  get roundTripMs(): number | undefined {
+    return this.#keepAlive.roundTripMs;
+  }
+
+  /** What the windows of this side may still take together, in bytes (protocol §5). */
+  get freeWindowBytes(): number {
+    return this.#budget.freeBytes;
+  }
+
+  /** Server only: delivers a request. Check `isOpen` first. */
+  deliver(request: RelayRequest, options: DeliveryOptions = {}): Delivery {
+    const id = crypto.randomUUID().replaceAll("-", "");
+    const exchange = new OutgoingExchange(id, this.#port);
+    this.#exchanges.set(id, exchange);
+    if (this.#isClosed) exchange.fail(new Error("Cannot deliver: the connection is closed"));
+    else exchange.start(request, options);
+    return exchange;
+  }
+
+  /** Server only: sends new settings, and applies them here. */
+  configure(settings: ConnectionSettings): void {
+    if (this.#isClosed) return;
+    this.#send(FrameType.configure, CONNECTION_ID, { head: settings });
+    this.#keepAlive.setInterval(settings.keepAliveIntervalMs);
+  }
+
+  /** Connector only: sends a renewed token. */
+  authenticate(token: string): void {
+    this.#send(FrameType.authenticate, CONNECTION_ID, { head: { token } });
+  }
+
+  /**
+   * Lets what runs finish, then closes. Idempotent; `ended` tells when it is done.
+   *
+   * @param reconnect What the connector is to do; meaningless when the connector itself drains.
+   */
+  drain(reason: GoAwayReason, reconnect: Reconnect): void {
+    if (this.#isLeaving || this.#isClosed) return;
+    this.#isLeaving = true;
+    this.#send(FrameType.goAway, CONNECTION_ID, { head: { reason, reconnect } });
+    this.#closeWhenDrained();
+  }
+
+  /** Ends the connection now; deliveries fail. Idempotent. */
+  close(code: number, reason: string): void {
+    if (this.#isClosed) return;
+    this.#end({ code, reason });
+    this.#pipe.close(code, reason);
+  }
+
+  message(bytes: Uint8Array): void {
+    if (this.#isClosed) return;
+    this.#keepAlive.heard();
+    try {
+      if (bytes.length > this.#options.maxMessageBytes) {
+        throw new ProtocolError("frame_too_large", `A frame of ${bytes.length} bytes exceeds the limit`);
+      }
+      this.#receive(decodeFrame(bytes));
+    } catch (error) {
+      this.#fail(
+        error instanceof ProtocolError
+          ? error
+          : new ProtocolError("malformed_frame", "Cannot handle frame", { cause: error }),
+      );
+    }
+  }
+
+  closed(code: number, reason: string): void {
+    this.#end({ code, reason });
+  }
+
+  #receive(frame: Frame): void {
+    switch (frame.type) {
+      case FrameType.response:
+      case FrameType.data:
+      case FrameType.credit:
+      case FrameType.cancel:
+        return this.#exchanges.get(frame.id)?.receive(frame);
+      case FrameType.request:
+        return this.#receiveRequest(frame);
+      case FrameType.acknowledge:
+        return this.#receiveAcknowledge(frame);
+      case FrameType.ping:
+        if (frame.payload.length > 64) throw new ProtocolError("malformed_frame", "A ping carries at most 64 bytes");
+        return void this.#send(FrameType.pong, CONNECTION_ID, { payload: frame.payload });
+      case FrameType.pong:
+        return this.#keepAlive.pong(frame.payload);
+      case FrameType.configure:
+        return this.#receiveConfigure(frame);
+      case FrameType.authenticate:
+        return this.#receiveAuthenticate(frame);
+      case FrameType.goAway:
+        return this.#receiveGoAway(frame);
+      case FrameType.error:
+        if (frame.id !== CONNECTION_ID) return this.#exchanges.get(frame.id)?.receive(frame);
+        return;
+      case FrameType.hello:
+      case FrameType.welcome:
+        throw new ProtocolError("unexpected_frame", "The handshake is over");
+    }
+  }
+
+  #receiveRequest(frame: Frame): void {
+    const handler = this.#options.handlers.request;
+    if (handler === undefined || frame.id === CONNECTION_ID || this.#exchanges.has(frame.id)) {
+      throw new ProtocolError("unexpected_frame", "A request was not expected");
+    }
+    if (this.#exchanges.size >= MAX_DELIVERIES) {
+      const head = { code: "overloaded", message: "The connector has too many requests in flight" };
+      return void this.#send(FrameType.error, frame.id, { head });
+    }
+    const exchange = new IncomingExchange(frame, this.#port, () => this.#acknowledge(frame.id));
+    this.#exchanges.set(frame.id, exchange);
+    void exchange.start(frame, (request) => handler(request, this.#settings));
+  }
+
+  #receiveAcknowledge(frame: Frame): void {
+    for (const id of decodeIds(frame.payload)) {
+      const exchange = this.#exchanges.get(id);
+      if (exchange instanceof OutgoingExchange) exchange.acknowledged();
+    }
+  }
+
+  #receiveConfigure(frame: Frame): void {
+    if (this.#isServer) throw new ProtocolError("unexpected_frame", "Settings come from the server");
+    const settings = this.#settings = readSettings(parseHead(frame));
+    this.#keepAlive.setInterval(settings.keepAliveIntervalMs);
+    this.#options.handlers.configure?.(settings);
+  }
+
+  #receiveAuthenticate(frame: Frame): void {
+    if (!this.#isServer) throw new ProtocolError("unexpected_frame", "Tokens come from the connector");
+    const { token } = parseHead(frame);
+    if (typeof token !== "string") throw new ProtocolError("malformed_head", "The head of authenticate needs a token");
+    this.#options.handlers.authenticate?.(token);
+  }
+
+  #receiveGoAway(frame: Frame): void {
+    const { reason, reconnect } = readGoAway(parseHead(frame));
+    this.#isPeerLeaving = true;
+    this.#options.handlers.goAway?.(reason, reconnect);
+    if (!this.#isLeaving && this.#isServer) {
+      this.#isLeaving = true;
+      this.#send(FrameType.goAway, CONNECTION_ID, { head: { reason: "draining", reconnect: "later" } });
+    }
+    this.#closeWhenDrained();
+  }
+
+  get #isServer(): boolean {
+    return this.#options.handlers.request === undefined;
+  }
+
+  /**
+   * Who drains closes: the server after its last delivery; the connector after its last one, once the server has said that no more will
+   * follow. A connector that both want to stop closes from either side.
+   */
+  #closeWhenDrained(): void {
+    if (!this.#isLeaving || this.#exchanges.size > 0) return;
+    if (this.#isServer ? !this.#isPeerLeaving : this.#isPeerLeaving) this.close(CloseCode.done, "drained");
+  }
+
+  #createPort(): ExchangePort {
+    return {
+      send: (type, id, content) => {
+        // A response says what an acknowledgement would.
+        if (type === FrameType.response) this.#pendingAcknowledgements.delete(id);
+        return this.#send(type, id, content);
+      },
+      whenWritable: () => this.#whenWritable(),
+      openWindow: () => new ReceiveWindow(this.#budget, this.#keepAlive),
+      grant: (id, bytes) => {
+        this.#keepAlive.measure(MEASURE_INTERVAL_MS);
+        this.#send(FrameType.credit, id, { payload: encodeCredit(bytes) });
+      },
+      ended: (id) => this.#exchangeEnded(id),
+    };
+  }
+
+  #exchangeEnded(id: string): void {
+    this.#exchanges.delete(id);
+    this.#pendingAcknowledgements.delete(id);
+    this.#options.handlers.deliveryEnded?.();
+    this.#closeWhenDrained();
+  }
+
+  /** The response makes the acknowledgement needless when it comes soon. */
+  #acknowledge(id: string): void {
+    this.#pendingAcknowledgements.add(id);
+    this.#acknowledgeTimer ??= setTimeout(() => {
+      this.#acknowledgeTimer = undefined;
+      const ids = [...this.#pendingAcknowledgements];
+      this.#pendingAcknowledgements.clear();
+      if (ids.length > 0) this.#send(FrameType.acknowledge, CONNECTION_ID, { payload: encodeIds(ids) });
+    }, ACKNOWLEDGE_DELAY_MS);
+  }
+
+  #send(type: number, id: string, content: FrameContent): boolean {
+    if (this.#isClosed) return true;
+    const message = encodeFrame(type, id, content);
+    if (message.length > this.#options.peerMaxMessageBytes) return false;
+    this.#pipe.send(message);
+    if (this.#pipe.bufferedAmount > SOCKET_LIMIT_BYTES) {
+      this.#fail(new ProtocolError("flow_control", "The peer does not read what it is sent"));
+    }
+    return true;
+  }
+
+  #whenWritable(): Promise<void> | undefined {
+    if (this.#isClosed || this.#pipe.bufferedAmount <= SOCKET_HIGH_WATER_BYTES) return undefined;
+    return this.#room ??= new Promise((resolve) => {
+      const poll = () => {
+        if (!this.#isClosed && this.#pipe.bufferedAmount > SOCKET_HIGH_WATER_BYTES) {
+          return void setTimeout(poll, SOCKET_POLL_MS);
+        }
+        this.#room = undefined;
+        resolve();
+      };
+      setTimeout(poll, SOCKET_POLL_MS);
+    });
+  }
+
+  /** The peer did something wrong, or nothing at all. */
+  #fail(error: ProtocolError): void {
+    if (this.#isClosed) return;
+    if (error.code === "keep_alive_timeout" || this.#pipe.bufferedAmount > SOCKET_LIMIT_BYTES) {
+      this.#end({ code: CloseCode.keepAliveTimeout, reason: error.code, error });
+      return this.#pipe.terminate();
+    }
+    this.#send(FrameType.error, CONNECTION_ID, { head: { code: error.code, message: error.message } });
+    this.#end({ code: CloseCode.protocolError, reason: error.code, error });
+    this.#pipe.close(CloseCode.protocolError, error.code);
+  }
+
+  #end(end: SessionEnd): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#keepAlive[Symbol.dispose]();
+    clearTimeout(this.#acknowledgeTimer);
+    const error = end.error ?? new Error(`The connection was closed: ${end.code} ${end.reason}`);
+    for (const exchange of [...this.#exchanges.values()]) exchange.fail(error);
+    this.#settleEnded(end);
+  }
+}
