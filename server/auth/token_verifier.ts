@@ -1,0 +1,122 @@
+/**
+ * Verifies tokens of the built-in issuer.
+ *
+ * @module
+ */
+
+import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jose";
+import { SIGNING_ALGORITHM } from "./signing_keys.ts";
+import { TokenError } from "./token_error.ts";
+
+const CLOCK_TOLERANCE_SECONDS = 5;
+
+/** What a valid token says. */
+export interface VerifiedToken {
+  readonly tenantId: string;
+  /** The tenant's name as it is stored. */
+  readonly tenantName: string;
+  /** Which of the tenant's secrets the token was got with; absent when it came from elsewhere. */
+  readonly secretId?: string;
+  readonly scope: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
+/** What the token is needed for. */
+export interface VerifyTokenOptions {
+  /** The scope it must have. */
+  readonly scope: string;
+}
+
+/** Decides whether a token is good for something. */
+export interface TokenVerifier {
+  /**
+   * @param token The token's text.
+   * @throws {TokenError} `token_invalid`, `token_expired` or `scope_missing`. Any other error means that it could not be verified.
+   */
+  verify(token: string, options: VerifyTokenOptions): Promise<VerifiedToken>;
+}
+
+/** Finds public keys by their ids. */
+export interface PublicKeys {
+  /** The key with that id, if there is one. */
+  find(kid: string): Promise<CryptoKey | undefined>;
+}
+
+/** What {@link BuiltinTokenVerifier} works with. */
+export interface BuiltinTokenVerifierOptions {
+  readonly keys: PublicKeys;
+  readonly audience: string;
+  /** The issuer that tokens must name, when it is known. */
+  readonly issuer?: string;
+  /** The time in milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Verifies tokens of the built-in issuer. */
+export class BuiltinTokenVerifier implements TokenVerifier {
+  readonly #options: BuiltinTokenVerifierOptions;
+
+  constructor(options: BuiltinTokenVerifierOptions) {
+    this.#options = options;
+  }
+
+  async verify(token: string, { scope }: VerifyTokenOptions): Promise<VerifiedToken> {
+    const verified = asVerifiedToken(await this.#payloadOf(token));
+    if (!verified.scope.includes(scope)) {
+      throw new TokenError("scope_missing", `Cannot accept token: it does not have the scope "${scope}"`);
+    }
+    return verified;
+  }
+
+  async #payloadOf(token: string): Promise<JWTPayload> {
+    const { audience, issuer, now } = this.#options;
+    try {
+      const { payload } = await jwtVerify(token, (header) => this.#keyFor(header), {
+        algorithms: [SIGNING_ALGORITHM],
+        typ: "at+jwt",
+        audience,
+        ...(issuer === undefined ? {} : { issuer }),
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+        currentDate: new Date(now()),
+        requiredClaims: ["iss", "sub", "iat", "exp", "jti"],
+      });
+      return payload;
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) {
+        throw new TokenError("token_expired", "Cannot accept token: it has expired", { cause: error });
+      }
+      if (error instanceof errors.JOSEError) {
+        throw new TokenError("token_invalid", `Cannot accept token: ${reasonOf(error)}`, { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  async #keyFor({ kid }: JWTHeaderParameters): Promise<CryptoKey> {
+    const key = typeof kid === "string" ? await this.#options.keys.find(kid) : undefined;
+    if (key === undefined) throw new TokenError("token_invalid", "Cannot accept token: its signing key is not known");
+    return key;
+  }
+}
+
+/** Not the library's own words, which may repeat parts of the token. */
+function reasonOf(error: errors.JOSEError): string {
+  if (error instanceof errors.JWTClaimValidationFailed) return `its "${error.claim}" is not as expected`;
+  return "it is malformed, or its signature or algorithm is wrong";
+}
+
+function asVerifiedToken({ tenant_id, client_id, secret_id, scope, exp }: JWTPayload): VerifiedToken {
+  if (
+    typeof tenant_id !== "string" || typeof client_id !== "string" || typeof scope !== "string" || exp === undefined
+  ) {
+    throw new TokenError("token_invalid", "Cannot accept token: it does not name a tenant and a scope");
+  }
+  return {
+    tenantId: tenant_id,
+    tenantName: client_id,
+    ...(typeof secret_id === "string" ? { secretId: secret_id } : {}),
+    scope: scope.split(" "),
+    expiresAt: exp * 1_000,
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * The commands `tenants ...`.
+ *
+ * @module
+ */
+
+import { type Command, invocationOf, UsageError } from "../../shared/cli/mod.ts";
+import type { ServerConfig } from "../config.ts";
+import { isTenantName } from "../persistence/mod.ts";
+import { formatTable } from "./table.ts";
+import { openTenantDatabase, requireTenant } from "./tenant_database.ts";
+import { tenantSecretCommands } from "./tenant_secrets.ts";
+import { describeTenant, parseTenantOptions, TENANT_OPTIONS } from "./tenant_settings.ts";
+
+const NAME = "NAME";
+
+const list: Command<ServerConfig> = {
+  name: "tenants list",
+  summary: "List the tenants",
+  options: { search: { summary: "Only those whose name or display name contains it", value: "TEXT" } },
+  async run(call) {
+    await using database = await openTenantDatabase(call);
+    const search = String(call.options.search ?? "");
+    const { results } = await database.tenants.list({ search });
+    const rows = results.map((tenant) => [
+      tenant.name,
+      tenant.enabled ? "enabled" : "disabled",
+      tenant.displayName ?? "",
+    ]);
+    call.io.output.write(formatTable(["NAME", "STATE", "DISPLAY-NAME"], rows));
+  },
+};
+
+const add: Command<ServerConfig> = {
+  name: "tenants add",
+  summary: "Add a tenant",
+  parameters: [NAME],
+  options: TENANT_OPTIONS,
+  async run(call) {
+    const name = call.parameters[NAME] ?? "";
+    if (!isTenantName(name)) {
+      throw new UsageError(
+        `Wrong ${NAME}, expected 1 to 100 letters, digits, dots, underscores and hyphens, but neither . nor ..`,
+      );
+    }
+    const settings = parseTenantOptions(call.options);
+    await using database = await openTenantDatabase(call);
+    const tenant = await database.tenants.insert(name, settings);
+    call.io.output.writeError(
+      `Added tenant ${tenant.name}. Make a secret for its connector: ` +
+        `${invocationOf("server")} tenants secret add ${tenant.name}\n`,
+    );
+  },
+};
+
+const show: Command<ServerConfig> = {
+  name: "tenants show",
+  summary: "Print a tenant's settings as JSON",
+  parameters: [NAME],
+  async run(call) {
+    await using database = await openTenantDatabase(call);
+    const tenant = await requireTenant(database, call.parameters[NAME]);
+    call.io.output.write(`${JSON.stringify(describeTenant(tenant), null, 2)}\n`);
+  },
+};
+
+const remove: Command<ServerConfig> = {
+  name: "tenants remove",
+  summary: "Remove a tenant and its secrets",
+  parameters: [NAME],
+  async run(call) {
+    await using database = await openTenantDatabase(call);
+    const tenant = await requireTenant(database, call.parameters[NAME]);
+    await database.tenants.remove(tenant.id);
+    call.io.output.writeError(`Removed tenant ${tenant.name} and its secrets.\n`);
+  },
+};
+
+/** The commands. */
+export const tenantCommands: readonly Command<ServerConfig>[] = [list, add, show, remove, ...tenantSecretCommands];

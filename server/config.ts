@@ -1,0 +1,155 @@
+/**
+ * The server's configuration: every key with its type, default and meaning. Durations are milliseconds and sizes bytes once parsed.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { isIP } from "node:net";
+import { z } from "zod";
+import { choice, duration, flag, httpUrl, integer, list, port, size, text } from "../shared/config/fields.ts";
+import { logSection } from "../shared/log/config.ts";
+
+/** Bytes of a connector message that are kept for the head beside an inline body. */
+const MESSAGE_HEAD_BYTES = 128 * 1024;
+
+/** Cross-checks run even when another key is invalid, so that all problems are found at once; comparisons with such a key are false. */
+const always = { when: () => true };
+
+const address = text().refine(isAddressOrNetwork, "Expected an IP address or a network such as 10.0.0.0/8");
+
+const managementSection = z.strictObject({
+  hostname: text().prefault("127.0.0.1").describe("Address the management listener binds to."),
+  port: port().prefault(8081).describe("Port of the management listener; 0 takes a free one."),
+  allowedHosts: list(text()).prefault([]).describe(
+    "Host names besides the loopback names under which the management listener may be called; any other Host is refused.",
+  ),
+});
+
+const limitsSection = z.strictObject({
+  requests: integer({ minimum: 1 }).prefault(10_000).describe(
+    "Requests of all tenants that can be under way at this origin at a time; more are answered 503.",
+  ),
+  requestsPerTenant: integer({ minimum: 1 }).prefault(1_000).describe(
+    "Requests of one tenant that can be under way at this origin at a time; more are answered 503.",
+  ),
+  connections: integer({ minimum: 1 }).prefault(20_000).describe(
+    "Connectors that can be connected to this origin at a time.",
+  ),
+  connectorMessage: size({ minimum: 1024 }).prefault("1MiB").describe(
+    "Largest message taken from a connector, in bytes.",
+  ),
+  bodyIdleTimeout: duration({ minimum: 1 }).prefault("1m").describe(
+    "How long a client may send nothing of an unfinished body, in milliseconds.",
+  ),
+});
+
+const authSection = z.strictObject({
+  issuer: choice(["builtin"]).prefault("builtin").describe("Who issues tokens: builtin is the server itself."),
+  audience: text().prefault("relayserver").describe("Audience that a token must have."),
+  tokenLifetime: duration({ minimum: 1_000 }).prefault("1h").describe(
+    "Lifetime of tokens of the built-in issuer, in milliseconds.",
+  ),
+});
+
+/** The server's configuration. */
+export const serverConfigSchema = z.strictObject({
+  hostname: text().prefault("0.0.0.0").describe("Address the public listener binds to."),
+  port: port().prefault(8080).describe("Port of the public listener; 0 takes a free one."),
+  management: managementSection.prefault({}).describe("The management listener."),
+  publicUrl: httpUrl().transform(withoutTrailingSlash).optional().describe(
+    "Base of every absolute URL given out, and the built-in issuer's name. Without it the request decides.",
+  ),
+  trustedProxies: list(address).prefault([]).describe(
+    "Addresses and networks of proxies whose X-Forwarded-* headers are believed.",
+  ),
+  listener: choice(["native"]).prefault("native").describe("Implementation of the public listener."),
+  dataDirectory: text().prefault("./data").describe(
+    "Folder of everything the server keeps; created when it is missing.",
+  ),
+  database: z.strictObject({
+    url: text().refine((url) => /^sqlite:./.test(url), "Expected sqlite: and the path of a file").optional().describe(
+      "Database, sqlite: and the path of its file. Without it the file is relay.db in the data directory.",
+    ),
+  }).prefault({}).describe("The database."),
+  transport: z.strictObject({
+    type: choice(["memory"]).prefault("memory").describe("What carries requests between origins."),
+  }).prefault({}).describe("The server transport."),
+  inlineBodyLimit: size().prefault("64KiB").describe(
+    "Largest body that travels inside the message of its request, in bytes.",
+  ),
+  maxBodySize: size({ minimum: 1 }).optional().describe(
+    "Largest body of a request, in bytes. Without it there is no limit.",
+  ),
+  limits: limitsSection.prefault({}).describe("Limits that keep one client or tenant from starving the others."),
+  requestExpiration: duration({ minimum: 1 }).prefault("2m").describe(
+    "Time until the head of the response, in milliseconds, not counting while the request's body flows.",
+  ),
+  streamIdleTimeout: duration({ minimum: 1 }).optional().describe(
+    "How long a streaming response may send nothing, in milliseconds. Without it there is no limit.",
+  ),
+  handshakeTimeout: duration({ minimum: 1 }).prefault("15s").describe(
+    "Time for a connector's handshake, in milliseconds.",
+  ),
+  endpointTimeout: duration({ minimum: 1 }).prefault("2m").describe(
+    "Time for a connector to fetch or post a body, in milliseconds.",
+  ),
+  keepAliveInterval: duration({ minimum: 100 }).prefault("15s").describe(
+    "After how long without a byte a connection counts as lost, in milliseconds; it is pinged after half of it.",
+  ),
+  reconnectMinimumDelay: duration().prefault("1s").describe(
+    "Shortest delay of a connector that lost its connection, in milliseconds.",
+  ),
+  reconnectMaximumDelay: duration().prefault("30s").describe(
+    "Longest delay of a connector that lost its connection, in milliseconds.",
+  ),
+  requireActiveConnection: flag().prefault(true).describe(
+    "Answer 503 at once when no connector of the tenant is connected anywhere.",
+  ),
+  connectionGrace: duration().prefault("5s").describe(
+    "How long a request waits for a tenant that was connected within the last minute, in milliseconds.",
+  ),
+  tenantInfoCacheDuration: duration().prefault("10s").describe(
+    "How long a tenant's settings are cached, in milliseconds.",
+  ),
+  traceEndpoint: flag().prefault(true).describe("Serve /trace, which relays with tracing headers."),
+  shutdownDelay: duration().prefault("0s").describe(
+    "How long a stopping server says unready but serves, in milliseconds.",
+  ),
+  drainTimeout: duration().prefault("30s").describe(
+    "How long a stopping server waits for requests in flight, in milliseconds.",
+  ),
+  auth: authSection.prefault({}).describe("Tokens of connectors and clients."),
+  log: logSection(),
+}).refine((config) => !(config.inlineBodyLimit + MESSAGE_HEAD_BYTES > config.limits?.connectorMessage), {
+  ...always,
+  path: ["inlineBodyLimit"],
+  message: "Must be at least 128KiB below limits.connectorMessage, which also holds the head",
+}).refine((config) => !(config.inlineBodyLimit > (config.maxBodySize ?? Infinity)), {
+  ...always,
+  path: ["inlineBodyLimit"],
+  message: "Must not be above maxBodySize",
+}).refine((config) => !(config.reconnectMinimumDelay > config.reconnectMaximumDelay), {
+  ...always,
+  path: ["reconnectMinimumDelay"],
+  message: "Must not be above reconnectMaximumDelay",
+});
+
+/** The server's configuration, complete and checked. */
+export type ServerConfig = z.output<typeof serverConfigSchema>;
+
+/** The database's file, relative to the working directory unless it was configured as an absolute path. */
+export function databasePath(config: Pick<ServerConfig, "dataDirectory" | "database">): string {
+  return config.database.url?.slice("sqlite:".length) ?? join(config.dataDirectory, "relay.db");
+}
+
+function isAddressOrNetwork(value: string): boolean {
+  const [host = "", bits, ...rest] = value.split("/");
+  const version = isIP(host);
+  if (version === 0 || rest.length > 0) return false;
+  return bits === undefined || /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128);
+}
+
+function withoutTrailingSlash(url: string): string {
+  return url.replace(/\/+$/, "");
+}

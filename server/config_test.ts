@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { ConfigError } from "../shared/config/config_error.ts";
+import { loadConfig } from "../shared/config/load.ts";
+import { maskedConfig } from "../shared/config/masked_config.ts";
+import { databasePath, serverConfigSchema } from "./config.ts";
+
+function load(env: Record<string, string> = {}, flags: Record<string, string> = {}) {
+  return loadConfig({ schema: serverConfigSchema, envPrefix: "RELAY_SERVER", env, flags });
+}
+
+function problems(flags: Record<string, string>): readonly string[] {
+  try {
+    load({}, flags);
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems.map(({ path, message }) => `${path}: ${message}`);
+  }
+}
+
+Deno.test("serverConfigSchema has the documented defaults", () => {
+  assert.deepEqual(load(), {
+    hostname: "0.0.0.0",
+    port: 8080,
+    management: { hostname: "127.0.0.1", port: 8081, allowedHosts: [] },
+    trustedProxies: [],
+    listener: "native",
+    dataDirectory: "./data",
+    database: {},
+    transport: { type: "memory" },
+    inlineBodyLimit: 65_536,
+    limits: {
+      requests: 10_000,
+      requestsPerTenant: 1_000,
+      connections: 20_000,
+      connectorMessage: 1_048_576,
+      bodyIdleTimeout: 60_000,
+    },
+    requestExpiration: 120_000,
+    handshakeTimeout: 15_000,
+    endpointTimeout: 120_000,
+    keepAliveInterval: 15_000,
+    reconnectMinimumDelay: 1_000,
+    reconnectMaximumDelay: 30_000,
+    requireActiveConnection: true,
+    connectionGrace: 5_000,
+    tenantInfoCacheDuration: 10_000,
+    traceEndpoint: true,
+    shutdownDelay: 0,
+    drainTimeout: 30_000,
+    auth: { issuer: "builtin", audience: "relayserver", tokenLifetime: 3_600_000 },
+    log: { level: "info" },
+  });
+});
+
+Deno.test("serverConfigSchema reads every kind of value from the environment", () => {
+  const config = load({
+    RELAY_SERVER__REQUEST_EXPIRATION: "00:01:00",
+    RELAY_SERVER__PUBLIC_URL: "https://relay.example.com/base/",
+    RELAY_SERVER__TRUSTED_PROXIES: "10.0.0.0/8, ::1,fd00::/8",
+    RELAY_SERVER__MANAGEMENT__ALLOWED_HOSTS: "relay.internal",
+    RELAY_SERVER__TRACE_ENDPOINT: "false",
+    RELAY_SERVER__MAX_BODY_SIZE: "1GiB",
+    RELAY_SERVER__LOG__LEVEL: "warn",
+  });
+  assert.equal(config.requestExpiration, 60_000);
+  assert.equal(config.publicUrl, "https://relay.example.com/base");
+  assert.deepEqual(config.trustedProxies, ["10.0.0.0/8", "::1", "fd00::/8"]);
+  assert.deepEqual(config.management.allowedHosts, ["relay.internal"]);
+  assert.equal(config.traceEndpoint, false);
+  assert.equal(config.maxBodySize, 2 ** 30);
+  assert.equal(config.log.level, "warning");
+});
+
+const REFUSED: readonly (readonly [flags: Record<string, string>, path: string])[] = [
+  [{ port: "65536" }, "port"],
+  [{ port: "-1" }, "port"],
+  [{ hostname: "" }, "hostname"],
+  [{ publicUrl: "relay.example.com" }, "publicUrl"],
+  [{ publicUrl: "https://user:pass@relay.example.com" }, "publicUrl"],
+  [{ publicUrl: "https://relay.example.com/?a" }, "publicUrl"],
+  [{ trustedProxies: "10.0.0.0/33" }, "trustedProxies.0"],
+  [{ trustedProxies: "::1,proxy.local" }, "trustedProxies.1"],
+  [{ trustedProxies: "10.0.0.0/8/8" }, "trustedProxies.0"],
+  [{ listener: "node" }, "listener"],
+  [{ "database.url": "postgres://localhost/relay" }, "database.url"],
+  [{ "transport.type": "amqp" }, "transport.type"],
+  [{ requestExpiration: "0s" }, "requestExpiration"],
+  [{ requestExpiration: "120" }, "requestExpiration"],
+  [{ drainTimeout: "25d" }, "drainTimeout"],
+  [{ traceEndpoint: "yes" }, "traceEndpoint"],
+  [{ "auth.issuer": "https://login.example.com" }, "auth.issuer"],
+  [{ inlineBodyLimit: "1MiB" }, "inlineBodyLimit"],
+  [{ "limits.connectorMessage": "128KiB" }, "inlineBodyLimit"],
+  [{ maxBodySize: "1KiB" }, "inlineBodyLimit"],
+  [{ reconnectMaximumDelay: "500ms" }, "reconnectMinimumDelay"],
+];
+for (const [flags, path] of REFUSED) {
+  Deno.test(`serverConfigSchema refuses ${JSON.stringify(flags)}`, () => {
+    const found = problems(flags);
+    assert.equal(found.length, 1, found.join("\n"));
+    assert.ok(found[0]!.startsWith(`${path}: `), found[0]);
+  });
+}
+
+Deno.test("serverConfigSchema reports cross-checks together with wrong keys", () => {
+  const found = problems({
+    reconnectMaximumDelay: "500ms",
+    inlineBodyLimit: "2MiB",
+    port: "x",
+    "limits.connections": "x",
+  });
+  assert.deepEqual(found.map((line) => line.split(":")[0]).sort(), [
+    "inlineBodyLimit",
+    "limits.connections",
+    "port",
+    "reconnectMinimumDelay",
+  ]);
+});
+
+Deno.test("serverConfigSchema takes an inline limit that fits exactly", () => {
+  assert.deepEqual(problems({ inlineBodyLimit: "896KiB" }), []);
+});
+
+Deno.test("databasePath() is the configured file, else one in the data directory", () => {
+  assert.equal(databasePath(load()), join("./data", "relay.db"));
+  assert.equal(databasePath(load({}, { dataDirectory: "/var/lib/relay" })), "/var/lib/relay/relay.db");
+  assert.equal(databasePath(load({}, { "database.url": "sqlite:/srv/a.db" })), "/srv/a.db");
+});
+
+Deno.test("maskedConfig() of the server can be used as a file again", () => {
+  const config = load({}, { maxBodySize: "3MiB", streamIdleTimeout: "1500ms", publicUrl: "https://a/b" });
+  assert.deepEqual(serverConfigSchema.parse(maskedConfig(serverConfigSchema, config)), config);
+});

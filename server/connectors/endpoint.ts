@@ -1,0 +1,223 @@
+/**
+ * `GET /connector`: where connectors open their WebSocket. Everything that can be refused is refused before the upgrade, with plain HTTP.
+ *
+ * @module
+ */
+
+import { RelayError } from "../../shared/errors/relay_error.ts";
+import { headerValue } from "../../shared/http/headers.ts";
+import { SUB_PROTOCOL } from "../../shared/protocol/frame.ts";
+import { acceptSession } from "../../shared/protocol/handshake.ts";
+import type { ConnectionSettings, Hello } from "../../shared/protocol/handshake_heads.ts";
+import type { MessagePipe } from "../../shared/protocol/pipe.ts";
+import type { Session, SessionHandlers } from "../../shared/protocol/session.ts";
+import { getLogger } from "../../shared/log/mod.ts";
+import { TokenError } from "../auth/token_error.ts";
+import type { TokenVerifier, VerifiedToken } from "../auth/token_verifier.ts";
+import type { ListenerRequest, UpgradeAnswer } from "../listener/listener.ts";
+import type { Tenant } from "../persistence/tenants.ts";
+import { ConnectorConnection } from "./connection.ts";
+import type { ConnectionRegistry } from "./registry.ts";
+
+const logger = getLogger("connectors");
+const BEARER = /^bearer +([^ ]+)$/i;
+/** Requests a connection takes at once when its tenant does not say. */
+const DEFAULT_CAPACITY = 256;
+
+/** Where the endpoint looks tenants up. */
+export interface TenantsById {
+  findById(id: string): Promise<Tenant | undefined>;
+}
+
+/** What the endpoint works with. */
+export interface ConnectorEndpointParts {
+  readonly tenants: TenantsById;
+  readonly verifier: TokenVerifier;
+  readonly registry: ConnectionRegistry;
+  /** The time in milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** What the endpoint is configured with. */
+export interface ConnectorEndpointOptions {
+  readonly server: { readonly originId: string; readonly version: string; readonly machineName: string };
+  /** What connectors are told that their tenant does not say otherwise. */
+  readonly settings: ConnectionSettings;
+  readonly handshakeTimeoutMs: number;
+  readonly maxMessageBytes: number;
+  readonly maxConnections: number;
+}
+
+/** Who opened a WebSocket. */
+interface Client {
+  readonly tenant: Tenant;
+  readonly token: VerifiedToken;
+  readonly peerAddress: string;
+}
+
+/** Accepts connectors. */
+export class ConnectorEndpoint {
+  readonly #parts: ConnectorEndpointParts;
+  readonly #options: ConnectorEndpointOptions;
+  readonly #stopping = new AbortController();
+  #opening = 0;
+
+  constructor(parts: ConnectorEndpointParts, options: ConnectorEndpointOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /** Refuses new connections from now on. */
+  close(): void {
+    this.#stopping.abort(new Error("The server stops"));
+  }
+
+  /**
+   * Decides on a connector's WebSocket request.
+   *
+   * @throws {RelayError} `draining`, `overloaded`, `invalid_request`, `authentication_required`, `access_denied`, `tenant_disabled`.
+   */
+  async handle(request: ListenerRequest): Promise<UpgradeAnswer> {
+    if (this.#stopping.signal.aborted) {
+      throw new RelayError("draining", "This server is about to stop", { retryAfterSeconds: 0 });
+    }
+    checkUpgrade(request);
+    const token = await this.#verify(bearerOf(request));
+    const tenant = await this.#tenantOf(token);
+    if (this.#parts.registry.size + this.#opening >= this.#options.maxConnections) {
+      throw new RelayError("overloaded", "This server has too many connections");
+    }
+    return {
+      protocol: SUB_PROTOCOL,
+      accept: (pipe) => void this.#accept(pipe, { tenant, token, peerAddress: request.peerAddress }),
+    };
+  }
+
+  async #verify(token: string): Promise<VerifiedToken> {
+    try {
+      return await this.#parts.verifier.verify(token, { scope: "connector" });
+    } catch (cause) {
+      if (!(cause instanceof TokenError)) throw cause;
+      if (cause.code === "scope_missing") {
+        throw new RelayError("access_denied", "The token does not have the scope connector", { cause });
+      }
+      throw new RelayError("authentication_required", cause.message, { cause });
+    }
+  }
+
+  async #tenantOf({ tenantId }: VerifiedToken): Promise<Tenant> {
+    const tenant = await this.#parts.tenants.findById(tenantId);
+    if (tenant === undefined) {
+      throw new RelayError("authentication_required", "The token's tenant does not exist any more");
+    }
+    if (!tenant.enabled) throw new RelayError("tenant_disabled", "The tenant is disabled");
+    return tenant;
+  }
+
+  async #accept(pipe: MessagePipe, client: Client): Promise<void> {
+    const { tenant, token, peerAddress } = client;
+    const id = crypto.randomUUID();
+    const log = logger.with({ connectionId: id, tenant: tenant.name, peerAddress });
+    const connected = Promise.withResolvers<ConnectorConnection>();
+    this.#opening++;
+    const opened = await acceptSession(pipe, {
+      timeoutMs: this.#options.handshakeTimeoutMs,
+      signal: this.#stopping.signal,
+      welcome: () => this.#welcome(id, tenant),
+      handlers: this.#handlers(tenant, connected.promise),
+    }).catch((error) => log.warn("Handshake of {tenant} from {peerAddress} failed: {error}", { error }));
+    this.#opening--;
+    if (opened === undefined) return;
+    const connection = this.#createConnection(opened.session, opened.hello, { id, tenant, peerAddress });
+    connection.setTokenExpiration(token.expiresAt, this.#parts.now());
+    connected.resolve(connection);
+    await this.#serve(connection, opened.session, log);
+  }
+
+  async #serve(connection: ConnectorConnection, session: Session, log: ReturnType<typeof getLogger>): Promise<void> {
+    const { connector, targets } = connection.facts;
+    log.info("{tenant} connected from {peerAddress}: {machineName}, version {version}, targets {targets}", {
+      ...connector,
+      targets,
+    });
+    using _registration = this.#parts.registry.add(connection);
+    const { code, reason, error } = await session.ended;
+    log.info("{tenant} disconnected: {code} {reason}", { code, reason, error: error?.message });
+  }
+
+  #createConnection(
+    session: Session,
+    hello: Hello,
+    client: { id: string; tenant: Tenant; peerAddress: string },
+  ): ConnectorConnection {
+    const { id, tenant, peerAddress } = client;
+    const { connector, targets } = hello;
+    const facts = {
+      id,
+      tenantId: tenant.id,
+      tenantName: tenant.name,
+      peerAddress,
+      connectedAt: this.#parts.now(),
+      connector,
+      targets,
+    };
+    return new ConnectorConnection(session, facts, tenant.maximumConcurrentConnectorRequests || DEFAULT_CAPACITY);
+  }
+
+  #welcome(connectionId: string, tenant: Tenant) {
+    const { server, settings, maxMessageBytes } = this.#options;
+    return {
+      server,
+      connectionId,
+      tenantName: tenant.name,
+      limits: { maxMessageBytes },
+      settings: {
+        ...settings,
+        keepAliveIntervalMs: tenant.keepAliveIntervalMs ?? settings.keepAliveIntervalMs,
+        reconnectMinimumDelayMs: tenant.reconnectMinimumDelayMs ?? settings.reconnectMinimumDelayMs,
+        reconnectMaximumDelayMs: tenant.reconnectMaximumDelayMs ?? settings.reconnectMaximumDelayMs,
+      },
+    };
+  }
+
+  #handlers(tenant: Tenant, connected: Promise<ConnectorConnection>): SessionHandlers {
+    return {
+      deliveryEnded: () => this.#parts.registry.changed(tenant.id),
+      goAway: () => this.#parts.registry.changed(tenant.id),
+      authenticate: (token) => void this.#renew(token, tenant, connected),
+    };
+  }
+
+  /** A renewed token must be as good as the first. If it is not, what runs may finish. */
+  async #renew(token: string, tenant: Tenant, connected: Promise<ConnectorConnection>): Promise<void> {
+    const connection = await connected;
+    try {
+      const verified = await this.#verify(token);
+      if (verified.tenantId !== tenant.id) throw new RelayError("access_denied", "The token belongs to another tenant");
+      await this.#tenantOf(verified);
+      connection.setTokenExpiration(verified.expiresAt, this.#parts.now());
+    } catch (error) {
+      logger.warn("A renewed token of {tenant} was refused: {error}", { tenant: tenant.name, error });
+      const isDisabled = error instanceof RelayError && error.code === "tenant_disabled";
+      connection.drain(isDisabled ? "tenant_disabled" : "authentication_failed", "later");
+    }
+  }
+}
+
+/** @throws {RelayError} `invalid_request`. */
+function checkUpgrade({ method, headers }: ListenerRequest): void {
+  const offered = (headerValue(headers, "sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
+  if (
+    method !== "GET" || headerValue(headers, "upgrade")?.toLowerCase() !== "websocket" ||
+    headerValue(headers, "sec-websocket-version") !== "13" || headerValue(headers, "sec-websocket-key") === undefined ||
+    !offered.includes(SUB_PROTOCOL)
+  ) {
+    throw new RelayError("invalid_request", `Connectors open a WebSocket with the sub-protocol ${SUB_PROTOCOL} here`);
+  }
+}
+
+function bearerOf({ headers }: ListenerRequest): string {
+  const token = BEARER.exec(headerValue(headers, "authorization") ?? "")?.[1];
+  if (token === undefined) throw new RelayError("authentication_required", "Connectors need a bearer token");
+  return token;
+}

@@ -1,0 +1,109 @@
+/**
+ * All connections at this origin.
+ *
+ * @module
+ */
+
+import type { GoAwayReason, Reconnect } from "../../shared/protocol/frame.ts";
+import type { LocalConnections } from "../dispatch/connections.ts";
+import type { ConnectorConnection } from "./connection.ts";
+
+/** How long a tenant counts as recently connected, in milliseconds. */
+const RECENT_MS = 60_000;
+
+/** Knows who is connected, and who has room. */
+export class ConnectionRegistry implements LocalConnections {
+  readonly #byTenant = new Map<string, Set<ConnectorConnection>>();
+  /** When a tenant's last connection was lost; entries older than a minute are swept. */
+  readonly #lostAtMs = new Map<string, number>();
+  readonly #listeners = new Set<(tenantId: string) => void>();
+  #size = 0;
+
+  /** Connections at this origin. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The connections of a tenant, or all. */
+  *list(tenantId?: string): Iterable<ConnectorConnection> {
+    if (tenantId !== undefined) return yield* this.#byTenant.get(tenantId) ?? [];
+    for (const connections of this.#byTenant.values()) yield* connections;
+  }
+
+  /** Adds a connection; dispose when it has ended. */
+  add(connection: ConnectorConnection): Disposable {
+    const { tenantId } = connection.facts;
+    let connections = this.#byTenant.get(tenantId);
+    if (connections === undefined) this.#byTenant.set(tenantId, connections = new Set());
+    connections.add(connection);
+    this.#size++;
+    this.changed(tenantId);
+    return { [Symbol.dispose]: () => this.#remove(connection) };
+  }
+
+  /** A connection of this tenant has more room, or less, than before. */
+  changed(tenantId: string): void {
+    for (const listener of this.#listeners) listener(tenantId);
+  }
+
+  pick(tenantId: string): ConnectorConnection | undefined {
+    const connections = this.#byTenant.get(tenantId);
+    if (connections === undefined) return undefined;
+    let best: ConnectorConnection | undefined;
+    for (const connection of connections) {
+      if (connection.room > 0 && (best === undefined || connection.inFlight < best.inFlight)) best = connection;
+    }
+    // Among equals the one that was not picked last comes first.
+    if (best !== undefined && connections.size > 1) {
+      connections.delete(best);
+      connections.add(best);
+    }
+    return best;
+  }
+
+  capacity(tenantId: string): number | undefined {
+    let capacity: number | undefined;
+    for (const connection of this.#byTenant.get(tenantId) ?? []) {
+      if (connection.isOpen) capacity = (capacity ?? 0) + connection.room;
+    }
+    return capacity;
+  }
+
+  wasConnectedRecently(tenantId: string): boolean {
+    if (this.capacity(tenantId) !== undefined) return true;
+    const lostAtMs = this.#lostAtMs.get(tenantId);
+    // Connections that are closing stand in the registry until they are closed.
+    return this.#byTenant.has(tenantId) || (lostAtMs !== undefined && performance.now() - lostAtMs < RECENT_MS);
+  }
+
+  onChange(listener: (tenantId: string) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  /** Drains every connection. */
+  drainAll(reason: GoAwayReason, reconnect: Reconnect): void {
+    for (const connection of [...this.list()]) connection.drain(reason, reconnect);
+  }
+
+  #remove(connection: ConnectorConnection): void {
+    const { tenantId } = connection.facts;
+    const connections = this.#byTenant.get(tenantId);
+    if (!connections?.delete(connection)) return;
+    this.#size--;
+    if (connections.size === 0) {
+      this.#byTenant.delete(tenantId);
+      this.#sweep();
+      this.#lostAtMs.set(tenantId, performance.now());
+    }
+    this.changed(tenantId);
+  }
+
+  #sweep(): void {
+    const oldestMs = performance.now() - RECENT_MS;
+    for (const [tenantId, lostAtMs] of this.#lostAtMs) {
+      if (lostAtMs >= oldestMs) return;
+      this.#lostAtMs.delete(tenantId);
+    }
+  }
+}

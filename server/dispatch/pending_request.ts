@@ -1,0 +1,102 @@
+/**
+ * A request until the head of its response: waiting, delivered, perhaps delivered again.
+ *
+ * @module
+ */
+
+import { RelayError } from "../../shared/errors/relay_error.ts";
+import { isStreamBody, type RelayRequest } from "../../shared/http/message.ts";
+import type { Delivery, TracedResponse } from "../../shared/protocol/exchange.ts";
+import type { CancelReason } from "../../shared/protocol/frame.ts";
+import type { Connection } from "./connections.ts";
+import type { Dispatch, DispatchOptions } from "./dispatcher.ts";
+
+/** Deliveries of one request at most: a request that ends every connection it meets must not go round for ever. */
+const MAX_DELIVERIES = 5;
+
+/** A response, and who brought it. */
+export interface DispatchedResponse extends TracedResponse {
+  readonly connection: Connection;
+}
+
+/** What a pending request asks of its dispatcher. */
+export interface PendingRequestPort {
+  /** Its connection was lost before it had the request: it wants another. */
+  again(pending: PendingRequest): void;
+  /** It is answered, failed or cancelled. */
+  settled(pending: PendingRequest): void;
+}
+
+/** One request under way. */
+export class PendingRequest implements Dispatch {
+  readonly tenantId: string;
+  readonly request: RelayRequest;
+  readonly options: DispatchOptions;
+  readonly response: Promise<DispatchedResponse>;
+  readonly #port: PendingRequestPort;
+  readonly #settle = Promise.withResolvers<DispatchedResponse>();
+  #delivery: Delivery | undefined;
+  #deliveries = 0;
+  #graceTimer: ReturnType<typeof setTimeout> | undefined;
+  #isSettled = false;
+
+  constructor(tenantId: string, request: RelayRequest, options: DispatchOptions, port: PendingRequestPort) {
+    this.tenantId = tenantId;
+    this.request = request;
+    this.options = options;
+    this.#port = port;
+    this.response = this.#settle.promise;
+    this.response.catch(() => {});
+  }
+
+  /** Hands the request over to a connection. */
+  deliver(connection: Connection): void {
+    if (this.#isSettled) return;
+    clearTimeout(this.#graceTimer);
+    this.#deliveries++;
+    const { trace, expiresInMs } = this.options;
+    const delivery = this.#delivery = connection.deliver(this.request, { acknowledge: true, trace, expiresInMs });
+    delivery.response.then(
+      (response) => this.#finish(() => this.#settle.resolve({ ...response, connection })),
+      (error) => this.#failed(delivery, error),
+    );
+  }
+
+  /** Calls back after `graceMs`, unless the request was delivered or settled by then. */
+  setGrace(graceMs: number, expired: () => void): void {
+    clearTimeout(this.#graceTimer);
+    this.#graceTimer = setTimeout(expired, graceMs);
+  }
+
+  /** Ends the request with an error. Idempotent. */
+  fail(error: unknown): void {
+    this.#finish(() => this.#settle.reject(error));
+  }
+
+  cancel(reason: CancelReason): void {
+    const expired = reason === "expired";
+    this.fail(
+      new RelayError(
+        expired ? "request_expired" : "client_gone",
+        expired ? "The target did not answer in time" : "The client has left",
+      ),
+    );
+    this.#delivery?.cancel(reason);
+  }
+
+  #failed(delivery: Delivery, error: unknown): void {
+    if (this.#isSettled) return;
+    const isLost = error instanceof RelayError && error.code === "connector_lost";
+    const mayRepeat = isLost && !delivery.isAcknowledged && !isStreamBody(this.request.body);
+    if (mayRepeat && this.#deliveries < MAX_DELIVERIES) return this.#port.again(this);
+    this.fail(error);
+  }
+
+  #finish(settle: () => void): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    clearTimeout(this.#graceTimer);
+    settle();
+    this.#port.settled(this);
+  }
+}

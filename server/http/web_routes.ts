@@ -1,0 +1,44 @@
+/**
+ * Lets Hono applications answer requests of a listener.
+ *
+ * @module
+ */
+
+import type { Hono } from "hono";
+import { RelayError } from "../../shared/errors/relay_error.ts";
+import type { RelayResponse } from "../../shared/http/message.ts";
+import { getLogger } from "../../shared/log/mod.ts";
+import type { ListenerRequest } from "../listener/listener.ts";
+import { answerFailure } from "../relay/failure.ts";
+
+const logger = getLogger("server");
+
+/** What a route sees of its request besides the web standard one, as Hono's `env`. */
+export interface WebBindings {
+  readonly incoming: ListenerRequest;
+}
+
+/** A Hono application on a listener. */
+export type WebRoutes = Hono<{ Bindings: WebBindings }>;
+
+/** Gives all routes of an application the relay's own answers for what is not found or fails. */
+export function withProblemDocuments(app: WebRoutes): WebRoutes {
+  app.notFound(() => toResponse(new RelayError("not_found", "There is nothing at this address")));
+  app.onError((error) => {
+    logger.error("A request failed: {error}", { error });
+    return toResponse(new RelayError("internal_error", "The server failed to answer", { cause: error }));
+  });
+  return app;
+}
+
+/** Has an application answer a request. */
+export async function answerByRoutes(app: WebRoutes, incoming: ListenerRequest): Promise<RelayResponse> {
+  const response = await app.fetch(incoming.toRequest(), { incoming });
+  const { status, headers, body } = response;
+  return { status, headers: [...headers], body: body === null ? null : { stream: body } };
+}
+
+function toResponse(error: RelayError): Response {
+  const { status, headers, body } = answerFailure(error);
+  return new Response(body as Uint8Array<ArrayBuffer>, { status, headers: headers as [string, string][] });
+}

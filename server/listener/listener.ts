@@ -1,0 +1,79 @@
+/**
+ * What the server needs of an HTTP listener: raw requests in, answers out, and upgrades to a message pipe. Every implementation passes the
+ * same contract suite (`listener_contract.ts`).
+ *
+ * @module
+ */
+
+import type { RelayError } from "../../shared/errors/relay_error.ts";
+import type { HeaderLines, RelayResponse } from "../../shared/http/message.ts";
+import type { MessagePipe } from "../../shared/protocol/pipe.ts";
+
+/** A request's body on its way in. Read it through one of the two members, once. */
+export interface ListenerBody {
+  /** Announced length in bytes; absent when the body is chunked. */
+  readonly length: number | undefined;
+  /** Reads all of it. Rejects when the client breaks off. */
+  bytes(): Promise<Uint8Array>;
+  /** The body as it arrives. Errors when the client breaks off. */
+  stream(): ReadableStream<Uint8Array>;
+}
+
+/** A request whose framing, `Host` and target have been checked. */
+export interface ListenerRequest {
+  /** As the client spelled it; never a known method in lower case. */
+  readonly method: string;
+  /** Path and query as sent, a byte string that starts with `/` and has no `#`. */
+  readonly target: string;
+  /** The value of `Host`: a name or address, with the port if the client gave one. */
+  readonly host: string;
+  readonly headers: HeaderLines;
+  readonly body: ListenerBody | null;
+  /** Address of the peer, which may be a proxy. */
+  readonly peerAddress: string;
+  /** Aborts when the client leaves before the answer has ended. */
+  readonly signal: AbortSignal;
+  /** The same request for handlers that speak web standards. */
+  toRequest(): Request;
+}
+
+/** Turns the connection into a WebSocket. */
+export interface UpgradeAnswer {
+  /** The sub-protocol that was chosen from the client's offer. */
+  readonly protocol: string;
+  /** Called with the pipe once the connection is a WebSocket. Must not throw. */
+  accept(pipe: MessagePipe): void;
+}
+
+/** What becomes of a request. */
+export type Answer = RelayResponse | UpgradeAnswer;
+
+/** Who answers. */
+export interface ListenerHandler {
+  /** Answers a request. Must not reject. */
+  handle(request: ListenerRequest): Promise<Answer>;
+  /** Answers what never became a request, or an answer that cannot be sent. */
+  refuse(error: RelayError): RelayResponse;
+}
+
+/** Where and how to listen. */
+export interface ListenOptions {
+  readonly hostname: string;
+  /** 0 picks a free port. */
+  readonly port: number;
+}
+
+/** A running listener. */
+export interface Listener extends AsyncDisposable {
+  readonly hostname: string;
+  readonly port: number;
+  /** Resolves when it no longer listens, asked or not. */
+  readonly finished: Promise<void>;
+  /** Takes no new requests, lets running ones finish, and resolves when they have. WebSockets are closed at once: drain them first. */
+  close(): Promise<void>;
+}
+
+/** Whether an answer asks for an upgrade. */
+export function isUpgrade(answer: Answer): answer is UpgradeAnswer {
+  return "accept" in answer;
+}

@@ -1,0 +1,165 @@
+/**
+ * The listener `native`: `Deno.serve` with native WebSockets. Fastest, and without time limits of its own, so it belongs behind a proxy.
+ *
+ * @module
+ */
+
+import { RelayError } from "../../shared/errors/relay_error.ts";
+import { type HeaderLines, isStreamBody, type RelayResponse } from "../../shared/http/message.ts";
+import { getLogger } from "../../shared/log/mod.ts";
+import {
+  isUpgrade,
+  type Listener,
+  type ListenerBody,
+  type ListenerHandler,
+  type ListenerRequest,
+  type ListenOptions,
+  type UpgradeAnswer,
+} from "./listener.ts";
+import { NativeWebSocketPipe } from "./native_websocket_pipe.ts";
+import { checkMethod, type Framing, readFraming, splitUrl } from "./request_line.ts";
+
+const logger = getLogger("listener");
+/** `Deno.serve` ends the process on these in a header value. */
+const FORBIDDEN_IN_VALUES = /[^\t\x20-\x7e\x80-\xff]/;
+const HAS_NO_BODY = new Set([204, 205, 304]);
+
+/** Starts listening. */
+export function listenNative(handler: ListenerHandler, { hostname, port }: ListenOptions): Listener {
+  const server = Deno.serve(
+    {
+      hostname,
+      port,
+      automaticCompression: false,
+      onListen: () => {},
+      onError: () => new Response(null, { status: 500 }),
+    },
+    (request, info) => serve(handler, request, info),
+  );
+  const close = () => server.shutdown();
+  return {
+    hostname: server.addr.hostname,
+    port: server.addr.port,
+    finished: server.finished,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function serve(
+  handler: ListenerHandler,
+  request: Request,
+  info: Deno.ServeHandlerInfo<Deno.NetAddr>,
+): Promise<Response> {
+  let incoming: NativeRequest;
+  try {
+    incoming = new NativeRequest(request, info);
+  } catch (error) {
+    return refuse(handler, error);
+  }
+  const answer = await handler.handle(incoming);
+  // Nothing may follow an upgrade: an exception between it and the return of its response closes the listener for good.
+  if (isUpgrade(answer)) return upgrade(request, answer);
+  try {
+    return toResponse(answer, request.method);
+  } catch (error) {
+    return refuse(handler, error);
+  }
+}
+
+function refuse(handler: ListenerHandler, error: unknown): Response {
+  if (error instanceof RelayError) return toResponse(handler.refuse(error), "GET");
+  logger.error("Cannot answer a request: {error}", { error });
+  return toResponse(
+    handler.refuse(new RelayError("internal_error", "The server failed to answer", { cause: error })),
+    "GET",
+  );
+}
+
+/** Builds the one `Response`. Header lines go in as an array: a `Headers` object would merge repeated ones. */
+function toResponse({ status, headers, body }: RelayResponse, method: string): Response {
+  for (const [, value] of headers) {
+    if (FORBIDDEN_IN_VALUES.test(value)) {
+      if (isStreamBody(body)) body.stream.cancel().catch(() => {});
+      throw new RelayError("target_invalid_response", "The target answered with a control character in a header");
+    }
+  }
+  const init = {
+    // `Deno.serve` cannot frame a 205, every client would wait for its body.
+    status: status === 205 ? 204 : status,
+    headers: headers as [string, string][],
+  };
+  if (!isStreamBody(body)) {
+    return new Response(HAS_NO_BODY.has(status) ? null : body as Uint8Array<ArrayBuffer> | null, init);
+  }
+  if (method !== "HEAD" && !HAS_NO_BODY.has(status)) return new Response(body.stream, init);
+  body.stream.cancel().catch(() => {});
+  return new Response(null, init);
+}
+
+function upgrade(request: Request, answer: UpgradeAnswer): Response {
+  // The sub-protocol is set by hand: the option splits the client's offer at ", " only.
+  const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 0 });
+  response.headers.set("sec-websocket-protocol", answer.protocol);
+  answer.accept(new NativeWebSocketPipe(socket));
+  return response;
+}
+
+class NativeRequest implements ListenerRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly host: string;
+  readonly headers: HeaderLines;
+  readonly body: ListenerBody | null;
+  readonly peerAddress: string;
+  readonly #request: Request;
+
+  /** @throws {RelayError} `invalid_request`. */
+  constructor(request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) {
+    this.#request = request;
+    this.method = request.method;
+    this.peerAddress = info.remoteAddr.hostname;
+    const headers = [...request.headers];
+    this.headers = headers;
+    let host: string | undefined;
+    let contentLength: string | undefined;
+    let transferEncoding: string | undefined;
+    for (const [name, value] of headers) {
+      if (name === "host") host = value;
+      else if (name === "content-length") contentLength = value;
+      else if (name === "transfer-encoding") transferEncoding = value;
+    }
+    const { host: authority, target } = splitUrl(request.url, host);
+    this.host = authority;
+    this.target = toByteString(target);
+    checkMethod(request.method);
+    const framing = readFraming(contentLength, transferEncoding);
+    this.body = framing.hasBody ? readBody(request, framing) : null;
+  }
+
+  get signal(): AbortSignal {
+    return this.#request.signal;
+  }
+
+  toRequest(): Request {
+    return this.#request;
+  }
+}
+
+/** @throws {RelayError} `invalid_request` when the platform has dropped the body, which it does for GET and HEAD. */
+function readBody(request: Request, framing: Framing & { hasBody: true }): ListenerBody {
+  const { body } = request;
+  if (request.method === "GET" || request.method === "HEAD" || body === null) {
+    throw new RelayError(
+      "invalid_request",
+      `Cannot accept the request: a body on ${request.method === "HEAD" ? "HEAD" : "GET"} is not supported`,
+    );
+  }
+  return { length: framing.length, bytes: () => request.bytes(), stream: () => body };
+}
+
+/** `Deno.serve` decodes a target's UTF-8; the relay wants its bytes. */
+function toByteString(target: string): string {
+  if (!/[^\x20-\x7e]/.test(target)) return target;
+  return Array.from(new TextEncoder().encode(target), (byte) => String.fromCharCode(byte)).join("");
+}

@@ -1,0 +1,35 @@
+/**
+ * The one error class of persistence. Callers handle its codes; what the driver said is the `cause`.
+ *
+ * @module
+ */
+
+/**
+ * What went wrong:
+ * - `database_unavailable`: the database cannot be opened.
+ * - `schema_newer`: a newer program has migrated the database; this one must not touch it.
+ * - `migration_failed`: the schema could not be brought up to date; it is as it was before.
+ * - `query_failed`: a statement failed; nothing of it was done.
+ * - `name_taken`: another row has the name already.
+ */
+export type PersistenceErrorCode =
+  | "database_unavailable"
+  | "schema_newer"
+  | "migration_failed"
+  | "query_failed"
+  | "name_taken";
+
+/** The database could not do what was asked. */
+export class PersistenceError extends Error {
+  override readonly name = "PersistenceError";
+  readonly code: PersistenceErrorCode;
+
+  /**
+   * @param code What went wrong, for programs.
+   * @param message What failed and why, in the form "Cannot do X: reason".
+   */
+  constructor(code: PersistenceErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * Reads and writes tenants.
+ *
+ * @module
+ */
+
+import { sql } from "kysely";
+import { PersistenceError } from "./errors.ts";
+import type { AcknowledgeMode, BooleanColumn, Database, TenantTable } from "./schema.ts";
+import { isTenantName, tenantNameKey } from "./tenant_name.ts";
+
+/** What can be changed about a tenant. Null stands for the server's default. */
+export interface TenantSettings {
+  readonly displayName: string | null;
+  readonly description: string | null;
+  /** Whether clients need a token of this tenant. */
+  readonly requireAuthentication: boolean;
+  /** Per connection; 0 stands for the server's limit. */
+  readonly maximumConcurrentConnectorRequests: number;
+  readonly keepAliveIntervalMs: number | null;
+  readonly enableTracing: boolean | null;
+  readonly reconnectMinimumDelayMs: number | null;
+  readonly reconnectMaximumDelayMs: number | null;
+  readonly acknowledgeMode: AcknowledgeMode | null;
+  readonly requireActiveConnection: boolean | null;
+  readonly enabled: boolean;
+  /** A JSON value. */
+  readonly accessPolicy: unknown;
+}
+
+/** A site: has credentials, settings, an access policy. */
+export interface Tenant extends TenantSettings {
+  /** UUID. */
+  readonly id: string;
+  /** As it was spelled when the tenant was made; never changes. */
+  readonly name: string;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  /** Milliseconds since 1970. */
+  readonly updatedAt: number;
+}
+
+/** What a new tenant has that says nothing else. */
+export const DEFAULT_TENANT_SETTINGS: TenantSettings = {
+  displayName: null,
+  description: null,
+  requireAuthentication: false,
+  maximumConcurrentConnectorRequests: 0,
+  keepAliveIntervalMs: null,
+  enableTracing: false,
+  reconnectMinimumDelayMs: null,
+  reconnectMaximumDelayMs: null,
+  acknowledgeMode: null,
+  requireActiveConnection: null,
+  enabled: true,
+  accessPolicy: null,
+};
+
+/** One page of tenants. */
+export interface TenantPage {
+  readonly results: Tenant[];
+  /** How many there are on all pages. */
+  readonly totalCount: number;
+}
+
+/** Which tenants to list. */
+export interface ListTenantsOptions {
+  /** How many to leave out at the start; default 0. */
+  readonly skip?: number;
+  /** How many to give at most; default all. */
+  readonly take?: number;
+  /** Only those whose name or display name contains it, without regard to case. */
+  readonly search?: string;
+}
+
+/** Reads and writes tenants. Names are matched without regard to case. */
+export class TenantRepository {
+  readonly #db: Database;
+  readonly #now: () => number;
+
+  /**
+   * @param db A migrated database.
+   * @param now The time in milliseconds since 1970.
+   */
+  constructor(db: Database, now: () => number) {
+    this.#db = db;
+    this.#now = now;
+  }
+
+  /** The tenant of that name, if there is one. */
+  async findByName(name: string): Promise<Tenant | undefined> {
+    const row = await this.#db.selectFrom("tenants").selectAll().where("name_key", "=", tenantNameKey(name))
+      .executeTakeFirst();
+    return row && toTenant(row);
+  }
+
+  /** The tenant with that id, if there is one. */
+  async findById(id: string): Promise<Tenant | undefined> {
+    const row = await this.#db.selectFrom("tenants").selectAll().where("id", "=", id).executeTakeFirst();
+    return row && toTenant(row);
+  }
+
+  /** Tenants ordered by name. */
+  async list({ skip = 0, take, search = "" }: ListTenantsOptions = {}): Promise<TenantPage> {
+    let found = this.#db.selectFrom("tenants");
+    if (search !== "") {
+      const pattern = `%${search.toLowerCase().replace(/[\\%_]/g, "\\$&")}%`;
+      found = found.where(
+        sql<boolean>`(name_key like ${pattern} escape '\\' or lower(display_name) like ${pattern} escape '\\')`,
+      );
+    }
+    // SQLite knows an offset only together with a limit.
+    const limit = take ?? Number.MAX_SAFE_INTEGER;
+    const rows = await found.selectAll().orderBy("name_key").offset(skip).limit(limit).execute();
+    const { count } = await found.select((select) => select.fn.countAll<number>().as("count"))
+      .executeTakeFirstOrThrow();
+    return { results: rows.map(toTenant), totalCount: count };
+  }
+
+  /**
+   * Adds a tenant.
+   *
+   * @param name 1 to 100 of `[A-Za-z0-9._-]`, neither `.` nor `..`.
+   * @param settings What differs from {@link DEFAULT_TENANT_SETTINGS}.
+   * @throws {RangeError} When the name breaks the rules.
+   * @throws {PersistenceError} `name_taken` when there is a tenant of that name.
+   */
+  async insert(name: string, settings: Partial<TenantSettings> = {}): Promise<Tenant> {
+    if (!isTenantName(name)) {
+      throw new RangeError(
+        "Cannot add tenant: a name has 1 to 100 letters, digits, dots, underscores and hyphens, and is not . or ..",
+      );
+    }
+    const now = this.#now();
+    const row = await this.#db.insertInto("tenants")
+      .values({
+        ...toColumns({ ...DEFAULT_TENANT_SETTINGS, ...settings }),
+        id: crypto.randomUUID(),
+        name,
+        name_key: tenantNameKey(name),
+        created_at: now,
+        updated_at: now,
+      })
+      .onConflict((conflict) => conflict.column("name_key").doNothing())
+      .returningAll()
+      .executeTakeFirst();
+    if (row === undefined) {
+      throw new PersistenceError("name_taken", `Cannot add tenant: there is a tenant "${name}" already`);
+    }
+    return toTenant(row);
+  }
+
+  /**
+   * Changes a tenant's settings; those not given keep their values.
+   *
+   * @returns The tenant as it is now, or undefined when there is none with that id.
+   */
+  async update(id: string, settings: Partial<TenantSettings>): Promise<Tenant | undefined> {
+    const row = await this.#db.updateTable("tenants")
+      .set({ ...toColumns(settings), updated_at: this.#now() })
+      .where("id", "=", id)
+      .returningAll()
+      .executeTakeFirst();
+    return row && toTenant(row);
+  }
+
+  /**
+   * Removes a tenant and its secrets.
+   *
+   * @returns Whether there was one.
+   */
+  async remove(id: string): Promise<boolean> {
+    const { numDeletedRows } = await this.#db.deleteFrom("tenants").where("id", "=", id).executeTakeFirstOrThrow();
+    return numDeletedRows > 0n;
+  }
+}
+
+type SettingColumns = Omit<TenantTable, "id" | "name" | "name_key" | "created_at" | "updated_at">;
+type Changes<T> = { [Key in keyof T]: T[Key] | undefined };
+
+/** An absent setting becomes undefined, which Kysely leaves out of an update. */
+function toColumns(settings: TenantSettings): SettingColumns;
+function toColumns(settings: Partial<TenantSettings>): Changes<SettingColumns>;
+function toColumns(settings: Partial<TenantSettings>): Changes<SettingColumns> {
+  return {
+    display_name: settings.displayName,
+    description: settings.description,
+    require_authentication: toColumn(settings.requireAuthentication),
+    maximum_concurrent_connector_requests: settings.maximumConcurrentConnectorRequests,
+    keep_alive_interval_ms: settings.keepAliveIntervalMs,
+    enable_tracing: settings.enableTracing === null ? null : toColumn(settings.enableTracing),
+    reconnect_minimum_delay_ms: settings.reconnectMinimumDelayMs,
+    reconnect_maximum_delay_ms: settings.reconnectMaximumDelayMs,
+    acknowledge_mode: settings.acknowledgeMode,
+    require_active_connection: settings.requireActiveConnection === null
+      ? null
+      : toColumn(settings.requireActiveConnection),
+    enabled: toColumn(settings.enabled),
+    access_policy: settings.accessPolicy === null ? null : JSON.stringify(settings.accessPolicy),
+  };
+}
+
+function toColumn(value: boolean | undefined): BooleanColumn | undefined {
+  return value === undefined ? undefined : value ? 1 : 0;
+}
+
+function toTenant(row: TenantTable): Tenant {
+  return {
+    id: row.id,
+    name: row.name,
+    displayName: row.display_name,
+    description: row.description,
+    requireAuthentication: row.require_authentication === 1,
+    maximumConcurrentConnectorRequests: row.maximum_concurrent_connector_requests,
+    keepAliveIntervalMs: row.keep_alive_interval_ms,
+    enableTracing: row.enable_tracing === null ? null : row.enable_tracing === 1,
+    reconnectMinimumDelayMs: row.reconnect_minimum_delay_ms,
+    reconnectMaximumDelayMs: row.reconnect_maximum_delay_ms,
+    acknowledgeMode: row.acknowledge_mode,
+    requireActiveConnection: row.require_active_connection === null ? null : row.require_active_connection === 1,
+    enabled: row.enabled === 1,
+    accessPolicy: row.access_policy === null ? null : JSON.parse(row.access_policy),
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,35 @@
+/**
+ * What the tests of persistence and of its users share.
+ *
+ * @module
+ */
+
+import { openDatabase } from "./database.ts";
+import { migrateToLatest } from "./migrate.ts";
+import type { Database } from "./schema.ts";
+
+/** A folder that is removed at the end of the scope. */
+export function temporaryFolder(): Disposable & { readonly path: string } {
+  const path = Deno.makeTempDirSync({ prefix: "relayserver-" });
+  return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
+}
+
+/** A migrated database in memory. */
+export async function memoryDatabase(): Promise<Database> {
+  const db = openDatabase({ path: ":memory:" });
+  await migrateToLatest(db);
+  return db;
+}
+
+/** A clock that stands still until it is moved. Starts at 2026-01-01. */
+export class TestClock {
+  #time = Date.UTC(2026, 0, 1);
+
+  /** To be given to what asks for the time. */
+  readonly now = (): number => this.#time;
+
+  /** Moves the clock on. */
+  advance(ms: number): void {
+    this.#time += ms;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Tells targets who the client is: `X-Forwarded-*`, `Forwarded` (RFC 7239) and `Via`.
+ *
+ * @module
+ */
+
+import type { HeaderLine, HeaderLines } from "../../shared/http/message.ts";
+
+/** Whether an address belongs to a proxy whose forwarding headers are believed. */
+export type IsTrustedProxy = (address: string) => boolean;
+
+/** How a request reached this server. */
+export interface Hop {
+  /** Address of the peer: the client, or the last proxy. */
+  readonly peerAddress: string;
+  /** The request's `Host`. */
+  readonly host: string;
+  /** Scheme of the listener. */
+  readonly scheme: "http" | "https";
+}
+
+/** The pseudonym in `Via`. */
+const VIA = "1.1 relayserver";
+const FORWARDING = new Set(["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "via"]);
+
+/** Whether a header is one of those that {@link forwardedHeaders} writes anew. */
+export function isForwardingHeader(name: string): boolean {
+  return FORWARDING.has(name);
+}
+
+/** The forwarding headers for the target: those of a trusted peer extended, those of anybody else replaced. */
+export function forwardedHeaders(headers: HeaderLines, hop: Hop, isTrustedProxy: IsTrustedProxy): HeaderLine[] {
+  const via = joined(headers, "via");
+  const address = plainAddress(hop.peerAddress);
+  const isTrusted = isTrustedProxy(address);
+  const believed = (name: string) => isTrusted ? joined(headers, name) : undefined;
+  const element = `for=${forwardedNode(address)};host=${quoted(hop.host)};proto=${hop.scheme}`;
+  return [
+    ["X-Forwarded-For", append(believed("x-forwarded-for"), address)],
+    ["X-Forwarded-Host", believed("x-forwarded-host") ?? hop.host],
+    ["X-Forwarded-Proto", believed("x-forwarded-proto") ?? hop.scheme],
+    ["Forwarded", append(believed("forwarded"), element)],
+    ["Via", append(via, VIA)],
+  ];
+}
+
+/** The client's address: the peer, or the last address that no trusted proxy has. */
+export function clientAddress(headers: HeaderLines, peerAddress: string, isTrustedProxy: IsTrustedProxy): string {
+  let address = plainAddress(peerAddress);
+  if (!isTrustedProxy(address)) return address;
+  const chain =
+    joined(headers, "x-forwarded-for")?.split(",").map((part) => part.trim()).filter((part) => part !== "") ?? [];
+  while (isTrustedProxy(address) && chain.length > 0) address = chain.pop()!;
+  return address;
+}
+
+function joined(headers: HeaderLines, name: string): string | undefined {
+  let value: string | undefined;
+  for (const [key, text] of headers) {
+    if (key.toLowerCase() === name) value = append(value, text);
+  }
+  return value;
+}
+
+function append(value: string | undefined, element: string): string {
+  return value === undefined || value === "" ? element : `${value}, ${element}`;
+}
+
+/** IPv4 addresses in IPv6 clothing are written as what they are. */
+function plainAddress(address: string): string {
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+}
+
+function forwardedNode(address: string): string {
+  return address.includes(":") ? `"[${address}]"` : address;
+}
+
+function quoted(host: string): string {
+  return /^[A-Za-z0-9._-]+$/.test(host) ? host : `"${host}"`;
+}

@@ -1,0 +1,229 @@
+/**
+ * The relay itself: a client's request in, the target's response out.
+ *
+ * @module
+ */
+
+import { RelayError } from "../../shared/errors/relay_error.ts";
+import { endToEndHeaders } from "../../shared/http/headers.ts";
+import {
+  type Body,
+  type HeaderLine,
+  isStreamBody,
+  type RelayRequest,
+  type RelayResponse,
+} from "../../shared/http/message.ts";
+import type { TokenVerifier } from "../auth/token_verifier.ts";
+import type { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { DispatchedResponse } from "../dispatch/pending_request.ts";
+import type { ListenerRequest } from "../listener/listener.ts";
+import type { TenantSource } from "../persistence/tenant_cache.ts";
+import type { Tenant } from "../persistence/tenants.ts";
+import { parseAddress, type RelayAddress } from "./address.ts";
+import type { Admission } from "./admission.ts";
+import { authenticateClient, isPreflight } from "./client_authentication.ts";
+import { Expiration } from "./expiration.ts";
+import { answerFailure, statusOf, toRelayError } from "./failure.ts";
+import { clientAddress, forwardedHeaders, isForwardingHeader, type IsTrustedProxy } from "./forwarded.ts";
+import type { RelayedRequest, RelayObserver } from "./observer.ts";
+import { type RequestBodyLimits, takeBody } from "./request_body.ts";
+import { type ResponseBodyLimits, watchBody } from "./response_body.ts";
+import { clientTracing, type ServerFacts, targetTracing } from "./tracing.ts";
+
+/** What the relay is configured with. */
+export interface RelayOptions {
+  readonly server: ServerFacts;
+  readonly requestBody: RequestBodyLimits;
+  readonly responseBody: ResponseBodyLimits;
+  /** Time until the head of the response, in milliseconds, not counting while the request's body flows. */
+  readonly requestExpirationMs: number;
+  /** What tenants have that say nothing else. */
+  readonly requireActiveConnection: boolean;
+  readonly isTraceEndpointOn: boolean;
+  /** Scheme of the public listener. */
+  readonly scheme: "http" | "https";
+  readonly isTrustedProxy: IsTrustedProxy;
+}
+
+/** What the relay works with. */
+export interface RelayParts {
+  readonly tenants: TenantSource;
+  readonly dispatcher: Dispatcher;
+  readonly admission: Admission;
+  readonly verifier: TokenVerifier;
+  readonly observer: RelayObserver;
+}
+
+/** Serves `/relay` and `/trace`. */
+export class Relay {
+  readonly #parts: RelayParts;
+  readonly #options: RelayOptions;
+
+  constructor(parts: RelayParts, options: RelayOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /** Answers a request whose target is {@link isRelayTarget}. Never rejects. */
+  async handle(request: ListenerRequest): Promise<RelayResponse> {
+    const exchange = new Exchange(request, this.#options.isTrustedProxy);
+    let admittedTenantId: string | undefined;
+    const ended = (status: number, error?: RelayError) => {
+      if (admittedTenantId !== undefined) this.#parts.admission.leave(admittedTenantId);
+      this.#parts.observer.requestEnded(exchange.record(status, error));
+    };
+    try {
+      const address = this.#addressOf(request);
+      exchange.address = address;
+      const tenant = await this.#tenantOf(address);
+      exchange.tenant = tenant;
+      this.#parts.admission.enter(tenant.id);
+      admittedTenantId = tenant.id;
+      const isTraced = address.route === "trace" || tenant.enableTracing === true;
+      const response = await this.#relay(exchange, address, tenant, isTraced);
+      return this.#answer(exchange, response, { isTraced, ended });
+    } catch (cause) {
+      const error = toRelayError(cause);
+      ended(statusOf(error.code), error);
+      return answerFailure(error, exchange.requestId);
+    }
+  }
+
+  #addressOf({ target }: ListenerRequest): RelayAddress {
+    const address = parseAddress(target);
+    if (address.route === "trace" && !this.#options.isTraceEndpointOn) {
+      throw new RelayError("not_found", "Tracing is turned off");
+    }
+    return address;
+  }
+
+  async #tenantOf(address: RelayAddress): Promise<Tenant> {
+    const tenant = await this.#parts.tenants.findByName(address.tenant);
+    if (tenant === undefined) throw new RelayError("tenant_unknown", "There is no such tenant");
+    if (!tenant.enabled) throw new RelayError("tenant_disabled", "The tenant is disabled");
+    return tenant;
+  }
+
+  async #relay(
+    exchange: Exchange,
+    address: RelayAddress,
+    tenant: Tenant,
+    isTraced: boolean,
+  ): Promise<DispatchedResponse> {
+    const { request, requestId } = exchange;
+    let consumedHeader: string | undefined;
+    if (tenant.requireAuthentication && !isPreflight(request.method, request.headers)) {
+      consumedHeader = await authenticateClient(request.headers, tenant, this.#parts.verifier);
+    }
+    using expiration = new Expiration(this.#options.requestExpirationMs);
+    const body = await takeBody(request.body, this.#options.requestBody, (bytes) => {
+      exchange.requestBytes += bytes;
+      expiration.extend();
+    });
+    const relayed: RelayRequest = {
+      requestId,
+      method: request.method,
+      target: address.target,
+      path: address.path,
+      headers: this.#requestHeaders(exchange, { body, consumedHeader, isTraced }),
+      body,
+    };
+    const dispatch = this.#parts.dispatcher.dispatch(tenant.id, relayed, {
+      trace: isTraced,
+      expiresInMs: this.#options.requestExpirationMs,
+      requireActiveConnection: tenant.requireActiveConnection ?? this.#options.requireActiveConnection,
+    });
+    expiration.onExpired(() => dispatch.cancel("expired"));
+    if (request.signal.aborted) dispatch.cancel("client_gone");
+    else request.signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });
+    return await dispatch.response;
+  }
+
+  #requestHeaders(
+    { request, requestId }: Exchange,
+    { body, consumedHeader, isTraced }: { body: Body; consumedHeader: string | undefined; isTraced: boolean },
+  ): HeaderLine[] {
+    const { isTrustedProxy, scheme, server } = this.#options;
+    const headers = endToEndHeaders(
+      request.headers,
+      (name) => isForwardingHeader(name) || name === consumedHeader || name === "expect" || name === "content-length",
+    );
+    headers.push(
+      ...forwardedHeaders(
+        request.headers,
+        { peerAddress: request.peerAddress, host: request.host, scheme },
+        isTrustedProxy,
+      ),
+    );
+    if (isTraced) headers.push(...targetTracing(requestId, server));
+    else if (!isStreamBody(body)) headers.push(["RelayServer-RequestId", requestId]);
+    return headers;
+  }
+
+  #answer(
+    exchange: Exchange,
+    response: DispatchedResponse,
+    { isTraced, ended }: { isTraced: boolean; ended: (status: number, error?: RelayError) => void },
+  ): RelayResponse {
+    const { status, body } = response;
+    exchange.connectionId = response.connection.id;
+    const headers = responseHeaders(response, exchange.request.method);
+    if (isTraced) headers.push(...clientTracing(exchange.requestId, this.#options.server, response));
+    if (!isStreamBody(body)) {
+      exchange.responseBytes = body?.length ?? 0;
+      ended(status);
+      return { status, headers, body };
+    }
+    const stream = watchBody(body, this.#options.responseBody, (bytes, error) => {
+      exchange.responseBytes = bytes;
+      ended(status, error);
+    });
+    return { status, headers, body: body.length === undefined ? { stream } : { stream, length: body.length } };
+  }
+}
+
+/** The relay says how long a body is, except where the target speaks of a body that is not there. */
+function responseHeaders({ headers, status, body }: DispatchedResponse, method: string): HeaderLine[] {
+  if (method === "HEAD" || status === 304) return endToEndHeaders(headers);
+  const lines = endToEndHeaders(headers, (name) => name === "content-length");
+  if (isStreamBody(body) && body.length !== undefined) lines.push(["Content-Length", String(body.length)]);
+  return lines;
+}
+
+/** What becomes known of a request while it is relayed. */
+class Exchange {
+  readonly requestId: string = crypto.randomUUID();
+  readonly request: ListenerRequest;
+  address: RelayAddress | undefined;
+  tenant: Tenant | undefined;
+  connectionId: string | undefined;
+  requestBytes = 0;
+  responseBytes = 0;
+  readonly #startedAtMs = performance.now();
+  readonly #isTrustedProxy: IsTrustedProxy;
+
+  constructor(request: ListenerRequest, isTrustedProxy: IsTrustedProxy) {
+    this.request = request;
+    this.#isTrustedProxy = isTrustedProxy;
+  }
+
+  record(status: number, error: RelayError | undefined): RelayedRequest {
+    const { headers, peerAddress, method } = this.request;
+    const path = this.address?.path ?? "";
+    const queryAt = path.indexOf("?");
+    return {
+      requestId: this.requestId,
+      tenant: this.tenant?.name ?? this.address?.tenant ?? "",
+      target: this.address?.target ?? "",
+      method,
+      path: queryAt === -1 ? path : path.slice(0, queryAt),
+      clientAddress: clientAddress(headers, peerAddress, this.#isTrustedProxy),
+      status,
+      errorCode: error?.code,
+      requestBytes: this.requestBytes,
+      responseBytes: this.responseBytes,
+      durationMs: performance.now() - this.#startedAtMs,
+      connectionId: this.connectionId,
+    };
+  }
+}

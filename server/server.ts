@@ -1,0 +1,261 @@
+/**
+ * The composition root of the server: the only place that names concrete classes.
+ *
+ * @module
+ */
+
+import { Hono } from "hono";
+import { VERSION } from "../shared/version.ts";
+import { BuiltinTokenVerifier, createAuthRoutes, SigningKeys, TokenIssuer } from "./auth/mod.ts";
+import { databasePath, type ServerConfig } from "./config.ts";
+import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
+import { ConnectorEndpoint } from "./connectors/endpoint.ts";
+import { ConnectionRegistry } from "./connectors/registry.ts";
+import { Dispatcher } from "./dispatch/dispatcher.ts";
+import { createHealthRoutes } from "./http/health.ts";
+import type { Listener, ListenerHandler, ListenerRequest } from "./listener/listener.ts";
+import { listenNative } from "./listener/native_listener.ts";
+import { createTrustedProxies } from "./listener/trusted_proxies.ts";
+import { ManagementHandler } from "./http/management_handler.ts";
+import {
+  type Database,
+  migrateToLatest,
+  openDatabase,
+  SecretRepository,
+  SigningKeyRepository,
+  TenantRepository,
+} from "./persistence/mod.ts";
+import { TenantCache } from "./persistence/tenant_cache.ts";
+import { PublicHandler } from "./http/public_handler.ts";
+import { accessLog } from "./relay/access_log.ts";
+import { Admission } from "./relay/admission.ts";
+import { Relay } from "./relay/relay.ts";
+import { MemoryTransport } from "./transport/memory_transport.ts";
+import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
+
+/** Where a listener can be reached. */
+export interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** A RelayServer. Disposing it closes it now; what runs is cut off. */
+export interface RelayServer extends AsyncDisposable {
+  /** Opens the listeners. */
+  start(): Promise<void>;
+  /** Finishes what runs within `drainTimeout`, then closes. Idempotent. */
+  drain(): Promise<void>;
+  /** Resolves when it no longer listens, asked or not. */
+  readonly finished: Promise<void>;
+  /** @throws {Error} before `start`. */
+  readonly publicAddress: Address;
+  /** @throws {Error} before `start`. */
+  readonly managementAddress: Address;
+}
+
+/**
+ * Makes a server. Nothing listens before `start`.
+ *
+ * @param config Checked configuration, see `docs/configuration.md`.
+ * @throws {Error} when the database cannot be opened or was made by a newer version.
+ * @example
+ * ```ts
+ * await using server = await createRelayServer(serverConfigSchema.parse({ port: 0, management: { port: 0 } }));
+ * await server.start();
+ * ```
+ */
+export async function createRelayServer(config: ServerConfig): Promise<RelayServer> {
+  const database = openDatabase({ path: databasePath(config) });
+  try {
+    await migrateToLatest(database);
+    return new Server(config, database);
+  } catch (error) {
+    await database.destroy();
+    throw error;
+  }
+}
+
+class Server implements RelayServer {
+  readonly #config: ServerConfig;
+  readonly #database: Database;
+  readonly #registry = new ConnectionRegistry();
+  readonly #transport: MemoryTransport;
+  readonly #dispatcher: Dispatcher;
+  readonly #admission: Admission;
+  readonly #connectors: ConnectorEndpoint;
+  readonly #publicHandler: ListenerHandler;
+  readonly #managementHandler: ListenerHandler;
+  readonly #finished = Promise.withResolvers<void>();
+  #publicListener: Listener | undefined;
+  #managementListener: Listener | undefined;
+  #isReady = false;
+  #draining: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(config: ServerConfig, database: Database) {
+    this.#config = config;
+    this.#database = database;
+    const now = Date.now;
+    const server = { originId: crypto.randomUUID(), version: VERSION, machineName: Deno.hostname() };
+    const tenants = new TenantRepository(database, now);
+    const keys = new SigningKeys({
+      store: new SigningKeyRepository(database),
+      tokenLifetimeMs: config.auth.tokenLifetime,
+      now,
+    });
+    const verifier = new BuiltinTokenVerifier({
+      keys,
+      audience: config.auth.audience,
+      ...(config.publicUrl === undefined ? {} : { issuer: config.publicUrl }),
+      now,
+    });
+    this.#transport = new MemoryTransport({ maxQueuedPerTenant: config.limits.requestsPerTenant });
+    this.#dispatcher = new Dispatcher(this.#registry, this.#transport, { connectionGraceMs: config.connectionGrace });
+    this.#admission = new Admission(config.limits);
+    this.#connectors = new ConnectorEndpoint({ tenants, verifier, registry: this.#registry, now }, {
+      server,
+      settings: {
+        keepAliveIntervalMs: config.keepAliveInterval,
+        inlineBodyLimitBytes: config.inlineBodyLimit,
+        reconnectMinimumDelayMs: config.reconnectMinimumDelay,
+        reconnectMaximumDelayMs: config.reconnectMaximumDelay,
+      },
+      handshakeTimeoutMs: config.handshakeTimeout,
+      maxMessageBytes: config.limits.connectorMessage,
+      maxConnections: config.limits.connections,
+    });
+    const isTrustedProxy = createTrustedProxies(config.trustedProxies);
+    const relay = new Relay({
+      tenants: new TenantCache(tenants, { durationMs: config.tenantInfoCacheDuration, now: () => performance.now() }),
+      dispatcher: this.#dispatcher,
+      admission: this.#admission,
+      verifier,
+      observer: accessLog,
+    }, {
+      server,
+      requestBody: {
+        inlineBodyLimitBytes: config.inlineBodyLimit,
+        maxBodyBytes: config.maxBodySize,
+        idleTimeoutMs: config.limits.bodyIdleTimeout,
+      },
+      responseBody: { idleTimeoutMs: config.streamIdleTimeout },
+      requestExpirationMs: config.requestExpiration,
+      requireActiveConnection: config.requireActiveConnection,
+      isTraceEndpointOn: config.traceEndpoint,
+      scheme: "http",
+      isTrustedProxy,
+    });
+    const baseUrl = ({ incoming }: WebBindings) => config.publicUrl ?? requestBaseUrl(incoming, isTrustedProxy);
+    const issuer = new TokenIssuer({
+      tenants,
+      secrets: new SecretRepository(database, now),
+      signer: keys,
+      audience: config.auth.audience,
+      tokenLifetimeMs: config.auth.tokenLifetime,
+      now,
+    });
+    const health = createHealthRoutes({ isReady: () => this.#isReady });
+    const routes = new Hono<{ Bindings: WebBindings }>();
+    routes.get(DISCOVERY_PATH, (context) =>
+      context.json(discoveryDocument(baseUrl(context.env), {
+        version: VERSION,
+        originId: server.originId,
+        endpointTimeoutMs: config.endpointTimeout,
+        reconnectMinimumDelayMs: config.reconnectMinimumDelay,
+        reconnectMaximumDelayMs: config.reconnectMaximumDelay,
+        handshakeTimeoutMs: config.handshakeTimeout,
+        keepAliveIntervalMs: config.keepAliveInterval,
+      })));
+    routes.route("/", createAuthRoutes({ issuer, keys, baseUrl }));
+    routes.route("/", health);
+    this.#publicHandler = new PublicHandler(relay, {
+      connectors: this.#connectors,
+      routes: withProblemDocuments(routes),
+    });
+    const management = new Hono<{ Bindings: WebBindings }>();
+    management.route("/", health);
+    this.#managementHandler = new ManagementHandler(withProblemDocuments(management), config.management.allowedHosts);
+  }
+
+  get finished(): Promise<void> {
+    return this.#finished.promise;
+  }
+
+  get publicAddress(): Address {
+    return addressOf(this.#publicListener);
+  }
+
+  get managementAddress(): Address {
+    return addressOf(this.#managementListener);
+  }
+
+  start(): Promise<void> {
+    const { hostname, port, management } = this.#config;
+    // 1. Management first: whoever watches the server sees it before clients do.
+    this.#managementListener = listenNative(this.#managementHandler, management);
+    // 2. The public listener; from here on requests and connectors come in.
+    this.#publicListener = listenNative(this.#publicHandler, { hostname, port });
+    // 3. Load balancers may send requests.
+    this.#isReady = true;
+    Promise.race([this.#managementListener.finished, this.#publicListener.finished])
+      .then(this.#finished.resolve, this.#finished.reject);
+    return Promise.resolve();
+  }
+
+  drain(): Promise<void> {
+    return this.#draining ??= this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    const { shutdownDelay, drainTimeout } = this.#config;
+    // 1. Unready but serving, until load balancers have noticed.
+    this.#isReady = false;
+    await delay(shutdownDelay);
+    // 2. No new requests, no new connectors.
+    this.#connectors.close();
+    const idle = this.#admission.close();
+    // 3. What runs finishes. Connectors stay for it, and look for another server meanwhile.
+    this.#registry.drainAll("draining", "now");
+    await Promise.race([idle, delay(drainTimeout)]);
+    await this.#close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
+  }
+
+  #close(): Promise<void> {
+    return this.#closing ??= (async () => {
+      this.#isReady = false;
+      this.#connectors.close();
+      // 1. Requests that wait are answered.
+      this.#dispatcher[Symbol.dispose]();
+      // 2. Connections end; what is still in flight fails with them.
+      for (const connection of [...this.#registry.list()]) connection.close(1001, "the server stops");
+      // 3. The listeners, which wait for the last answers.
+      await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
+      // 4. What everything stood on.
+      await this.#transport[Symbol.asyncDispose]();
+      await this.#database.destroy();
+      this.#finished.resolve();
+    })();
+  }
+}
+
+/** Without a configured URL the request says where it was sent. */
+function requestBaseUrl(request: ListenerRequest, isTrustedProxy: (address: string) => boolean): string {
+  const isTrusted = isTrustedProxy(request.peerAddress);
+  const forwarded = (name: string) =>
+    isTrusted ? request.headers.find(([key]) => key.toLowerCase() === name)?.[1] : undefined;
+  const scheme = forwarded("x-forwarded-proto") === "https" ? "https" : "http";
+  return `${scheme}://${forwarded("x-forwarded-host") ?? request.host}`;
+}
+
+function addressOf(listener: Listener | undefined): Address {
+  if (listener === undefined) throw new Error("Cannot tell address: the server has not been started");
+  return { hostname: listener.hostname, port: listener.port };
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
