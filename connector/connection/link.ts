@@ -1,0 +1,183 @@
+/**
+ * Keeps one connection up: connects, watches, connects again.
+ *
+ * @module
+ */
+
+import { getLogger } from "../../shared/log/mod.ts";
+import type { GoAwayReason, Reconnect } from "../../shared/protocol/frame.ts";
+import type { ConnectionSettings } from "../../shared/protocol/handshake_heads.ts";
+import type { RequestHandler } from "../../shared/protocol/incoming_exchange.ts";
+import type { Session } from "../../shared/protocol/session.ts";
+import { ConnectError } from "./connect_error.ts";
+import { reconnectDelayMs, type ReconnectWindow } from "./reconnect_delay.ts";
+import type { OpenedSession, ServerAccess } from "./server_access.ts";
+import { TokenRenewal } from "./token_renewal.ts";
+
+const logger = getLogger("connection");
+
+/** Until a server has said otherwise; in milliseconds. */
+const DEFAULT_WINDOW: ReconnectWindow = { minimumMs: 1000, maximumMs: 30_000 };
+
+/** What a link works with. */
+export interface LinkOptions {
+  /** The servers, tried in turn. */
+  readonly servers: readonly ServerAccess[];
+  /** Which of them comes first. */
+  readonly firstServer: number;
+  /** Answers requests. */
+  readonly handleRequest: RequestHandler;
+}
+
+/** What became of a connection. */
+type Outcome = { readonly wasLost: true } | { readonly wasLost: false; readonly reconnect: Reconnect };
+
+/** One connection, kept up. */
+export class Link implements AsyncDisposable {
+  /** Resolves when it stopped, asked or because a server told it never to come back. */
+  readonly stopped: Promise<void>;
+  readonly #options: LinkOptions;
+  readonly #stopping = new AbortController();
+  /** Open sessions: the present one, and those that still drain. */
+  readonly #sessions = new Set<Session>();
+  #serverIndex: number;
+  #window = DEFAULT_WINDOW;
+
+  /** Starts at once. */
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#serverIndex = options.firstServer;
+    this.stopped = this.#run();
+  }
+
+  /** Lets what runs finish, then closes. Resolves when it is done. */
+  async drain(): Promise<void> {
+    this.#stopping.abort(new Error("The connector stops"));
+    const ended = [...this.#sessions].map((session) => session.ended);
+    for (const session of this.#sessions) session.drain("shutdown", "later");
+    await Promise.all([this.stopped, ...ended]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort(new Error("The connector stops"));
+    for (const session of this.#sessions) session.close(1001, "the connector stops");
+    await this.stopped;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    let failures = 0;
+    while (!signal.aborted) {
+      const server = this.#nextServer();
+      try {
+        const outcome = await this.#connect(server);
+        failures = 0;
+        if (signal.aborted) return;
+        if (!outcome.wasLost && outcome.reconnect === "never") return;
+        if (outcome.wasLost || outcome.reconnect === "later") await this.#pause(0);
+      } catch (error) {
+        if (signal.aborted) return;
+        await this.#pauseAfterFailure(error, server, failures++);
+      }
+    }
+  }
+
+  #nextServer(): ServerAccess {
+    const { servers } = this.#options;
+    return servers[this.#serverIndex++ % servers.length]!;
+  }
+
+  /** Connects and stays until the connection is lost or told to go; a connection that was told drains in the background. */
+  async #connect(server: ServerAccess): Promise<Outcome> {
+    const told = Promise.withResolvers<Outcome>();
+    const opened = await server.open({
+      request: this.#options.handleRequest,
+      configure: (settings) => this.#applyWindow(settings),
+      goAway: (reason: GoAwayReason, reconnect: Reconnect) => {
+        if (this.#stopping.signal.aborted) return;
+        logger.info("{server} asks to go away: {reason}, connecting again {reconnect}", {
+          server: server.baseUri,
+          reason,
+          reconnect,
+        });
+        told.resolve({ wasLost: false, reconnect });
+      },
+    }, this.#stopping.signal);
+    this.#applyWindow(opened.welcome.settings);
+    this.#watch(server, opened);
+    return await Promise.race([told.promise, opened.session.ended.then((): Outcome => ({ wasLost: true }))]);
+  }
+
+  #watch(server: ServerAccess, { session, welcome, token }: OpenedSession): void {
+    const { signal } = this.#stopping;
+    const facts = { server: server.baseUri, connectionId: welcome.connectionId };
+    logger.info("Connected to {server}, version {version}, as {tenant}", {
+      ...facts,
+      version: welcome.server.version,
+      tenant: welcome.tenantName,
+    });
+    this.#sessions.add(session);
+    const renewal = new TokenRenewal(token, {
+      fetch: () => server.renewToken(signal),
+      send: (renewed) => session.authenticate(renewed),
+      failed: (error, retryMs) =>
+        logger.warn("Cannot renew the token at {server}, trying again in {retryMs} ms: {error}", {
+          ...facts,
+          error,
+          retryMs,
+        }),
+    });
+    session.ended.then(({ code, reason, error }) => {
+      renewal[Symbol.dispose]();
+      this.#sessions.delete(session);
+      if (code === 1000) logger.info("Left {server}: {reason}", { ...facts, reason });
+      else {logger.warn("Lost the connection to {server}: {code} {reason}", {
+          ...facts,
+          code,
+          reason,
+          error: error?.message,
+        });}
+    });
+    // A drain that began while the connection was being opened.
+    if (signal.aborted) session.drain("shutdown", "later");
+  }
+
+  #applyWindow({ reconnectMinimumDelayMs, reconnectMaximumDelayMs }: ConnectionSettings): void {
+    this.#window = {
+      minimumMs: reconnectMinimumDelayMs,
+      maximumMs: Math.max(reconnectMinimumDelayMs, reconnectMaximumDelayMs),
+    };
+  }
+
+  async #pauseAfterFailure(error: unknown, server: ServerAccess, failures: number): Promise<void> {
+    // A server that is about to stop says so at once, and the next one may be ready.
+    const isTurnOver = (failures + 1) % this.#options.servers.length === 0;
+    if (error instanceof ConnectError && error.code === "server_unavailable" && !isTurnOver) return;
+    const round = Math.floor(failures / this.#options.servers.length);
+    await this.#pause(
+      round,
+      `Cannot connect to ${server.baseUri}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+
+  async #pause(attempt: number, why?: string): Promise<void> {
+    const delayMs = reconnectDelayMs(this.#window, attempt, Math.random());
+    const seconds = (delayMs / 1000).toFixed(1);
+    if (why === undefined) logger.info("Connecting again in {seconds} s", { seconds });
+    else logger.warn("{why}. Trying again in {seconds} s", { why, seconds });
+    await sleep(delayMs, this.#stopping.signal);
+  }
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms);
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    }
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
+  });
+}

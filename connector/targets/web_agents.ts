@@ -1,0 +1,116 @@
+/**
+ * Which socket a call may use, so that a keep-alive socket that its target is about to close does no harm.
+ *
+ * @module
+ */
+
+import { Agent, type AgentOptions, type ClientRequest } from "node:http";
+import { Agent as SecureAgent, type AgentOptions as SecureAgentOptions } from "node:https";
+import type { Duplex } from "node:stream";
+import { Deadline, Deadlines } from "./deadlines.ts";
+
+/** How the certificate of an `https:` target is checked. */
+export interface WebTls {
+  /** Certificates of own authorities, in PEM. */
+  readonly ca?: string | undefined;
+  /** Accept any certificate. */
+  readonly insecureSkipVerify?: boolean | undefined;
+}
+
+/** Methods whose request may be sent again when nothing came back (RFC 9110 section 9.2.2). */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
+
+/** Whether a request with this method may be sent a second time. */
+export function isIdempotent(method: string): boolean {
+  return IDEMPOTENT.has(method);
+}
+
+/** Below the idle limits that servers usually have (5 s and more). */
+const IDLE_LIMIT_MS = 4_000;
+/** Far below them, for calls that cannot be repaired. */
+const SHORT_IDLE_LIMIT_MS = 1_000;
+const DISTRUST_MS = 60_000;
+
+/**
+ * The sockets to one scheme's targets.
+ *
+ * A target may close a kept socket at the moment the next request is written to it. Then nobody knows whether the request was processed. An
+ * idempotent one is simply sent again on a new socket; another one (a POST) must not be, and would become a 502 for no fault of the client.
+ * Opening a new connection for every POST would avoid that, but costs a handshake each, and the machine its free ports under load.
+ * So those methods have sockets of their own that are given up after one second without use, long before a server's idle limit closes them.
+ * A target that is seen to close kept sockets unannounced all the same is not trusted for a minute: each such request then has a connection
+ * of its own.
+ */
+export class WebAgents implements Disposable {
+  readonly #repeatable: KeptSockets;
+  readonly #unrepeatable: KeptSockets;
+  readonly #single: Agent;
+  #distrustedUntil = 0;
+
+  constructor(protocol: "http:" | "https:", tls: WebTls) {
+    const options: SecureAgentOptions = protocol === "http:" ? {} : {
+      ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+      ...(tls.insecureSkipVerify ? { rejectUnauthorized: false } : {}),
+    };
+    const create = (more: AgentOptions) =>
+      protocol === "http:" ? new Agent(more) : new SecureAgent({ ...options, ...more });
+    this.#repeatable = new KeptSockets(create({ keepAlive: true }), IDLE_LIMIT_MS);
+    this.#unrepeatable = new KeptSockets(create({ keepAlive: true }), SHORT_IDLE_LIMIT_MS);
+    this.#single = create({ keepAlive: false });
+  }
+
+  /** The agent for a request that is sent for the first time. */
+  forMethod(method: string): Agent {
+    if (isIdempotent(method)) return this.#repeatable.agent;
+    return performance.now() < this.#distrustedUntil ? this.#single : this.#unrepeatable.agent;
+  }
+
+  /** Notes that a kept socket died under a request, and returns the agent for the repeat: one that never reuses a socket. */
+  afterStaleSocket(): Agent {
+    this.#distrustedUntil = performance.now() + DISTRUST_MS;
+    return this.#single;
+  }
+
+  /** Closes all sockets, those in use too. */
+  [Symbol.dispose](): void {
+    this.#repeatable[Symbol.dispose]();
+    this.#unrepeatable[Symbol.dispose]();
+    this.#single.destroy();
+  }
+}
+
+/** An agent whose free sockets are closed after a time. The agent's own `timeout` would do it with a timer per socket, 20 µs a request. */
+class KeptSockets implements Disposable {
+  readonly agent: Agent;
+  readonly #idle: Deadlines;
+  readonly #deadlineOf = new WeakMap<Duplex, Deadline>();
+
+  constructor(agent: Agent, idleLimitMs: number) {
+    this.agent = agent;
+    this.#idle = new Deadlines(idleLimitMs);
+    const keepSocketAlive = agent.keepSocketAlive.bind(agent);
+    const reuseSocket = agent.reuseSocket.bind(agent);
+    agent.keepSocketAlive = (socket: Duplex) => {
+      this.#idle.start(this.#deadline(socket));
+      return keepSocketAlive(socket);
+    };
+    agent.reuseSocket = (socket: Duplex, request: ClientRequest) => {
+      this.#idle.stop(this.#deadline(socket));
+      reuseSocket(socket, request);
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#idle[Symbol.dispose]();
+    this.agent.destroy();
+  }
+
+  #deadline(socket: Duplex): Deadline {
+    let deadline = this.#deadlineOf.get(socket);
+    if (deadline === undefined) {
+      deadline = new Deadline(() => socket.destroy());
+      this.#deadlineOf.set(socket, deadline);
+    }
+    return deadline;
+  }
+}

@@ -1,0 +1,308 @@
+import assert from "node:assert/strict";
+import type { RelayErrorCode } from "../../shared/errors/relay_error.ts";
+import { RelayError } from "../../shared/errors/relay_error.ts";
+import { bytes, type RawConnection, RawServer, relayRequest, streamOf, targetContext, textOf } from "./testkit.ts";
+import { WebTarget } from "./web.ts";
+
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const ABORTED = new RelayError("client_gone", "Cannot go on: the client left");
+
+/** What a call fails with when the target behaves in a given way after the request's head. */
+async function failureOf(
+  behave: (connection: RawConnection) => unknown,
+  options: { timeoutMs?: number; inlineBodyLimitBytes?: number } = {},
+): Promise<unknown> {
+  await using server = await RawServer.start(async (connection) => {
+    await connection.head();
+    await behave(connection);
+  });
+  await using target = new WebTarget({ url: server.url, timeoutMs: options.timeoutMs });
+  const { inlineBodyLimitBytes = 65_536 } = options;
+  try {
+    return await textOf(await target.handle(relayRequest(), targetContext({ inlineBodyLimitBytes })));
+  } catch (error) {
+    await server.connections[0]?.closed;
+    return error;
+  }
+}
+
+function assertCode(error: unknown, code: RelayErrorCode, message?: string): void {
+  assert.ok(error instanceof RelayError, `${message}: ${error}`);
+  assert.equal(error.code, code, message);
+}
+
+Deno.test("handle() fails with target_unreachable when nobody listens or the name is unknown", async () => {
+  const server = await RawServer.start(() => {});
+  const { url } = server;
+  await server[Symbol.asyncDispose]();
+  for (const unreachable of [url, "http://does-not-exist.invalid/"]) {
+    await using target = new WebTarget({ url: unreachable });
+    await assert.rejects(target.handle(relayRequest(), targetContext()), (error) => {
+      assertCode(error, "target_unreachable");
+      return (error as Error).cause instanceof Error;
+    });
+  }
+});
+
+Deno.test("handle() fails with target_unreachable when the target closes or resets before the head is complete", async () => {
+  for (const partial of ["", "HTTP/1.1 200 OK\r\nX: "]) {
+    assertCode(await failureOf(({ socket }) => socket.end(partial)), "target_unreachable");
+    const reset = await failureOf((connection) => {
+      connection.send(partial);
+      connection.socket.resetAndDestroy();
+    });
+    assertCode(reset, "target_unreachable");
+  }
+});
+
+Deno.test("handle() fails with target_invalid_response when the answer is not HTTP, or not relayable", async () => {
+  const garbage = [
+    "SSH-2.0-OpenSSH_9.2p1\r\n",
+    "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nA: \x01\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nokk",
+    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    `HTTP/1.1 200 OK\r\nX: ${"x".repeat(70_000)}\r\n\r\n`,
+    "HTTP/1.1 600 X\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 999 X\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+  ];
+  for (const response of garbage) {
+    assertCode(
+      await failureOf((connection) => connection.send(response)),
+      "target_invalid_response",
+      response.slice(0, 60),
+    );
+  }
+});
+
+Deno.test("handle() takes response heads of up to 60 KiB", async () => {
+  const text = await failureOf((connection) => {
+    connection.send(`HTTP/1.1 200 OK\r\nX: ${"x".repeat(60_000)}\r\nContent-Length: 2\r\n\r\nok`);
+  });
+  assert.equal(text, "ok");
+});
+
+Deno.test("handle() never returns a body that broke off as complete", async () => {
+  const cases = [
+    ["short of its length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", "target_unreachable"],
+    ["without last chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n", "target_unreachable"],
+    ["in a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nshort", "target_unreachable"],
+    [
+      "bad chunk",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\nzz\r\n",
+      "target_invalid_response",
+    ],
+  ] as const;
+  for (const [name, response, code] of cases) {
+    for (const inlineBodyLimitBytes of [0, 65_536]) {
+      const closed = await failureOf(({ socket }) => socket.end(response), { inlineBodyLimitBytes });
+      assertCode(closed, code, name);
+    }
+  }
+});
+
+Deno.test("handle() errors a streamed body when the target resets", async () => {
+  for (const head of ["Content-Length: 100000", "Transfer-Encoding: chunked", "X: until-close"]) {
+    const resets = Promise.withResolvers<void>();
+    await using server = await RawServer.start(async (connection) => {
+      await connection.head();
+      connection.send(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n5\r\nshort\r\n`);
+      await resets.promise;
+      connection.socket.resetAndDestroy();
+    });
+    await using target = new WebTarget({ url: server.url });
+    const reader = streamOf(await target.handle(relayRequest(), targetContext())).getReader();
+    await reader.read();
+    resets.resolve();
+    await assert.rejects(async () => {
+      for (let done = false; !done;) ({ done } = await reader.read());
+    }, { name: "RelayError", code: "target_unreachable" });
+  }
+});
+
+Deno.test("handle() returns a complete body whatever follows it", async () => {
+  for (const inlineBodyLimitBytes of [0, 65_536]) {
+    const text = await failureOf((connection) => connection.send(`${OK}garbage\r\n\r\n`), { inlineBodyLimitBytes });
+    assert.equal(text, "ok");
+  }
+});
+
+Deno.test("handle() fails with target_timeout when no head comes, and closes the socket", async () => {
+  for (const partial of ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Continue\r\n\r\n"]) {
+    assertCode(await failureOf((connection) => connection.send(partial), { timeoutMs: 50 }), "target_timeout");
+  }
+});
+
+Deno.test("handle() fails with target_timeout when a small body stalls", async () => {
+  const stalled = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort";
+  assertCode(await failureOf((connection) => connection.send(stalled), { timeoutMs: 50 }), "target_timeout");
+});
+
+Deno.test("handle() lets a streamed body take longer than the timeout", async () => {
+  const release = Promise.withResolvers<void>();
+  await using server = await RawServer.start(async (connection, index) => {
+    await connection.head();
+    // The second call has no answer at all: when it has timed out, the first one's time is over as well.
+    if (index === 1) return;
+    connection.send("HTTP/1.1 200 OK\r\n\r\nfirst");
+    await release.promise;
+    connection.socket.end(" last");
+  });
+  await using target = new WebTarget({ url: server.url, timeoutMs: 50 });
+  const response = await target.handle(relayRequest(), targetContext());
+  await assert.rejects(target.handle(relayRequest(), targetContext()), { code: "target_timeout" });
+  release.resolve();
+  assert.equal(await textOf(response), "first last");
+});
+
+Deno.test("handle() fails with request_timeout when the request's body stops coming", async () => {
+  await using server = await RawServer.start(() => {});
+  await using target = new WebTarget({ url: server.url, timeoutMs: 50 });
+  const stream = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(bytes("x")) });
+  const call = target.handle(relayRequest({ method: "POST", body: { stream } }), targetContext());
+  await assert.rejects(call, { name: "RelayError", code: "request_timeout" });
+  await server.connections[0]?.closed;
+});
+
+Deno.test("handle() repeats a GET on a new connection when a kept one dies", async () => {
+  for (const how of ["end", "resetAndDestroy"] as const) {
+    await using server = await closingOnSecondRequest(how);
+    await using target = new WebTarget({ url: server.url });
+    for (let count = 0; count < 2; count++) {
+      assert.equal(await textOf(await target.handle(relayRequest(), targetContext())), "ok");
+    }
+    assert.equal(server.connections.length, 2);
+  }
+});
+
+Deno.test("handle() does not send a POST again when a kept connection dies, and opens new ones from then on", async () => {
+  for (const how of ["end", "resetAndDestroy"] as const) {
+    await using server = await closingOnSecondRequest(how);
+    await using target = new WebTarget({ url: server.url });
+    const request = relayRequest({ method: "POST", body: bytes("once") });
+    await target.handle(request, targetContext());
+    await assert.rejects(target.handle(request, targetContext()), { name: "RelayError", code: "target_unreachable" });
+    assert.equal(server.connections.length, 1);
+    for (let count = 0; count < 3; count++) await target.handle(request, targetContext());
+    assert.equal(server.connections.length, 4);
+  }
+});
+
+Deno.test("handle() gives a POST no connection that a GET has used", async () => {
+  await using server = await closingOnSecondRequest("end");
+  await using target = new WebTarget({ url: server.url });
+  await target.handle(relayRequest(), targetContext());
+  assert.equal(
+    await textOf(await target.handle(relayRequest({ method: "POST", body: bytes("x") }), targetContext())),
+    "ok",
+  );
+});
+
+Deno.test("handle() does not repeat a GET when a part of the head came, or its body is a stream", async () => {
+  await using server = await RawServer.start(async (connection) => {
+    await connection.head();
+    connection.send(OK);
+    await connection.head();
+    connection.socket.end("HTTP/1.1 200");
+  });
+  await using target = new WebTarget({ url: server.url });
+  await target.handle(relayRequest(), targetContext());
+  await assert.rejects(target.handle(relayRequest(), targetContext()), { code: "target_unreachable" });
+  assert.equal(server.connections.length, 1);
+
+  await using closing = await closingOnSecondRequest("end");
+  await using other = new WebTarget({ url: closing.url });
+  await other.handle(relayRequest(), targetContext());
+  const body = { stream: ReadableStream.from([bytes("x")]) };
+  await assert.rejects(other.handle(relayRequest({ body }), targetContext()), { code: "target_unreachable" });
+  assert.equal(closing.connections.length, 1);
+});
+
+Deno.test("handle() rejects with the signal's reason when aborted before it started", async () => {
+  await using server = await RawServer.start(() => {});
+  await using target = new WebTarget({ url: server.url });
+  await assert.rejects(target.handle(relayRequest(), targetContext({ signal: AbortSignal.abort(ABORTED) })), ABORTED);
+  assert.equal(server.connections.length, 0);
+});
+
+Deno.test("handle() rejects with the signal's reason when aborted while it connects", async () => {
+  await using server = await RawServer.start(() => {});
+  await using target = new WebTarget({ url: server.url });
+  const controller = new AbortController();
+  const call = target.handle(relayRequest(), targetContext({ signal: controller.signal }));
+  controller.abort(ABORTED);
+  await assert.rejects(call, ABORTED);
+});
+
+Deno.test("handle() closes the socket when aborted before the head, while it uploads, or in a small body", async () => {
+  const phases: [string, Parameters<typeof relayRequest>[0], string][] = [
+    ["\r\n\r\n", {}, ""],
+    ["hello", { method: "POST", body: { stream: endless("hello") } }, ""],
+    ["\r\n\r\n", {}, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"],
+  ];
+  for (const [mark, parts, partial] of phases) {
+    const controller = new AbortController();
+    await using server = await RawServer.start(async (connection) => {
+      await connection.take(mark);
+      connection.send(partial);
+      controller.abort(ABORTED);
+    });
+    await using target = new WebTarget({ url: server.url });
+    const call = target.handle(relayRequest(parts), targetContext({ signal: controller.signal }));
+    await assert.rejects(call, ABORTED);
+    await server.connections[0]?.closed;
+  }
+});
+
+Deno.test("handle() errors the body and closes the socket when aborted after the head", async () => {
+  await using server = await RawServer.start(async (connection) => {
+    await connection.head();
+    connection.send("HTTP/1.1 200 OK\r\n\r\nfirst");
+  });
+  await using target = new WebTarget({ url: server.url });
+  const controller = new AbortController();
+  const response = await target.handle(relayRequest(), targetContext({ signal: controller.signal }));
+  const reader = streamOf(response).getReader();
+  await reader.read();
+  const pending = reader.read();
+  controller.abort(ABORTED);
+  await assert.rejects(pending, ABORTED);
+  await server.connections[0]?.closed;
+});
+
+Deno.test("handle() closes the socket when the body is cancelled", async () => {
+  await using server = await RawServer.start(async (connection) => {
+    await connection.head();
+    connection.send("HTTP/1.1 200 OK\r\n\r\nfirst");
+  });
+  await using target = new WebTarget({ url: server.url });
+  const response = await target.handle(relayRequest(), targetContext());
+  await streamOf(response).cancel();
+  await server.connections[0]?.closed;
+});
+
+Deno.test("dispose ends the calls that run", async () => {
+  await using server = await RawServer.start(() => {});
+  const target = new WebTarget({ url: server.url });
+  const call = target.handle(relayRequest(), targetContext());
+  const failed = assert.rejects(call, { name: "RelayError", code: "target_unreachable" });
+  await target[Symbol.asyncDispose]();
+  await failed;
+});
+
+/** A server that answers the first request of each connection and closes on the second, as an idle limit does in the wrong moment. */
+function closingOnSecondRequest(how: "end" | "resetAndDestroy"): Promise<RawServer> {
+  return RawServer.start(async (connection) => {
+    await connection.head();
+    connection.send(OK);
+    await Promise.race([connection.head(), connection.closed]);
+    connection.socket[how]();
+  });
+}
+
+function endless(first: string): ReadableStream<Uint8Array> {
+  return new ReadableStream({ start: (controller) => controller.enqueue(bytes(first)) });
+}
