@@ -82,6 +82,7 @@ class Server implements RelayServer {
   readonly #transport: MemoryTransport;
   readonly #dispatcher: Dispatcher;
   readonly #admission: Admission;
+  readonly #relay: Relay;
   readonly #connectors: ConnectorEndpoint;
   readonly #publicHandler: ListenerHandler;
   readonly #managementHandler: ListenerHandler;
@@ -125,7 +126,7 @@ class Server implements RelayServer {
       maxConnections: config.limits.connections,
     });
     const isTrustedProxy = createTrustedProxies(config.trustedProxies);
-    const relay = new Relay({
+    const relay = this.#relay = new Relay({
       tenants: new TenantCache(tenants, { durationMs: config.tenantInfoCacheDuration, now: () => performance.now() }),
       dispatcher: this.#dispatcher,
       admission: this.#admission,
@@ -235,6 +236,7 @@ class Server implements RelayServer {
       // 3. The listeners, which wait for the last answers.
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
       // 4. What everything stood on.
+      this.#relay[Symbol.dispose]();
       await this.#transport[Symbol.asyncDispose]();
       await this.#database.destroy();
       this.#finished.resolve();

@@ -15,7 +15,7 @@ import {
   type RelayResponse,
 } from "../../shared/http/message.ts";
 import { hasDotSegments } from "../../shared/http/path.ts";
-import { Deadlines } from "./deadlines.ts";
+import { Deadlines } from "../../shared/time/deadlines.ts";
 import type { Target, TargetContext } from "./target.ts";
 import { isIdempotent, WebAgents, type WebTls } from "./web_agents.ts";
 import { WebExchange, type WireRequest } from "./web_exchange.ts";

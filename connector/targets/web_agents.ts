@@ -7,7 +7,7 @@
 import { Agent, type AgentOptions, type ClientRequest } from "node:http";
 import { Agent as SecureAgent, type AgentOptions as SecureAgentOptions } from "node:https";
 import type { Duplex } from "node:stream";
-import { Deadline, Deadlines } from "./deadlines.ts";
+import { Deadline, Deadlines } from "../../shared/time/deadlines.ts";
 
 /** How the certificate of an `https:` target is checked. */
 export interface WebTls {

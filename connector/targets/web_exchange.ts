@@ -15,7 +15,7 @@ import {
 import { request as httpsRequest } from "node:https";
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { type Body, isStreamBody, type RelayResponse } from "../../shared/http/message.ts";
-import { Deadline, type Deadlines } from "./deadlines.ts";
+import { Deadline, type Deadlines } from "../../shared/time/deadlines.ts";
 import type { TargetContext } from "./target.ts";
 import { CollectedBody, StreamedBody } from "./web_body.ts";
 import { fromRawResponseHeaders } from "./web_headers.ts";
@@ -51,6 +51,7 @@ export class WebExchange {
   readonly #reject: (reason: unknown) => void;
   #streamed: StreamedBody | undefined;
   #headReceived = false;
+  #endedByClose = false;
   #over = false;
   #requestError: Error | undefined;
   #bytesReadBefore: number | undefined;
@@ -103,6 +104,8 @@ export class WebExchange {
       else this.#request.end(body);
       return undefined;
     }
+    // Otherwise the head waits for the body's first bytes, and the target could not refuse or answer before them.
+    this.#request.flushHeaders();
     const upload = new WebUpload(this.#request, body);
     const onProgress = () => this.#headReceived ? undefined : this.#deadlines.start(this.#deadline);
     upload.run(onProgress).catch((error) => this.#fail(error));
@@ -126,12 +129,15 @@ export class WebExchange {
     const status = message.statusCode ?? 0;
     if (status < 200 || status > 599) return this.#fail(invalidResponse("its status is outside 200 to 599"));
     try {
-      const { lines, contentLength } = fromRawResponseHeaders(message.rawHeaders);
+      const { lines, contentLength, isEndedByClose } = fromRawResponseHeaders(message.rawHeaders);
       const hasBody = this.#request.method !== "HEAD" && status !== 204 && status !== 304;
       if (!hasBody) this.#finishWithout(message, { status, headers: lines, body: null });
       else if (contentLength !== undefined && contentLength <= this.#context.inlineBodyLimitBytes) {
         this.#collect(message, { status, headers: lines });
-      } else this.#stream(message, { status, headers: lines }, contentLength);
+      } else {
+        this.#endedByClose = isEndedByClose;
+        this.#stream(message, { status, headers: lines }, contentLength);
+      }
     } catch (error) {
       this.#fail(error);
     }
@@ -163,7 +169,9 @@ export class WebExchange {
     this.#deadlines.stop(this.#deadline);
     const streamed = this.#streamed = new StreamedBody(message, (reason) => this.#fail(reason));
     message.on("end", () => {
-      if (!message.complete) return this.#onBroken(undefined);
+      // To the parser a reset ends such a body like any other close.
+      const isReset = this.#endedByClose && this.#requestError !== undefined;
+      if (isReset || !message.complete) return this.#onBroken(undefined);
       streamed.end();
       this.#finish();
     });

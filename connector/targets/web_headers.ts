@@ -96,6 +96,8 @@ export interface ResponseHeaders {
   readonly lines: HeaderLines;
   /** `Content-Length`, when there is one. */
   readonly contentLength: number | undefined;
+  /** Whether nothing but the end of the connection ends the body. */
+  readonly isEndedByClose: boolean;
 }
 
 /**
@@ -123,7 +125,8 @@ export function fromRawResponseHeaders(raw: readonly string[]): ResponseHeaders 
     throw new RelayError("target_invalid_response", "Cannot read response: its transfer encoding is not chunked");
   }
   if (connection !== "") lines = withoutListed(lines, connection);
-  return { lines, contentLength };
+  const isEndedByClose = contentLength === undefined && transferEncoding === undefined;
+  return { lines, contentLength, isEndedByClose };
 }
 
 /** Removes what `Connection` lists, but never the length: a target must not take the framing away. */

@@ -133,7 +133,8 @@ export class TokenIssuer {
       .setAudience(this.#options.audience)
       .setIssuedAt(nowSeconds)
       .setNotBefore(nowSeconds)
-      .setExpirationTime(nowSeconds + expiresInSeconds)
+      // Rounded up: a token holds at least as long as its owner is told.
+      .setExpirationTime(Math.ceil(this.#options.now() / 1_000) + expiresInSeconds)
       .setJti(crypto.randomUUID())
       .sign(privateKey);
   }

@@ -13,11 +13,12 @@ const RECENT_MS = 60_000;
 
 /** Knows who is connected, and who has room. */
 export class ConnectionRegistry implements LocalConnections {
-  readonly #byTenant = new Map<string, Set<ConnectorConnection>>();
+  readonly #byTenant = new Map<string, ConnectorConnection[]>();
   /** When a tenant's last connection was lost; entries older than a minute are swept. */
   readonly #lostAtMs = new Map<string, number>();
   readonly #listeners = new Set<(tenantId: string) => void>();
   #size = 0;
+  #turn = 0;
 
   /** Connections at this origin. */
   get size(): number {
@@ -34,8 +35,8 @@ export class ConnectionRegistry implements LocalConnections {
   add(connection: ConnectorConnection): Disposable {
     const { tenantId } = connection.facts;
     let connections = this.#byTenant.get(tenantId);
-    if (connections === undefined) this.#byTenant.set(tenantId, connections = new Set());
-    connections.add(connection);
+    if (connections === undefined) this.#byTenant.set(tenantId, connections = []);
+    connections.push(connection);
     this.#size++;
     this.changed(tenantId);
     return { [Symbol.dispose]: () => this.#remove(connection) };
@@ -49,14 +50,12 @@ export class ConnectionRegistry implements LocalConnections {
   pick(tenantId: string): ConnectorConnection | undefined {
     const connections = this.#byTenant.get(tenantId);
     if (connections === undefined) return undefined;
+    // Among equals the first found wins, so the search starts somewhere else each time.
+    const start = this.#turn++;
     let best: ConnectorConnection | undefined;
-    for (const connection of connections) {
+    for (let index = 0; index < connections.length; index++) {
+      const connection = connections[(start + index) % connections.length]!;
       if (connection.room > 0 && (best === undefined || connection.inFlight < best.inFlight)) best = connection;
-    }
-    // Among equals the one that was not picked last comes first.
-    if (best !== undefined && connections.size > 1) {
-      connections.delete(best);
-      connections.add(best);
     }
     return best;
   }
@@ -89,9 +88,11 @@ export class ConnectionRegistry implements LocalConnections {
   #remove(connection: ConnectorConnection): void {
     const { tenantId } = connection.facts;
     const connections = this.#byTenant.get(tenantId);
-    if (!connections?.delete(connection)) return;
+    const index = connections?.indexOf(connection) ?? -1;
+    if (connections === undefined || index === -1) return;
+    connections.splice(index, 1);
     this.#size--;
-    if (connections.size === 0) {
+    if (connections.length === 0) {
       this.#byTenant.delete(tenantId);
       this.#sweep();
       this.#lostAtMs.set(tenantId, performance.now());

@@ -15,6 +15,7 @@ export interface AdmissionLimits {
 /** Counts requests from admission to the last byte of their answers. */
 export class Admission {
   readonly #limits: AdmissionLimits;
+  /** Requests under way by tenant id; a tenant stays when it has none, which is cheaper than coming and going. */
   readonly #perTenant = new Map<string, number>();
   readonly #idle = Promise.withResolvers<void>();
   #inFlight = 0;
@@ -54,9 +55,7 @@ export class Admission {
 
   /** The request's answer has ended, one way or another. */
   leave(tenantId: string): void {
-    const ofTenant = this.#perTenant.get(tenantId)! - 1;
-    if (ofTenant === 0) this.#perTenant.delete(tenantId);
-    else this.#perTenant.set(tenantId, ofTenant);
+    this.#perTenant.set(tenantId, this.#perTenant.get(tenantId)! - 1);
     this.#inFlight--;
     if (this.#isClosed && this.#inFlight === 0) this.#idle.resolve();
   }

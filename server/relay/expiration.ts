@@ -4,34 +4,31 @@
  * @module
  */
 
-/** A deadline that moves on while the request's body flows. */
+import { Deadline, type Deadlines } from "../../shared/time/deadlines.ts";
+
+/** A deadline that starts anew while the request's body flows. */
 export class Expiration implements Disposable {
-  readonly #durationMs: number;
-  #expiresAtMs: number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #deadlines: Deadlines;
+  #deadline: Deadline | undefined;
 
-  /** @param durationMs From now, and again from the last {@link extend}. */
-  constructor(durationMs: number) {
-    this.#durationMs = durationMs;
-    this.#expiresAtMs = performance.now() + durationMs;
+  /** Does nothing before `start`. */
+  constructor(deadlines: Deadlines) {
+    this.#deadlines = deadlines;
   }
 
-  /** Starts anew. */
+  /** @param expired Called when the time is over, unless it was disposed by then. */
+  start(expired: () => void): void {
+    this.#deadline = new Deadline(expired);
+    this.extend();
+  }
+
+  /** Starts the time anew, if it runs at all. */
   extend(): void {
-    this.#expiresAtMs = performance.now() + this.#durationMs;
-  }
-
-  /** Calls back once, when the time is over, unless it was disposed by then. */
-  onExpired(expired: () => void): void {
-    const check = () => {
-      const remainingMs = this.#expiresAtMs - performance.now();
-      if (remainingMs <= 0) expired();
-      else this.#timer = setTimeout(check, remainingMs);
-    };
-    check();
+    if (this.#deadline !== undefined) this.#deadlines.start(this.#deadline);
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    if (this.#deadline !== undefined) this.#deadlines.stop(this.#deadline);
+    this.#deadline = undefined;
   }
 }

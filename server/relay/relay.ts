@@ -13,6 +13,7 @@ import {
   type RelayRequest,
   type RelayResponse,
 } from "../../shared/http/message.ts";
+import { Deadlines } from "../../shared/time/deadlines.ts";
 import type { TokenVerifier } from "../auth/token_verifier.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { DispatchedResponse } from "../dispatch/pending_request.ts";
@@ -55,13 +56,20 @@ export interface RelayParts {
 }
 
 /** Serves `/relay` and `/trace`. */
-export class Relay {
+export class Relay implements Disposable {
   readonly #parts: RelayParts;
   readonly #options: RelayOptions;
+  readonly #deadlines: Deadlines;
 
   constructor(parts: RelayParts, options: RelayOptions) {
     this.#parts = parts;
     this.#options = options;
+    this.#deadlines = new Deadlines(options.requestExpirationMs);
+  }
+
+  /** Stops its timers. Requests under way do not expire any more. */
+  [Symbol.dispose](): void {
+    this.#deadlines[Symbol.dispose]();
   }
 
   /** Answers a request whose target is {@link isRelayTarget}. Never rejects. */
@@ -115,7 +123,7 @@ export class Relay {
     if (tenant.requireAuthentication && !isPreflight(request.method, request.headers)) {
       consumedHeader = await authenticateClient(request.headers, tenant, this.#parts.verifier);
     }
-    using expiration = new Expiration(this.#options.requestExpirationMs);
+    using expiration = new Expiration(this.#deadlines);
     const body = await takeBody(request.body, this.#options.requestBody, (bytes) => {
       exchange.requestBytes += bytes;
       expiration.extend();
@@ -133,7 +141,7 @@ export class Relay {
       expiresInMs: this.#options.requestExpirationMs,
       requireActiveConnection: tenant.requireActiveConnection ?? this.#options.requireActiveConnection,
     });
-    expiration.onExpired(() => dispatch.cancel("expired"));
+    expiration.start(() => dispatch.cancel("expired"));
     if (request.signal.aborted) dispatch.cancel("client_gone");
     else request.signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });
     return await dispatch.response;

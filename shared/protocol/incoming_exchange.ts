@@ -31,11 +31,12 @@ export class IncomingExchange implements Exchange {
   /** Whether the last byte of the request is here. */
   #isWhole = false;
   #hasAnswered = false;
+  #isReceiptTaken = false;
   #isOver = false;
 
   /**
    * @param frame The request frame.
-   * @param acknowledge Called when the last byte of the request is here.
+   * @param acknowledge Called when {@linkcode takeReceipt} has something to tell.
    * @throws {ProtocolError} when the frame is wrong.
    */
   constructor(frame: Frame, port: ExchangePort, acknowledge: () => void) {
@@ -43,12 +44,21 @@ export class IncomingExchange implements Exchange {
     this.#port = port;
     this.#head = readRequestHead(parseHead(frame));
     this.#acknowledge = acknowledge;
-    if ((frame.flags & FLAG_MORE) !== 0) this.#openBody(frame);
   }
 
-  /** Has the request answered and sends the answer. Never rejects. */
-  async start(frame: Frame, handler: (request: IncomingRequest) => Promise<TracedResponse>): Promise<void> {
-    if (this.#receiver === undefined) this.#wholeRequest();
+  /**
+   * Has the request answered and sends the answer.
+   *
+   * @param frame The request frame again, for its payload.
+   * @throws {ProtocolError} when the payload is wrong.
+   */
+  start(frame: Frame, handler: (request: IncomingRequest) => Promise<TracedResponse>): void {
+    if ((frame.flags & FLAG_MORE) !== 0) this.#openBody(frame);
+    else this.#wholeRequest();
+    void this.#run(frame, handler);
+  }
+
+  async #run(frame: Frame, handler: (request: IncomingRequest) => Promise<TracedResponse>): Promise<void> {
     const { requestId, method, target, path, headers, trace = false, expiresInMs } = this.#head;
     const body = this.#receiver?.body ?? (frame.payload.length === 0 ? null : frame.payload);
     try {
@@ -72,6 +82,12 @@ export class IncomingExchange implements Exchange {
       default:
         throw new ProtocolError("unexpected_frame", `A frame of type ${frame.type} does not belong to a request`);
     }
+  }
+
+  /** Whether the server is still to hear that the whole request is here. True once. */
+  takeReceipt(): boolean {
+    if (!this.#isWhole || !this.#head.acknowledge || this.#hasAnswered || this.#isReceiptTaken) return false;
+    return this.#isReceiptTaken = true;
   }
 
   fail(error: Error): void {

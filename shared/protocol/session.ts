@@ -6,8 +6,9 @@
 
 import type { RelayRequest } from "../http/message.ts";
 import { decodeFrame, decodeIds, encodeCredit, encodeFrame, encodeIds, type FrameContent, parseHead } from "./codec.ts";
-import type { Delivery, DeliveryOptions, Exchange, ExchangePort } from "./exchange.ts";
+import type { Delivery, DeliveryOptions, ExchangePort } from "./exchange.ts";
 import { readGoAway } from "./exchange_heads.ts";
+import { ExchangeTable } from "./exchange_table.ts";
 import { CloseCode, CONNECTION_ID, type Frame, FrameType, type GoAwayReason, type Reconnect } from "./frame.ts";
 import { type ConnectionSettings, readSettings } from "./handshake_heads.ts";
 import { IncomingExchange, type RequestHandler } from "./incoming_exchange.ts";
@@ -69,13 +70,12 @@ export class Session implements PipeReceiver {
   readonly ended: Promise<SessionEnd>;
   readonly #pipe: MessagePipe;
   readonly #options: SessionOptions;
-  readonly #exchanges = new Map<string, Exchange>();
+  readonly #exchanges = new ExchangeTable<OutgoingExchange | IncomingExchange>();
   readonly #budget = new WindowBudget();
   readonly #keepAlive: KeepAlive;
   readonly #settleEnded: (end: SessionEnd) => void;
   readonly #port: ExchangePort;
   #room: Promise<void> | undefined;
-  #pendingAcknowledgements = new Set<string>();
   #acknowledgeTimer: ReturnType<typeof setTimeout> | undefined;
   #isLeaving = false;
   #isPeerLeaving = false;
@@ -122,7 +122,7 @@ export class Session implements PipeReceiver {
   deliver(request: RelayRequest, options: DeliveryOptions = {}): Delivery {
     const id = crypto.randomUUID().replaceAll("-", "");
     const exchange = new OutgoingExchange(id, this.#port);
-    this.#exchanges.set(id, exchange);
+    this.#exchanges.add(id, exchange);
     if (this.#isClosed) exchange.fail(new Error("Cannot deliver: the connection is closed"));
     else exchange.start(request, options);
     return exchange;
@@ -213,16 +213,16 @@ export class Session implements PipeReceiver {
 
   #receiveRequest(frame: Frame): void {
     const handler = this.#options.handlers.request;
-    if (handler === undefined || frame.id === CONNECTION_ID || this.#exchanges.has(frame.id)) {
+    if (handler === undefined || frame.id === CONNECTION_ID || this.#exchanges.get(frame.id) !== undefined) {
       throw new ProtocolError("unexpected_frame", "A request was not expected");
     }
     if (this.#exchanges.size >= MAX_DELIVERIES) {
       const head = { code: "overloaded", message: "The connector has too many requests in flight" };
       return void this.#send(FrameType.error, frame.id, { head });
     }
-    const exchange = new IncomingExchange(frame, this.#port, () => this.#acknowledge(frame.id));
-    this.#exchanges.set(frame.id, exchange);
-    void exchange.start(frame, (request) => handler(request, this.#settings));
+    const exchange = new IncomingExchange(frame, this.#port, this.#acknowledgeSoon);
+    this.#exchanges.add(frame.id, exchange);
+    exchange.start(frame, (request) => handler(request, this.#settings));
   }
 
   #receiveAcknowledge(frame: Frame): void {
@@ -272,11 +272,7 @@ export class Session implements PipeReceiver {
 
   #createPort(): ExchangePort {
     return {
-      send: (type, id, content) => {
-        // A response says what an acknowledgement would.
-        if (type === FrameType.response) this.#pendingAcknowledgements.delete(id);
-        return this.#send(type, id, content);
-      },
+      send: (type, id, content) => this.#send(type, id, content),
       whenWritable: () => this.#whenWritable(),
       openWindow: () => new ReceiveWindow(this.#budget, this.#keepAlive),
       grant: (id, bytes) => {
@@ -288,22 +284,22 @@ export class Session implements PipeReceiver {
   }
 
   #exchangeEnded(id: string): void {
-    this.#exchanges.delete(id);
-    this.#pendingAcknowledgements.delete(id);
+    this.#exchanges.remove(id);
     this.#options.handlers.deliveryEnded?.();
     this.#closeWhenDrained();
   }
 
   /** The response makes the acknowledgement needless when it comes soon. */
-  #acknowledge(id: string): void {
-    this.#pendingAcknowledgements.add(id);
+  readonly #acknowledgeSoon = (): void => {
     this.#acknowledgeTimer ??= setTimeout(() => {
       this.#acknowledgeTimer = undefined;
-      const ids = [...this.#pendingAcknowledgements];
-      this.#pendingAcknowledgements.clear();
-      if (ids.length > 0) this.#send(FrameType.acknowledge, CONNECTION_ID, { payload: encodeIds(ids) });
+      const received = this.#exchanges.list().filter(([, exchange]) =>
+        exchange instanceof IncomingExchange && exchange.takeReceipt()
+      );
+      if (received.length === 0) return;
+      this.#send(FrameType.acknowledge, CONNECTION_ID, { payload: encodeIds(received.map(([id]) => id)) });
     }, ACKNOWLEDGE_DELAY_MS);
-  }
+  };
 
   #send(type: number, id: string, content: FrameContent): boolean {
     if (this.#isClosed) return true;
@@ -348,7 +344,7 @@ export class Session implements PipeReceiver {
     this.#keepAlive[Symbol.dispose]();
     clearTimeout(this.#acknowledgeTimer);
     const error = end.error ?? new Error(`The connection was closed: ${end.code} ${end.reason}`);
-    for (const exchange of [...this.#exchanges.values()]) exchange.fail(error);
+    for (const [, exchange] of this.#exchanges.list()) exchange.fail(error);
     this.#settleEnded(end);
   }
 }

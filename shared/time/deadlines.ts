@@ -24,6 +24,8 @@ export class Deadline {
 /**
  * Deadlines that all lie the same time ahead, so that the order of starting is the order of expiry.
  *
+ * The timer stays armed when the last one is stopped: dispose of the whole to let a program end.
+ *
  * They hang in a ring and not in a `Map`: the tables a `Map` leaves behind when entries come and go keep each other, and the calls in them,
  * alive until the next full collection (10 µs a request).
  */
@@ -63,10 +65,7 @@ export class Deadlines implements Disposable {
   }
 
   #arm(delayMs: number): void {
-    const timer = setTimeout(() => this.#expireDue(), delayMs);
-    // It stays armed after the last deadline was stopped, which must not keep the program alive.
-    Deno.unrefTimer(timer);
-    this.#timer = timer;
+    this.#timer = setTimeout(() => this.#expireDue(), delayMs);
   }
 
   #expireDue(): void {
