@@ -174,8 +174,9 @@ Deno.test("a session that has ended leaves no timer", async () => {
 
 Deno.test("an acknowledgement is not sent after the response it belongs to", async () => {
   using time = new FakeTime();
-  const { stream } = streamOf(blocks(100));
-  using raw = connectRaw({ request: () => Promise.resolve({ status: 200, headers: [], body: { stream } }) });
+  using raw = connectRaw({
+    request: () => Promise.resolve({ status: 200, headers: [], body: streamOf(blocks(100)) }),
+  });
   const head = { requestId: "r", method: "POST", target: "t", path: "/", headers: [], acknowledge: true };
   raw.pipe.arriveFrame(FrameType.request, "1".repeat(32), { head });
   raw.pipe.arriveFrame(FrameType.request, "2".repeat(32), { head, flags: FLAG_MORE });

@@ -20,6 +20,8 @@ export interface ProcessOptions {
 
 interface Waiter {
   readonly pattern: RegExp;
+  /** Matching lines still to come. */
+  remaining: number;
   readonly found: (match: RegExpExecArray) => void;
   readonly failed: (error: Error) => void;
 }
@@ -64,17 +66,22 @@ export class ChildProcess implements AsyncDisposable {
    * Waits for a line on standard output or standard error; lines that are there already count.
    *
    * @param pattern Without the flags `g` and `y`.
-   * @returns The match of the first such line.
+   * @param options `count` waits for so many of them.
+   * @returns The match of the first such line, or of the last one that was waited for.
    * @throws {Error} When the process ends without it, or after `timeoutMs` (15 s unless given); with the output.
    */
-  async waitForLine(pattern: RegExp, options: { readonly timeoutMs?: number } = {}): Promise<RegExpExecArray> {
+  async waitForLine(
+    pattern: RegExp,
+    options: { readonly timeoutMs?: number; readonly count?: number } = {},
+  ): Promise<RegExpExecArray> {
+    let remaining = options.count ?? 1;
     for (const line of this.#lines) {
       const match = pattern.exec(line);
-      if (match !== null) return match;
+      if (match !== null && --remaining === 0) return match;
     }
     if (this.#hasEnded) throw this.#endedWithout(pattern);
     const { promise, resolve, reject } = Promise.withResolvers<RegExpExecArray>();
-    const waiter: Waiter = { pattern, found: resolve, failed: reject };
+    const waiter: Waiter = { pattern, remaining, found: resolve, failed: reject };
     this.#waiters.add(waiter);
     try {
       const { timeoutMs = 15_000 } = options;
@@ -134,9 +141,9 @@ export class ChildProcess implements AsyncDisposable {
 
   #take(line: string): void {
     this.#lines.push(line);
-    for (const { pattern, found } of this.#waiters) {
-      const match = pattern.exec(line);
-      if (match !== null) found(match);
+    for (const waiter of this.#waiters) {
+      const match = waiter.pattern.exec(line);
+      if (match !== null && --waiter.remaining === 0) waiter.found(match);
     }
   }
 

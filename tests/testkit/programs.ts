@@ -1,0 +1,114 @@
+/**
+ * Server and connector as child processes, by the commands of `deno.json`, for tests that kill or freeze them.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { databasePath, serverConfigSchema } from "../../server/config.ts";
+import { connectorConfig, type ConnectorOverrides, type ConnectorPlace, type TestTargets } from "./connector.ts";
+import { type ChildProcess, PROJECT_ROOT, startDeno } from "./process.ts";
+import { serverConfig, type ServerOverrides } from "./server.ts";
+import { TestDatabase, type TestTenant } from "./tenants.ts";
+
+/** A folder for the data of servers that follow one another. */
+export class DataFolder implements AsyncDisposable {
+  readonly path: string;
+  readonly database: TestDatabase;
+
+  private constructor(path: string, database: TestDatabase) {
+    this.path = path;
+    this.database = database;
+  }
+
+  static async create(): Promise<DataFolder> {
+    const path = await Deno.makeTempDir({ prefix: "relayserver-" });
+    const config = serverConfigSchema.parse(serverConfig(path));
+    return new DataFolder(path, await TestDatabase.open(databasePath(config)));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.database[Symbol.asyncDispose]();
+    await Deno.remove(this.path, { recursive: true });
+  }
+}
+
+/** A server as a process. */
+export class ServerProcess implements AsyncDisposable {
+  readonly process: ChildProcess;
+  /** Base of the public listener, without a slash at the end. */
+  readonly url: string;
+  readonly managementUrl: string;
+
+  constructor(process: ChildProcess, urls: { readonly url: string; readonly managementUrl: string }) {
+    this.process = process;
+    this.url = urls.url;
+    this.managementUrl = urls.managementUrl;
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
+  }
+
+  /** Sends a request to a tenant's target. The path begins with the target's name. */
+  async relay(tenant: TestTenant, path: string, init: RequestInit = {}): Promise<Response> {
+    return await fetch(`${this.url}/relay/${tenant.name}/${path}`, init);
+  }
+
+  /** Waits until connectors have connected so many times, of one tenant or of all. */
+  async connected(count = 1, options: { readonly tenant?: TestTenant; readonly timeoutMs?: number } = {}) {
+    const { tenant, timeoutMs = 15_000 } = options;
+    const pattern = new RegExp(`${tenant?.name ?? ""}[^ ]* connected from `);
+    await this.process.waitForLine(pattern, { count, timeoutMs });
+  }
+
+  /** Ends it without a word. */
+  async kill(): Promise<void> {
+    await this.process.stop({ signal: "SIGKILL" });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+}
+
+/** Starts a server and waits until it is ready. */
+export async function startServerProcess(folder: DataFolder, overrides: ServerOverrides = {}): Promise<ServerProcess> {
+  const file = join(folder.path, "server.json");
+  await Deno.writeTextFile(file, JSON.stringify(serverConfig(folder.path, { log: { format: "text" }, ...overrides })));
+  const process = startDeno([...await command("server"), "serve", "--config", file]);
+  try {
+    const [, url = "", managementUrl = ""] = await process.waitForLine(
+      /is ready: "?(http:[^ "]+)"? \(public\), "?(http:[^ "]+)"? \(management\)/,
+    );
+    return new ServerProcess(process, { url, managementUrl });
+  } catch (error) {
+    await process.stop();
+    throw error;
+  }
+}
+
+/** Starts a connector and waits until it is connected. */
+export async function startConnectorProcess(
+  server: ConnectorPlace,
+  tenant: TestTenant,
+  { folder, ...options }: ConnectorOverrides & { readonly folder: DataFolder; readonly targets?: TestTargets },
+): Promise<ChildProcess> {
+  const file = join(folder.path, `connector-${crypto.randomUUID()}.json`);
+  const config = connectorConfig(server, tenant, { log: { format: "text" }, ...options });
+  await Deno.writeTextFile(file, JSON.stringify(config));
+  const process = startDeno([...await command("connector"), "run", "--config", file]);
+  try {
+    await process.waitForLine(/Connected to /);
+    return process;
+  } catch (error) {
+    await process.stop();
+    throw error;
+  }
+}
+
+/** The arguments of `deno` that a task is made of: without the task's own process, signals reach the program itself. */
+async function command(task: "server" | "connector"): Promise<string[]> {
+  const { tasks } = JSON.parse(await Deno.readTextFile(join(PROJECT_ROOT, "deno.json")));
+  return tasks[task].command.split(" ").slice(1);
+}

@@ -1,0 +1,25 @@
+/**
+ * A server with one tenant and its connector, all in the test's own process.
+ *
+ * @module
+ */
+
+import { startConnector, type TestTargets } from "./connector.ts";
+import { type ServerOverrides, startServer, type TestServer } from "./server.ts";
+import type { TestTenant } from "./tenants.ts";
+
+/** All that a request passes. */
+export interface Site extends AsyncDisposable {
+  readonly server: TestServer;
+  readonly tenant: TestTenant;
+}
+
+/** Starts a server and a connector with these targets. */
+export async function startSite(targets: TestTargets, overrides: ServerOverrides = {}): Promise<Site> {
+  await using resources = new AsyncDisposableStack();
+  const server = resources.use(await startServer(overrides));
+  const tenant = await server.database.createTenant();
+  resources.use(await startConnector(server, tenant, { targets }));
+  const kept = resources.move();
+  return { server, tenant, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
