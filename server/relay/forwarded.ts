@@ -30,17 +30,16 @@ export function isForwardingHeader(name: string): boolean {
 
 /** The forwarding headers for the target: those of a trusted peer extended, those of anybody else replaced. */
 export function forwardedHeaders(headers: HeaderLines, hop: Hop, isTrustedProxy: IsTrustedProxy): HeaderLine[] {
-  const via = joined(headers, "via");
   const address = plainAddress(hop.peerAddress);
-  const isTrusted = isTrustedProxy(address);
-  const believed = (name: string) => isTrusted ? joined(headers, name) : undefined;
+  const received = collect(headers);
+  const believed = isTrustedProxy(address) ? received : undefined;
   const element = `for=${forwardedNode(address)};host=${quoted(hop.host)};proto=${hop.scheme}`;
   return [
-    ["X-Forwarded-For", append(believed("x-forwarded-for"), address)],
-    ["X-Forwarded-Host", believed("x-forwarded-host") ?? hop.host],
-    ["X-Forwarded-Proto", believed("x-forwarded-proto") ?? hop.scheme],
-    ["Forwarded", append(believed("forwarded"), element)],
-    ["Via", append(via, VIA)],
+    ["X-Forwarded-For", append(believed?.["x-forwarded-for"], address)],
+    ["X-Forwarded-Host", believed?.["x-forwarded-host"] ?? hop.host],
+    ["X-Forwarded-Proto", believed?.["x-forwarded-proto"] ?? hop.scheme],
+    ["Forwarded", append(believed?.forwarded, element)],
+    ["Via", append(received?.via, VIA)],
   ];
 }
 
@@ -49,17 +48,21 @@ export function clientAddress(headers: HeaderLines, peerAddress: string, isTrust
   let address = plainAddress(peerAddress);
   if (!isTrustedProxy(address)) return address;
   const chain =
-    joined(headers, "x-forwarded-for")?.split(",").map((part) => part.trim()).filter((part) => part !== "") ?? [];
+    collect(headers)?.["x-forwarded-for"]?.split(",").map((part) => part.trim()).filter((part) => part !== "") ?? [];
   while (isTrustedProxy(address) && chain.length > 0) address = chain.pop()!;
   return address;
 }
 
-function joined(headers: HeaderLines, name: string): string | undefined {
-  let value: string | undefined;
-  for (const [key, text] of headers) {
-    if (key.toLowerCase() === name) value = append(value, text);
+/** The forwarding headers by name, repeated ones joined; `undefined` when there are none, as in most requests. */
+function collect(headers: HeaderLines): Record<string, string> | undefined {
+  let found: Record<string, string> | undefined;
+  for (const [key, value] of headers) {
+    const name = key.toLowerCase();
+    if (!FORWARDING.has(name)) continue;
+    found ??= {};
+    found[name] = append(found[name], value);
   }
-  return value;
+  return found;
 }
 
 function append(value: string | undefined, element: string): string {

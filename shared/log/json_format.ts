@@ -16,17 +16,17 @@ import { describeError } from "./describe_error.ts";
 export function jsonFormatter({ showsStacks }: { showsStacks: boolean }): (record: LogRecord) => string {
   return (record) => {
     const isSevere = record.level === "error" || record.level === "fatal";
-    const fields: Record<string, unknown> = {
-      time: new Date(record.timestamp).toISOString(),
-      level: record.level,
-      category: record.category.join("."),
-      message: record.message.map((part) => part instanceof Error ? describeError(part) : String(part)).join(""),
-    };
-    for (const [key, value] of Object.entries(record.properties)) {
-      if (!Object.hasOwn(fields, key)) {
-        fields[key] = value instanceof Error ? errorFields(value, showsStacks || isSevere) : value;
-      }
+    const message = record.message.map((part) => part instanceof Error ? describeError(part) : String(part)).join("");
+    // Named first to stand first, and again to win over properties of the same names.
+    const fields: Record<string, unknown> = { time: "", level: "", category: "", message, ...record.properties };
+    for (const key in fields) {
+      const value = fields[key];
+      if (value instanceof Error) fields[key] = errorFields(value, showsStacks || isSevere);
     }
+    fields.time = new Date(record.timestamp).toISOString();
+    fields.level = record.level;
+    fields.category = record.category.join(".");
+    fields.message = message;
     try {
       return JSON.stringify(fields) + "\n";
     } catch {

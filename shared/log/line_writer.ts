@@ -1,12 +1,15 @@
 /**
- * Writes log lines without making their writer wait. What is logged in one turn of the event loop, or while the stream is busy, goes out
- * together. (LogTape's stream sinks make one write per line, which costs 30 to 40 µs a line instead of 5.)
+ * Writes log lines without making their writer wait. What is logged within a moment, or while the stream is busy, goes out together: a write
+ * of its own for every line of the access log, as LogTape's stream sinks make it, took a tenth of the server's time.
  *
  * @module
  */
 
 /** Characters kept for a stream that does not take them; what comes beyond is dropped and counted. */
 const MAX_PENDING_LENGTH = 8 * 1024 * 1024;
+
+/** How long a line may wait for others, in milliseconds. */
+const GATHER_MS = 25;
 
 /** How long the last lines may take when the program ends. */
 const FLUSH_TIMEOUT_MS = 3_000;
@@ -30,6 +33,8 @@ export class LineWriter implements AsyncDisposable {
   #dropped = 0;
   #isBroken = false;
   #writing: Promise<void> | undefined;
+  /** Ends the present wait for more lines. */
+  #hurry: (() => void) | undefined;
 
   constructor(stream: WritableStream<Uint8Array>, options: LineWriterOptions) {
     this.#writer = stream.getWriter();
@@ -51,6 +56,7 @@ export class LineWriter implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const { promise: timeout, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, this.#options.flushTimeoutMs);
+    this.#hurry?.();
     await Promise.race([this.#writing, timeout]);
     clearTimeout(timer);
     this.#isBroken = true;
@@ -60,7 +66,7 @@ export class LineWriter implements AsyncDisposable {
   async #writeAll(): Promise<void> {
     try {
       while (this.#pending !== "" && !this.#isBroken) {
-        await turn();
+        await this.#gather();
         const lines = this.#pending + this.#droppedLine();
         this.#pending = "";
         await this.#writer.write(this.#encoder.encode(lines));
@@ -72,14 +78,17 @@ export class LineWriter implements AsyncDisposable {
     }
   }
 
+  async #gather(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, GATHER_MS);
+    this.#hurry = resolve;
+    await promise;
+    clearTimeout(timer);
+  }
+
   #droppedLine(): string {
     const dropped = this.#dropped;
     this.#dropped = 0;
     return dropped === 0 ? "" : this.#options.droppedLine(dropped);
   }
-}
-
-/** The end of this turn of the event loop. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
 }
