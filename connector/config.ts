@@ -70,7 +70,9 @@ export const connectorConfigSchema = z.strictObject({
   }).prefault({}).describe(
     "The targets by name, matched without regard to case; the target * takes every name that no other has.",
   ),
-  connections: integer({ minimum: 1, maximum: 100 }).prefault(1).describe("Connections held to each server."),
+  connections: integer({ minimum: 1, maximum: 100 }).prefault(1).describe(
+    "Connections held at a time, spread over the servers of relayServerBaseUri; a server that cannot be reached is replaced by the next.",
+  ),
   caFile: text().optional().describe(
     "File with the certificates (PEM) that the server's certificate is checked against.",
   ),

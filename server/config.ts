@@ -17,6 +17,18 @@ const MESSAGE_HEAD_BYTES = 128 * 1024;
 const always = { when: () => true };
 
 const address = text().refine(isAddressOrNetwork, "Expected an IP address or a network such as 10.0.0.0/8");
+const domain = text().transform((value) => value.toLowerCase()).refine(
+  isBaseDomain,
+  "Expected a DNS name such as relay.example.com, without port and without a dot at its end",
+);
+
+const tlsSection = z.strictObject({
+  certFile: text().optional().describe("File with the certificate chain, in PEM."),
+  keyFile: text().optional().describe("File with the certificate's private key, in PEM."),
+}).refine(({ certFile, keyFile }) => (certFile === undefined) === (keyFile === undefined), {
+  path: ["keyFile"],
+  message: "Must be set together with certFile",
+});
 
 const managementSection = z.strictObject({
   hostname: text().prefault("127.0.0.1").describe("Address the management listener binds to."),
@@ -24,6 +36,7 @@ const managementSection = z.strictObject({
   allowedHosts: list(text()).prefault([]).describe(
     "Host names besides the loopback names under which the management listener may be called; any other Host is refused.",
   ),
+  tls: tlsSection.prefault({}).describe("With it the management listener speaks HTTPS."),
 });
 
 const limitsSection = z.strictObject({
@@ -38,6 +51,9 @@ const limitsSection = z.strictObject({
   ),
   connectorMessage: size({ minimum: 1024 }).prefault("1MiB").describe(
     "Largest message taken from a connector, in bytes.",
+  ),
+  headerTimeout: duration({ minimum: 1 }).prefault("15s").describe(
+    "How long a client may take for the head of a request, in milliseconds; only the listener node keeps to it.",
   ),
   bodyIdleTimeout: duration({ minimum: 1 }).prefault("1m").describe(
     "How long a client may send nothing of an unfinished body, in milliseconds.",
@@ -63,7 +79,13 @@ export const serverConfigSchema = z.strictObject({
   trustedProxies: list(address).prefault([]).describe(
     "Addresses and networks of proxies whose X-Forwarded-* headers are believed.",
   ),
-  listener: choice(["native"]).prefault("native").describe("Implementation of the public listener."),
+  baseDomain: domain.optional().describe(
+    "Domain for host routing: a request to {target}--{tenant}.{baseDomain} goes to that target with its whole path.",
+  ),
+  listener: choice(["native", "node"]).prefault("node").describe(
+    "Implementation of the public listener: node, which has time limits and back-pressure for every body, or native, for use behind a proxy that sends request bodies with their length. With tls it is always node.",
+  ),
+  tls: tlsSection.prefault({}).describe("With it the public listener speaks HTTPS."),
   dataDirectory: text().prefault("./data").describe(
     "Folder of everything the server keeps; created when it is missing.",
   ),
@@ -133,6 +155,10 @@ export const serverConfigSchema = z.strictObject({
   ...always,
   path: ["reconnectMinimumDelay"],
   message: "Must not be above reconnectMaximumDelay",
+}).refine((config) => !isBelow(config.publicUrl, config.baseDomain), {
+  ...always,
+  path: ["publicUrl"],
+  message: "Must not lie below baseDomain, where all hosts belong to targets",
 });
 
 /** The server's configuration, complete and checked. */
@@ -148,6 +174,17 @@ function isAddressOrNetwork(value: string): boolean {
   const version = isIP(host);
   if (version === 0 || rest.length > 0) return false;
   return bits === undefined || /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128);
+}
+
+/** Whether a target's label and a dot still fit before a name. A number at its end would make it an address. */
+function isBaseDomain(name: string): boolean {
+  return name.length <= 253 - 64 && /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.|$))+(?<!\.)$/.test(name) &&
+    !/(?:^|\.)[0-9]+$/.test(name);
+}
+
+/** Both values may be invalid otherwise. */
+function isBelow(url: unknown, domain: unknown): boolean {
+  return URL.parse(String(url))?.hostname.replace(/\.$/, "").endsWith(`.${domain}`) ?? false;
 }
 
 function withoutTrailingSlash(url: string): string {

@@ -23,9 +23,10 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
   assert.deepEqual(load(), {
     hostname: "0.0.0.0",
     port: 8080,
-    management: { hostname: "127.0.0.1", port: 8081, allowedHosts: [] },
+    management: { hostname: "127.0.0.1", port: 8081, allowedHosts: [], tls: {} },
     trustedProxies: [],
-    listener: "native",
+    listener: "node",
+    tls: {},
     dataDirectory: "./data",
     database: {},
     transport: { type: "memory" },
@@ -35,6 +36,7 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
       requestsPerTenant: 1_000,
       connections: 20_000,
       connectorMessage: 1_048_576,
+      headerTimeout: 15_000,
       bodyIdleTimeout: 60_000,
     },
     requestExpiration: 120_000,
@@ -63,7 +65,12 @@ Deno.test("serverConfigSchema reads every kind of value from the environment", (
     RELAY_SERVER__TRACE_ENDPOINT: "false",
     RELAY_SERVER__MAX_BODY_SIZE: "1GiB",
     RELAY_SERVER__LOG__LEVEL: "warn",
+    RELAY_SERVER__LISTENER: "node",
+    RELAY_SERVER__TLS__CERT_FILE: "cert.pem",
+    RELAY_SERVER__TLS__KEY_FILE: "key.pem",
   });
+  assert.equal(config.listener, "node");
+  assert.deepEqual(config.tls, { certFile: "cert.pem", keyFile: "key.pem" });
   assert.equal(config.requestExpiration, 60_000);
   assert.equal(config.publicUrl, "https://relay.example.com/base");
   assert.deepEqual(config.trustedProxies, ["10.0.0.0/8", "::1", "fd00::/8"]);
@@ -83,7 +90,10 @@ const REFUSED: readonly (readonly [flags: Record<string, string>, path: string])
   [{ trustedProxies: "10.0.0.0/33" }, "trustedProxies.0"],
   [{ trustedProxies: "::1,proxy.local" }, "trustedProxies.1"],
   [{ trustedProxies: "10.0.0.0/8/8" }, "trustedProxies.0"],
-  [{ listener: "node" }, "listener"],
+  [{ listener: "nginx" }, "listener"],
+  [{ "tls.certFile": "cert.pem" }, "tls.keyFile"],
+  [{ "management.tls.keyFile": "key.pem" }, "management.tls.keyFile"],
+  [{ "limits.headerTimeout": "0s" }, "limits.headerTimeout"],
   [{ "database.url": "postgres://localhost/relay" }, "database.url"],
   [{ "transport.type": "amqp" }, "transport.type"],
   [{ requestExpiration: "0s" }, "requestExpiration"],
@@ -132,4 +142,42 @@ Deno.test("databasePath() is the configured file, else one in the data directory
 Deno.test("maskedConfig() of the server can be used as a file again", () => {
   const config = load({}, { maxBodySize: "3MiB", streamIdleTimeout: "1500ms", publicUrl: "https://a/b" });
   assert.deepEqual(serverConfigSchema.parse(maskedConfig(serverConfigSchema, config)), config);
+});
+
+Deno.test("serverConfigSchema takes a DNS name as baseDomain, in lower case", () => {
+  for (const name of ["relay.example.com", "localhost", "xn--bcher-kva.example", "1.example"]) {
+    assert.equal(load({}, { baseDomain: name.toUpperCase() }).baseDomain, name);
+  }
+});
+
+Deno.test("serverConfigSchema refuses a baseDomain that is no DNS name, or has no room for a label before it", () => {
+  const refused = [
+    "relay.example.com.",
+    ".example.com",
+    "*.example.com",
+    "a..b",
+    "-a.example",
+    "a-.example",
+    "a_b.example",
+    "example.com:80",
+    "http://example.com",
+    "10.0.0.1",
+    "[::1]",
+    "b\u00fccher.example",
+    `${"a".repeat(64)}.example`,
+    Array(100).fill("a").join("."),
+  ];
+  for (const name of refused) assert.match(problems({ baseDomain: name }).join(), /^baseDomain: Expected a DNS/, name);
+});
+
+Deno.test("serverConfigSchema refuses a publicUrl below the baseDomain, where no route of the server exists", () => {
+  const baseDomain = "example.com";
+  for (const publicUrl of ["https://relay.example.com", "https://RELAY.example.com.:8443/base"]) {
+    assert.deepEqual(problems({ baseDomain, publicUrl }), [
+      "publicUrl: Must not lie below baseDomain, where all hosts belong to targets",
+    ]);
+  }
+  for (const publicUrl of ["https://example.com", "https://myexample.com", "https://relay.example.org"]) {
+    assert.deepEqual(problems({ baseDomain, publicUrl }), []);
+  }
 });

@@ -14,7 +14,7 @@ import { ConnectionRegistry } from "./connectors/registry.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { createHealthRoutes } from "./http/health.ts";
 import type { Listener, ListenerHandler, ListenerRequest } from "./listener/listener.ts";
-import { listenNative } from "./listener/native_listener.ts";
+import { createListener, isTlsOn, type ListenerOptions } from "./listener/create_listener.ts";
 import { createTrustedProxies } from "./listener/trusted_proxies.ts";
 import { ManagementHandler } from "./http/management_handler.ts";
 import {
@@ -29,6 +29,7 @@ import { TenantCache } from "./persistence/tenant_cache.ts";
 import { PublicHandler } from "./http/public_handler.ts";
 import { accessLog } from "./relay/access_log.ts";
 import { Admission } from "./relay/admission.ts";
+import { HostAddresses } from "./relay/host_address.ts";
 import { Relay } from "./relay/relay.ts";
 import { MemoryTransport } from "./transport/memory_transport.ts";
 import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
@@ -143,10 +144,11 @@ class Server implements RelayServer {
       requestExpirationMs: config.requestExpiration,
       requireActiveConnection: config.requireActiveConnection,
       isTraceEndpointOn: config.traceEndpoint,
-      scheme: "http",
+      scheme: schemeOf(config),
       isTrustedProxy,
     });
-    const baseUrl = ({ incoming }: WebBindings) => config.publicUrl ?? requestBaseUrl(incoming, isTrustedProxy);
+    const baseUrl = ({ incoming }: WebBindings) =>
+      config.publicUrl ?? requestBaseUrl(incoming, { scheme: schemeOf(config), isTrustedProxy });
     const issuer = new TokenIssuer({
       tenants,
       secrets: new SecretRepository(database, now),
@@ -172,6 +174,7 @@ class Server implements RelayServer {
     this.#publicHandler = new PublicHandler(relay, {
       connectors: this.#connectors,
       routes: withProblemDocuments(routes),
+      hosts: config.baseDomain === undefined ? undefined : new HostAddresses(config.baseDomain),
     });
     const management = new Hono<{ Bindings: WebBindings }>();
     management.route("/", health);
@@ -190,17 +193,19 @@ class Server implements RelayServer {
     return addressOf(this.#managementListener);
   }
 
-  start(): Promise<void> {
-    const { hostname, port, management } = this.#config;
+  async start(): Promise<void> {
+    const { hostname, port, listener, tls, management, limits } = this.#config;
+    const shared = { headerTimeoutMs: limits.headerTimeout, maxMessageBytes: limits.connectorMessage };
+    const managementOptions: ListenerOptions = { ...shared, ...management, listener: "native" };
+    const publicOptions: ListenerOptions = { ...shared, hostname, port, listener, tls };
     // 1. Management first: whoever watches the server sees it before clients do.
-    this.#managementListener = listenNative(this.#managementHandler, management);
+    this.#managementListener = await createListener(this.#managementHandler, managementOptions);
     // 2. The public listener; from here on requests and connectors come in.
-    this.#publicListener = listenNative(this.#publicHandler, { hostname, port });
+    this.#publicListener = await createListener(this.#publicHandler, publicOptions);
     // 3. Load balancers may send requests.
     this.#isReady = true;
     Promise.race([this.#managementListener.finished, this.#publicListener.finished])
       .then(this.#finished.resolve, this.#finished.reject);
-    return Promise.resolve();
   }
 
   drain(): Promise<void> {
@@ -245,12 +250,20 @@ class Server implements RelayServer {
 }
 
 /** Without a configured URL the request says where it was sent. */
-function requestBaseUrl(request: ListenerRequest, isTrustedProxy: (address: string) => boolean): string {
+function requestBaseUrl(
+  request: ListenerRequest,
+  { scheme, isTrustedProxy }: { readonly scheme: string; readonly isTrustedProxy: (address: string) => boolean },
+): string {
   const isTrusted = isTrustedProxy(request.peerAddress);
   const forwarded = (name: string) =>
     isTrusted ? request.headers.find(([key]) => key.toLowerCase() === name)?.[1] : undefined;
-  const scheme = forwarded("x-forwarded-proto") === "https" ? "https" : "http";
-  return `${scheme}://${forwarded("x-forwarded-host") ?? request.host}`;
+  const proto = forwarded("x-forwarded-proto");
+  const seen = proto === "https" || proto === "http" ? proto : scheme;
+  return `${seen}://${forwarded("x-forwarded-host") ?? request.host}`;
+}
+
+function schemeOf({ tls }: ServerConfig): "http" | "https" {
+  return isTlsOn(tls) ? "https" : "http";
 }
 
 function addressOf(listener: Listener | undefined): Address {

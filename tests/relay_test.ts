@@ -89,7 +89,6 @@ Deno.test("path and query reach the target byte for byte", async () => {
     ["//a///b//", "//a///b//"],
     ["/%2F%2f/%41%e4%00", "/%2F%2f/%41%e4%00"],
     ["/a+b%20c?d+e%2B=%26", "/a+b%20c?d+e%2B=%26"],
-    ["/\u00c3\u00a4\u00e2\u0082\u00ac?\u00c3\u00b6", "/\u00c3\u00a4\u00e2\u0082\u00ac?\u00c3\u00b6"],
     ["/x?a=/../b&c=?&d=%&e=[]{}|^`\"'<>&&==", "/x?a=/../b&c=?&d=%&e=[]{}|^`\"'<>&&=="],
     ["/a..b/...;x=1/.hidden", "/a..b/...;x=1/.hidden"],
     ["/http://elsewhere.example/", "/http://elsewhere.example/"],
@@ -137,7 +136,7 @@ Deno.test("every method reaches the target as it was written, but a known one in
   await assertProblem(lower, { status: 400, code: "invalid_request" });
 });
 
-Deno.test("repeated headers stay apart, or are combined on the request's side, and their bytes stay as they are", async () => {
+Deno.test("repeated headers stay apart, and their bytes stay as they are", async () => {
   await using target = await RawServer.start(async (connection) => {
     const head = await connection.head();
     const received = head.split("\r\n").filter((line) => /^(x-|cookie)/i.test(line)).join("|").toLowerCase();
@@ -155,8 +154,7 @@ Deno.test("repeated headers stay apart, or are combined on the request's side, a
   assert.deepEqual(values("x-twice"), ["1", "2"]);
   assert.deepEqual(values("x-byte"), ["\u00e4\u00ff"]);
   const received = latin1(response.body).split("|").filter((line) => !line.startsWith("x-forwarded")).sort();
-  // The listener `native` combines a request's repeated lines, as RFC 9110 section 5.3 allows.
-  assert.deepEqual(received, ["cookie: a=1; b=2", "x-byte: \u00e4\u00ff", "x-twice: 1, 2"]);
+  assert.deepEqual(received, ["cookie: a=1", "cookie: b=2", "x-byte: \u00e4\u00ff", "x-twice: 1", "x-twice: 2"]);
 });
 
 Deno.test("an encoded body is not touched", async () => {
@@ -257,10 +255,9 @@ Deno.test("neither side can make up a RelayServer header, nor pass on what conce
   await using site = await startSite({ app: target.url });
   const lines = [...made.trimEnd().split("\r\n"), "Connection: X-Mine", "X-Mine: 1", "TE: trailers", "X-Other: 2"];
   const response = await exchange(site.server, `GET /relay/${site.tenant.name}/app`, { lines });
-  const names = response.headers.map(([name]) => name.toLowerCase()).filter((name) =>
-    /relay|mine|proxy|keep/.test(name)
-  );
+  const names = response.headers.map(([name]) => name.toLowerCase()).filter((name) => /relay|mine|proxy/.test(name));
   assert.deepEqual(names, []);
+  assert.notEqual(headerValue(response, "keep-alive"), "timeout=9");
   assert.equal(headerValue(response, "x-other"), "2");
   const [head = ""] = heads;
   assert.doesNotMatch(head, /made-up|relayserver-error|x-mine|^te:/im);

@@ -10,7 +10,7 @@ import type { MessagePipe } from "../../shared/protocol/pipe.ts";
 import { SUB_PROTOCOL } from "../../shared/protocol/frame.ts";
 import { ConnectError } from "./connect_error.ts";
 import { reasonOf } from "./discovery.ts";
-import { WsPipe } from "./ws_pipe.ts";
+import { WsPipe } from "../../shared/ws/ws_pipe.ts";
 
 /** How to dial. */
 export interface DialOptions {

@@ -24,6 +24,8 @@ import { WebBase, type WebOrigin } from "./web_origin.ts";
 import { redirected } from "./web_redirect.ts";
 
 const DEFAULT_TIMEOUT_MS = 100_000;
+/** How long the body of a small response may take before its head goes ahead, in milliseconds. */
+const PATIENCE_MS = 20;
 const MAX_REDIRECTS = 10;
 const KNOWN_METHODS = new Set(METHODS);
 /** Methods that say nothing about a body by themselves: without one they need no `Content-Length: 0`. */
@@ -70,6 +72,7 @@ export class WebTarget implements Target {
   readonly #preserveHost: boolean;
   readonly #followRedirects: boolean;
   readonly #deadlines: Deadlines;
+  readonly #patience = new Deadlines(PATIENCE_MS);
   readonly #agents: WebAgents;
   /** For redirects to elsewhere: certificates are checked there whatever the target's options say. */
   readonly #foreignAgents = new Map<string, WebAgents>();
@@ -108,6 +111,7 @@ export class WebTarget implements Target {
     this.#agents[Symbol.dispose]();
     for (const agents of this.#foreignAgents.values()) agents[Symbol.dispose]();
     this.#deadlines[Symbol.dispose]();
+    this.#patience[Symbol.dispose]();
     return Promise.resolve();
   }
 
@@ -139,7 +143,7 @@ export class WebTarget implements Target {
       rawHeaders: this.#rawHeaders(outgoing),
       body: outgoing.body,
     };
-    const options = { context, deadlines: this.#deadlines };
+    const options = { context, deadlines: this.#deadlines, patience: this.#patience };
     const exchange = new WebExchange(wire, options);
     try {
       return await exchange.response;

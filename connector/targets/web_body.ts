@@ -39,14 +39,19 @@ export class StreamedBody implements UnderlyingDefaultSource<Uint8Array> {
   readonly stream: ReadableStream<Uint8Array>;
   readonly #message: IncomingMessage;
   readonly #onCancel: (reason: unknown) => void;
+  #first: Uint8Array<ArrayBuffer> | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #ended = false;
   #wake: (() => void) | undefined;
 
-  /** @param onCancel Called when the reader wants no more. */
-  constructor(message: IncomingMessage, onCancel: (reason: unknown) => void) {
+  /** @param options What was read before, and what to do when the reader wants no more. */
+  constructor(
+    message: IncomingMessage,
+    options: { readonly first?: Uint8Array<ArrayBuffer> | undefined; readonly onCancel: (reason: unknown) => void },
+  ) {
     this.#message = message;
-    this.#onCancel = onCancel;
+    this.#first = options.first?.length === 0 ? undefined : options.first;
+    this.#onCancel = options.onCancel;
     this.stream = new ReadableStream<Uint8Array>(this, { highWaterMark: 0 });
     message.on("readable", () => this.#wake?.());
   }
@@ -72,6 +77,11 @@ export class StreamedBody implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    if (this.#first !== undefined) {
+      controller.enqueue(this.#first);
+      this.#first = undefined;
+      return;
+    }
     while (!this.#ended) {
       const chunk: Buffer | null = this.#message.read();
       if (chunk !== null) return controller.enqueue(toBytes(chunk));

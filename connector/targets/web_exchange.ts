@@ -12,6 +12,7 @@ import {
   request as httpRequest,
   type RequestOptions,
 } from "node:http";
+import type { Buffer } from "node:buffer";
 import { request as httpsRequest } from "node:https";
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { type Body, isStreamBody, type RelayResponse } from "../../shared/http/message.ts";
@@ -44,6 +45,8 @@ export class WebExchange {
   readonly #context: TargetContext;
   readonly #deadlines: Deadlines;
   readonly #deadline = new Deadline(() => this.#expire());
+  readonly #patienceDeadlines: Deadlines;
+  #patience: Deadline | undefined;
   readonly #request: ClientRequest;
   readonly #upload: WebUpload | undefined;
   readonly #onAbort = () => this.#fail(this.#context.signal.reason);
@@ -61,15 +64,16 @@ export class WebExchange {
    * Starts the call.
    *
    * @param wire What to send.
-   * @param options The call's context, and the deadlines of its target.
+   * @param options The call's context, the deadlines of its target, and those after which a small body is not waited for any more.
    * @throws {RelayError} `invalid_request` when it cannot be written as HTTP.
    */
   constructor(
     wire: WireRequest,
-    options: { readonly context: TargetContext; readonly deadlines: Deadlines },
+    options: { readonly context: TargetContext; readonly deadlines: Deadlines; readonly patience: Deadlines },
   ) {
     this.#context = options.context;
     this.#deadlines = options.deadlines;
+    this.#patienceDeadlines = options.patience;
     const { promise, resolve, reject } = Promise.withResolvers<RelayResponse>();
     this.response = promise;
     this.#resolve = resolve;
@@ -133,10 +137,10 @@ export class WebExchange {
       const hasBody = this.#request.method !== "HEAD" && status !== 204 && status !== 304;
       if (!hasBody) this.#finishWithout(message, { status, headers: lines, body: null });
       else if (contentLength !== undefined && contentLength <= this.#context.inlineBodyLimitBytes) {
-        this.#collect(message, { status, headers: lines });
+        this.#collect(message, { status, headers: lines }, contentLength);
       } else {
         this.#endedByClose = isEndedByClose;
-        this.#stream(message, { status, headers: lines }, contentLength);
+        this.#stream(message, { status, headers: lines }, { length: contentLength });
       }
     } catch (error) {
       this.#fail(error);
@@ -151,23 +155,33 @@ export class WebExchange {
     message.resume();
   }
 
-  #collect(message: IncomingMessage, head: Omit<RelayResponse, "body">): void {
+  /** A small body travels with its head, unless it takes its time: then what is there goes on at once. */
+  #collect(message: IncomingMessage, head: Omit<RelayResponse, "body">, length: number): void {
+    this.#deadlines.stop(this.#deadline);
     const collected = new CollectedBody();
-    this.#deadlines.start(this.#deadline);
-    message.on("data", (chunk) => {
-      collected.add(chunk);
-      this.#deadlines.start(this.#deadline);
+    const onData = (chunk: Buffer) => collected.add(chunk);
+    const patience = this.#patience = new Deadline(() => {
+      message.off("data", onData);
+      message.pause();
+      this.#stream(message, head, { length, first: collected.toBytes() });
     });
+    this.#patienceDeadlines.start(patience);
+    message.on("data", onData);
     message.on("end", () => {
+      if (this.#streamed !== undefined) return;
       if (!message.complete) return this.#onBroken(undefined);
       this.#resolve({ ...head, body: collected.toBytes() });
       this.#finish();
     });
   }
 
-  #stream(message: IncomingMessage, head: Omit<RelayResponse, "body">, length: number | undefined): void {
+  #stream(
+    message: IncomingMessage,
+    head: Omit<RelayResponse, "body">,
+    { length, first }: { readonly length: number | undefined; readonly first?: Uint8Array<ArrayBuffer> },
+  ): void {
     this.#deadlines.stop(this.#deadline);
-    const streamed = this.#streamed = new StreamedBody(message, (reason) => this.#fail(reason));
+    const streamed = this.#streamed = new StreamedBody(message, { first, onCancel: (reason) => this.#fail(reason) });
     message.on("end", () => {
       // To the parser a reset ends such a body like any other close.
       const isReset = this.#endedByClose && this.#requestError !== undefined;
@@ -204,6 +218,7 @@ export class WebExchange {
     if (this.#over) return;
     this.#over = true;
     this.#deadlines.stop(this.#deadline);
+    if (this.#patience !== undefined) this.#patienceDeadlines.stop(this.#patience);
     this.#context.signal.removeEventListener("abort", this.#onAbort);
     this.#upload?.stop(reason);
     if (!this.#request.writableEnded) this.#request.destroy();

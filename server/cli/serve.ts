@@ -48,8 +48,8 @@ function announce(logger: Logger, server: ServedServer, config: ServerConfig): v
     "RelayServer {version} is ready: {publicAddress} (public), {managementAddress} (management), data in {data}",
     {
       version: VERSION,
-      publicAddress: httpAddress(server.publicAddress),
-      managementAddress: httpAddress(server.managementAddress),
+      publicAddress: httpAddress(server.publicAddress, config.tls),
+      managementAddress: httpAddress(server.managementAddress, config.management.tls),
       data: config.dataDirectory,
     },
   );
@@ -66,6 +66,8 @@ function warnAboutSurroundings(logger: Logger, config: ServerConfig, io: Io): vo
   }
 }
 
-function httpAddress({ hostname, port }: Address): string {
-  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+function httpAddress({ hostname, port }: Address, { certFile }: ServerConfig["tls"]): string {
+  return `${certFile === undefined ? "http" : "https"}://${
+    hostname.includes(":") ? `[${hostname}]` : hostname
+  }:${port}`;
 }

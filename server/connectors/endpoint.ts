@@ -14,6 +14,7 @@ import type { Session, SessionHandlers } from "../../shared/protocol/session.ts"
 import { getLogger } from "../../shared/log/mod.ts";
 import { TokenError } from "../auth/token_error.ts";
 import type { TokenVerifier, VerifiedToken } from "../auth/token_verifier.ts";
+import { Places } from "../dispatch/places.ts";
 import type { ListenerRequest, UpgradeAnswer } from "../listener/listener.ts";
 import type { Tenant } from "../persistence/tenants.ts";
 import { ConnectorConnection } from "./connection.ts";
@@ -60,11 +61,13 @@ export class ConnectorEndpoint {
   readonly #parts: ConnectorEndpointParts;
   readonly #options: ConnectorEndpointOptions;
   readonly #stopping = new AbortController();
-  #opening = 0;
+  /** Connections and those that are not yet one, from the upgrade to the end of the WebSocket. */
+  readonly #places: Places;
 
   constructor(parts: ConnectorEndpointParts, options: ConnectorEndpointOptions) {
     this.#parts = parts;
     this.#options = options;
+    this.#places = new Places({ total: options.maxConnections });
   }
 
   /** Refuses new connections from now on. */
@@ -84,8 +87,8 @@ export class ConnectorEndpoint {
     checkUpgrade(request);
     const token = await this.#verify(bearerOf(request));
     const tenant = await this.#tenantOf(token);
-    if (this.#parts.registry.size + this.#opening >= this.#options.maxConnections) {
-      throw new RelayError("overloaded", "This server has too many connections");
+    if (!this.#places.hasRoom(tenant.id)) {
+      throw new RelayError("overloaded", "The tenant has its share of connections");
     }
     return {
       protocol: SUB_PROTOCOL,
@@ -115,18 +118,26 @@ export class ConnectorEndpoint {
   }
 
   async #accept(pipe: MessagePipe, client: Client): Promise<void> {
+    const { id } = client.tenant;
+    this.#places.take(id);
+    try {
+      await this.#open(pipe, client);
+    } finally {
+      this.#places.giveBack(id);
+    }
+  }
+
+  async #open(pipe: MessagePipe, client: Client): Promise<void> {
     const { tenant, token, peerAddress } = client;
     const id = crypto.randomUUID();
     const log = logger.with({ connectionId: id, tenant: tenant.name, peerAddress });
     const connected = Promise.withResolvers<ConnectorConnection>();
-    this.#opening++;
     const opened = await acceptSession(pipe, {
       timeoutMs: this.#options.handshakeTimeoutMs,
       signal: this.#stopping.signal,
       welcome: () => this.#welcome(id, tenant),
       handlers: this.#handlers(tenant, connected.promise),
     }).catch((error) => log.warn("Handshake of {tenant} from {peerAddress} failed: {error}", { error }));
-    this.#opening--;
     if (opened === undefined) return;
     const connection = this.#createConnection(opened.session, opened.hello, { id, tenant, peerAddress });
     connection.setTokenExpiration(token.expiresAt, this.#parts.now());

@@ -59,7 +59,7 @@ export class Dispatcher implements Disposable {
   dispatch(tenantId: string, request: RelayRequest, options: DispatchOptions): Dispatch {
     const pending = new PendingRequest(tenantId, request, options, {
       again: (pending) => this.#route(pending),
-      settled: (pending) => this.#waiting.delete(pending.request.requestId),
+      settled: (pending) => this.#withdraw(pending),
     });
     this.#route(pending);
     return pending;
@@ -85,6 +85,10 @@ export class Dispatcher implements Disposable {
     const { requestId } = pending.request;
     this.#waiting.set(requestId, pending);
     this.#transport.publish(tenantId, { requestId }).catch((error) => pending.fail(error));
+  }
+
+  #withdraw({ tenantId, request: { requestId } }: PendingRequest): void {
+    if (this.#waiting.delete(requestId)) this.#transport.withdraw(tenantId, { requestId });
   }
 
   #take(tenantId: string, { requestId }: QueuedRequest): boolean {

@@ -1,5 +1,5 @@
 /**
- * Who answers what on the public listener, decided on the raw request target.
+ * Who answers what on the public listener, decided on `Host` and the raw request target.
  *
  * @module
  */
@@ -10,28 +10,38 @@ import type { ConnectorEndpoint } from "../connectors/endpoint.ts";
 import type { Answer, ListenerHandler, ListenerRequest } from "../listener/listener.ts";
 import { isRelayTarget } from "../relay/address.ts";
 import { answerFailure, toRelayError } from "../relay/failure.ts";
+import type { HostAddresses } from "../relay/host_address.ts";
 import type { Relay } from "../relay/relay.ts";
 import { answerByRoutes, type WebRoutes } from "./web_routes.ts";
 
 const CONNECTOR_TARGET = /^\/connector(?:\?|$)/;
 
+/** What answers besides the relay. */
+export interface PublicParts {
+  readonly connectors: ConnectorEndpoint;
+  readonly routes: WebRoutes;
+  /** The hosts that belong to targets, where there are such hosts. */
+  readonly hosts: HostAddresses | undefined;
+}
+
 /** Serves relayed requests, connectors, and everything else by Hono routes. */
 export class PublicHandler implements ListenerHandler {
   readonly #relay: Relay;
-  readonly #connectors: ConnectorEndpoint;
-  readonly #routes: WebRoutes;
+  readonly #parts: PublicParts;
 
-  constructor(relay: Relay, parts: { connectors: ConnectorEndpoint; routes: WebRoutes }) {
+  constructor(relay: Relay, parts: PublicParts) {
     this.#relay = relay;
-    this.#connectors = parts.connectors;
-    this.#routes = parts.routes;
+    this.#parts = parts;
   }
 
   async handle(request: ListenerRequest): Promise<Answer> {
+    const { connectors, routes, hosts } = this.#parts;
+    // First: on the host of a target nothing is the server's own, whatever the path.
+    if (hosts?.covers(request.host)) return this.#relay.handle(request, (source) => hosts.read(source));
     if (isRelayTarget(request.target)) return this.#relay.handle(request);
     try {
-      if (CONNECTOR_TARGET.test(request.target)) return await this.#connectors.handle(request);
-      return await answerByRoutes(this.#routes, request);
+      if (CONNECTOR_TARGET.test(request.target)) return await connectors.handle(request);
+      return await answerByRoutes(routes, request);
     } catch (error) {
       return answerFailure(toRelayError(error));
     }

@@ -17,12 +17,12 @@ import {
   type UpgradeAnswer,
 } from "./listener.ts";
 import { NativeWebSocketPipe } from "./native_websocket_pipe.ts";
-import { checkMethod, type Framing, readFraming, splitUrl } from "./request_line.ts";
+import { readNativeBody } from "./native_body.ts";
+import { checkMethod, readFraming, splitUrl } from "./request_line.ts";
 
 const logger = getLogger("listener");
 /** `Deno.serve` ends the process on these in a header value. */
 const FORBIDDEN_IN_VALUES = /[^\t\x20-\x7e\x80-\xff]/;
-const READ_BUFFER_BYTES = 64 * 1024;
 const HAS_NO_BODY = new Set([204, 205, 304]);
 
 /** Starts listening. */
@@ -135,7 +135,7 @@ class NativeRequest implements ListenerRequest {
     this.target = toByteString(target);
     checkMethod(request.method);
     const framing = readFraming(contentLength, transferEncoding);
-    this.body = framing.hasBody ? readBody(request, framing) : null;
+    this.body = framing.hasBody ? readBody(request, framing.length) : null;
   }
 
   get signal(): AbortSignal {
@@ -148,7 +148,7 @@ class NativeRequest implements ListenerRequest {
 }
 
 /** @throws {RelayError} `invalid_request` when the platform has dropped the body, which it does for GET and HEAD. */
-function readBody(request: Request, framing: Framing & { hasBody: true }): ListenerBody {
+function readBody(request: Request, length: number | undefined): ListenerBody {
   const { body } = request;
   if (request.method === "GET" || request.method === "HEAD" || body === null) {
     throw new RelayError(
@@ -156,25 +156,7 @@ function readBody(request: Request, framing: Framing & { hasBody: true }): Liste
       `Cannot accept the request: a body on ${request.method === "HEAD" ? "HEAD" : "GET"} is not supported`,
     );
   }
-  return { length: framing.length, bytes: () => request.bytes(), stream: () => compact(body) };
-}
-
-/**
- * Copies what arrives out of one buffer. Deno's own stream allocates 64 KiB for every read however little it brings, which a chunked upload
- * of 1 GB turned into 150 MB of resident memory.
- */
-function compact(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
-  const reader = body.getReader({ mode: "byob" });
-  let buffer = new ArrayBuffer(READ_BUFFER_BYTES);
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = await reader.read(new Uint8Array(buffer));
-      if (done) return controller.close();
-      buffer = value.buffer;
-      controller.enqueue(value.slice());
-    },
-    cancel: (reason) => reader.cancel(reason),
-  }, { highWaterMark: 0 });
+  return { length, bytes: () => request.bytes(), stream: () => readNativeBody(body, length === undefined) };
 }
 
 /** `Deno.serve` decodes a target's UTF-8; the relay wants its bytes. */

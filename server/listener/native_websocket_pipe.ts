@@ -5,6 +5,7 @@
  */
 
 import type { MessagePipe, PipeReceiver } from "../../shared/protocol/pipe.ts";
+import { PipeInbox } from "../../shared/protocol/pipe_inbox.ts";
 
 /** Codes that mean that nobody said goodbye; Deno reports a broken connection as 0. */
 const ABNORMAL = new Set([0, 1005, 1006]);
@@ -12,33 +13,29 @@ const ABNORMAL = new Set([0, 1005, 1006]);
 /** Wraps a socket that may still be opening. */
 export class NativeWebSocketPipe implements MessagePipe {
   readonly #socket: WebSocket;
-  #receiver: PipeReceiver | undefined;
-  /** What arrived before there was a receiver. */
-  #early: Uint8Array[] = [];
+  readonly #inbox = new PipeInbox();
   /** What was sent before the socket was open. */
-  #unsent: Uint8Array<ArrayBuffer>[] = [];
-  #end: { readonly code: number; readonly reason: string } | undefined;
+  readonly #unsent: Uint8Array<ArrayBuffer>[] = [];
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => this.#opened();
-    socket.onmessage = ({ data }) => this.#received(data);
-    socket.onclose = ({ code, reason }) => this.#closed(ABNORMAL.has(code) ? 1006 : code, reason);
+    socket.onmessage = ({ data }) => {
+      if (data instanceof ArrayBuffer) this.#inbox.message(new Uint8Array(data));
+      else this.close(1008, "only binary messages");
+    };
+    socket.onclose = ({ code, reason }) => this.#inbox.closed(ABNORMAL.has(code) ? 1006 : code, reason);
     // The close event follows, and says all there is to say.
     socket.onerror = () => {};
   }
 
   open(receiver: PipeReceiver): void {
-    this.#receiver = receiver;
-    const early = this.#early;
-    this.#early = [];
-    for (const message of early) this.#receiver.message(message);
-    if (this.#end !== undefined) this.#receiver.closed(this.#end.code, this.#end.reason);
+    this.#inbox.open(receiver);
   }
 
   send(message: Uint8Array<ArrayBuffer>): void {
-    if (this.#end !== undefined) return;
+    if (this.#inbox.hasEnded) return;
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(message);
     else if (this.#socket.readyState === WebSocket.CONNECTING) this.#unsent.push(message);
   }
@@ -48,32 +45,20 @@ export class NativeWebSocketPipe implements MessagePipe {
   }
 
   close(code: number, reason: string): void {
-    if (this.#socket.readyState <= WebSocket.OPEN) this.#socket.close(code, reason);
-    this.#closed(code, reason);
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(code, reason);
+    this.#inbox.closed(code, reason);
   }
 
   /** A native WebSocket cannot be dropped: what is queued is still sent, but for its owner it is over now. */
   terminate(): void {
-    if (this.#socket.readyState <= WebSocket.OPEN) this.#socket.close(1001, "");
-    this.#closed(1006, "");
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.close(1001, "");
+    this.#inbox.closed(1006, "");
   }
 
   #opened(): void {
     for (const message of this.#unsent) this.#socket.send(message);
-    this.#unsent = [];
-  }
-
-  #received(data: unknown): void {
-    if (this.#end !== undefined) return;
-    if (!(data instanceof ArrayBuffer)) return this.close(1008, "only binary messages");
-    const message = new Uint8Array(data);
-    if (this.#receiver === undefined) this.#early.push(message);
-    else this.#receiver.message(message);
-  }
-
-  #closed(code: number, reason: string): void {
-    if (this.#end !== undefined) return;
-    this.#end = { code, reason };
-    this.#receiver?.closed(code, reason);
+    this.#unsent.length = 0;
+    // Closed while it was opening, when the platform does not listen yet.
+    if (this.#inbox.hasEnded) this.#socket.close(1001, "");
   }
 }

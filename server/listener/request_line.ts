@@ -31,6 +31,20 @@ export function splitUrl(url: string, host: string | undefined): { host: string;
   return { host: authority, target: match?.[2] ?? "/" };
 }
 
+/**
+ * Checks a request target that a parser left as it came, and the `Host` beside it.
+ *
+ * @param target In origin-form (`/path?query`) or absolute-form.
+ * @param host The `Host` header, when there was one.
+ * @throws {RelayError} `invalid_request` as {@link splitUrl}, and for a missing `Host`.
+ */
+export function splitTarget(target: string, host: string | undefined): { host: string; target: string } {
+  if (host === undefined) throw invalid("it has no Host");
+  if (!target.startsWith("/")) return splitUrl(target, host);
+  if (!HOST.test(host) || target.includes("#")) throw invalid("its target or Host is malformed");
+  return { host, target };
+}
+
 /** @throws {RelayError} `invalid_request` for CONNECT, and for a known method in the wrong case, which a policy could not recognise. */
 export function checkMethod(method: string): void {
   if (method === "CONNECT") throw invalid("CONNECT is not relayed");

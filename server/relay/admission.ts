@@ -5,6 +5,7 @@
  */
 
 import { RelayError } from "../../shared/errors/relay_error.ts";
+import { Places } from "../dispatch/places.ts";
 
 /** How many requests may be under way. */
 export interface AdmissionLimits {
@@ -14,20 +15,17 @@ export interface AdmissionLimits {
 
 /** Counts requests from admission to the last byte of their answers. */
 export class Admission {
-  readonly #limits: AdmissionLimits;
-  /** Requests under way by tenant id; a tenant stays when it has none, which is cheaper than coming and going. */
-  readonly #perTenant = new Map<string, number>();
+  readonly #places: Places;
   readonly #idle = Promise.withResolvers<void>();
-  #inFlight = 0;
   #isClosed = false;
 
-  constructor(limits: AdmissionLimits) {
-    this.#limits = limits;
+  constructor({ requests, requestsPerTenant }: AdmissionLimits) {
+    this.#places = new Places({ total: requests, perTenant: requestsPerTenant });
   }
 
   /** Requests under way. */
   get inFlight(): number {
-    return this.#inFlight;
+    return this.#places.taken;
   }
 
   /** Whether requests are still let in. */
@@ -42,28 +40,22 @@ export class Admission {
    */
   enter(tenantId: string): void {
     if (this.#isClosed) throw new RelayError("draining", "The server is about to stop");
-    const ofTenant = this.#perTenant.get(tenantId) ?? 0;
-    if (this.#inFlight >= this.#limits.requests) {
-      throw new RelayError("overloaded", "The server has too many requests in flight");
+    if (!this.#places.hasRoom(tenantId)) {
+      throw new RelayError("overloaded", "The tenant has its share of requests in flight");
     }
-    if (ofTenant >= this.#limits.requestsPerTenant) {
-      throw new RelayError("overloaded", "The tenant has too many requests in flight");
-    }
-    this.#inFlight++;
-    this.#perTenant.set(tenantId, ofTenant + 1);
+    this.#places.take(tenantId);
   }
 
   /** The request's answer has ended, one way or another. */
   leave(tenantId: string): void {
-    this.#perTenant.set(tenantId, this.#perTenant.get(tenantId)! - 1);
-    this.#inFlight--;
-    if (this.#isClosed && this.#inFlight === 0) this.#idle.resolve();
+    this.#places.giveBack(tenantId);
+    if (this.#isClosed && this.#places.taken === 0) this.#idle.resolve();
   }
 
   /** Lets nobody in any more. Resolves when the last request is done. Idempotent. */
   close(): Promise<void> {
     this.#isClosed = true;
-    if (this.#inFlight === 0) this.#idle.resolve();
+    if (this.#places.taken === 0) this.#idle.resolve();
     return this.#idle.promise;
   }
 }

@@ -20,15 +20,17 @@ import type { DispatchedResponse } from "../dispatch/pending_request.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
 import type { TenantSource } from "../persistence/tenant_cache.ts";
 import type { Tenant } from "../persistence/tenants.ts";
-import { parseAddress, type RelayAddress } from "./address.ts";
+import { type AddressReader, parseAddress, type RelayAddress } from "./address.ts";
 import type { Admission } from "./admission.ts";
 import { authenticateClient, isPreflight } from "./client_authentication.ts";
+import { withoutSharedCookies } from "./cookies.ts";
 import { Expiration } from "./expiration.ts";
 import { answerFailure, statusOf, toRelayError } from "./failure.ts";
 import { clientAddress, forwardedHeaders, isForwardingHeader, type IsTrustedProxy } from "./forwarded.ts";
 import type { RelayedRequest, RelayObserver } from "./observer.ts";
 import { type RequestBodyLimits, takeBody } from "./request_body.ts";
 import { type ResponseBodyLimits, watchBody } from "./response_body.ts";
+import { responseHeaders } from "./response_head.ts";
 import { clientTracing, type ServerFacts, targetTracing } from "./tracing.ts";
 
 /** What the relay is configured with. */
@@ -55,7 +57,7 @@ export interface RelayParts {
   readonly observer: RelayObserver;
 }
 
-/** Serves `/relay` and `/trace`. */
+/** Serves `/relay`, `/trace` and the hosts of targets. */
 export class Relay implements Disposable {
   readonly #parts: RelayParts;
   readonly #options: RelayOptions;
@@ -72,8 +74,12 @@ export class Relay implements Disposable {
     this.#deadlines[Symbol.dispose]();
   }
 
-  /** Answers a request whose target is {@link isRelayTarget}. Never rejects. */
-  async handle(request: ListenerRequest): Promise<RelayResponse> {
+  /**
+   * Answers a request. Never rejects.
+   *
+   * @param readAddress Says whom it is for; without it the path does.
+   */
+  async handle(request: ListenerRequest, readAddress: AddressReader = parseAddress): Promise<RelayResponse> {
     const exchange = new Exchange(request, this.#options.isTrustedProxy);
     let admittedTenantId: string | undefined;
     const ended = (status: number, error?: RelayError) => {
@@ -81,7 +87,7 @@ export class Relay implements Disposable {
       this.#parts.observer.requestEnded(exchange.record(status, error));
     };
     try {
-      const address = this.#addressOf(request);
+      const address = this.#checkRoute(readAddress(request));
       exchange.address = address;
       const tenant = await this.#tenantOf(address);
       exchange.tenant = tenant;
@@ -97,8 +103,7 @@ export class Relay implements Disposable {
     }
   }
 
-  #addressOf({ target }: ListenerRequest): RelayAddress {
-    const address = parseAddress(target);
+  #checkRoute(address: RelayAddress): RelayAddress {
     if (address.route === "trace" && !this.#options.isTraceEndpointOn) {
       throw new RelayError("not_found", "Tracing is turned off");
     }
@@ -175,7 +180,7 @@ export class Relay implements Disposable {
   ): RelayResponse {
     const { status, body } = response;
     exchange.connectionId = response.connection.id;
-    const headers = responseHeaders(response, exchange.request.method);
+    const headers = this.#responseHeaders(exchange, response);
     if (isTraced) headers.push(...clientTracing(exchange.requestId, this.#options.server, response));
     if (!isStreamBody(body)) {
       exchange.responseBytes = body?.length ?? 0;
@@ -188,14 +193,16 @@ export class Relay implements Disposable {
     });
     return { status, headers, body: body.length === undefined ? { stream } : { stream, length: body.length } };
   }
-}
 
-/** The relay says how long a body is, except where the target speaks of a body that is not there. */
-function responseHeaders({ headers, status, body }: DispatchedResponse, method: string): HeaderLine[] {
-  if (method === "HEAD" || status === 304) return endToEndHeaders(headers);
-  const lines = endToEndHeaders(headers, (name) => name === "content-length");
-  if (isStreamBody(body) && body.length !== undefined) lines.push(["Content-Length", String(body.length)]);
-  return lines;
+  #responseHeaders({ request, address }: Exchange, response: DispatchedResponse): HeaderLine[] {
+    try {
+      const headers = responseHeaders(response, request.method);
+      return address?.baseDomain === undefined ? headers : withoutSharedCookies(headers, address.baseDomain);
+    } catch (error) {
+      if (isStreamBody(response.body)) response.body.stream.cancel(error).catch(() => {});
+      throw error;
+    }
+  }
 }
 
 /** What becomes known of a request while it is relayed. */

@@ -59,7 +59,7 @@ function guardedStream(
       onBytes(value.length);
       controller.enqueue(value);
     },
-    // The source is left alone: cancelling it would make the platform swallow the rest of the upload before it answers.
+    cancel: (reason) => reader.cancel(reason),
   }, { highWaterMark: 0 });
 }
 

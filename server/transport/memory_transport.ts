@@ -22,6 +22,11 @@ export class MemoryTransport implements ServerTransport {
     this.#options = options;
   }
 
+  /** Requests of all tenants that wait. */
+  get queued(): number {
+    return this.#queues.values().reduce((sum, { size }) => sum + size, 0);
+  }
+
   publish(tenantId: string, request: QueuedRequest): Promise<void> {
     const queue = this.#queueOf(tenantId);
     if (queue.size >= this.#options.maxQueuedPerTenant) {
@@ -33,6 +38,12 @@ export class MemoryTransport implements ServerTransport {
     return Promise.resolve();
   }
 
+  withdraw(tenantId: string, request: QueuedRequest): void {
+    const queue = this.#queues.get(tenantId);
+    queue?.remove(request);
+    if (queue?.isUnused) this.#queues.delete(tenantId);
+  }
+
   consume(tenantId: string, consumer: Consumer): Consumption {
     const queue = this.#queueOf(tenantId);
     queue.consumer = consumer;
@@ -41,7 +52,7 @@ export class MemoryTransport implements ServerTransport {
       [Symbol.dispose]: () => {
         queue.consumer = undefined;
         queue.setCapacity(0);
-        if (queue.size === 0) this.#queues.delete(tenantId);
+        if (queue.isUnused) this.#queues.delete(tenantId);
       },
     };
   }
@@ -60,16 +71,26 @@ export class MemoryTransport implements ServerTransport {
 
 class TenantQueue {
   consumer: Consumer | undefined;
-  readonly #requests: QueuedRequest[] = [];
+  /** By request id; a map keeps the order, and gives any of them up at once. */
+  readonly #requests = new Map<string, QueuedRequest>();
   #capacity = 0;
 
   get size(): number {
-    return this.#requests.length;
+    return this.#requests.size;
+  }
+
+  /** Whether nothing waits in it, and nobody for it. */
+  get isUnused(): boolean {
+    return this.consumer === undefined && this.#requests.size === 0;
   }
 
   push(request: QueuedRequest): void {
-    this.#requests.push(request);
+    this.#requests.set(request.requestId, request);
     this.#handOver();
+  }
+
+  remove({ requestId }: QueuedRequest): void {
+    this.#requests.delete(requestId);
   }
 
   setCapacity(requests: number): void {
@@ -78,13 +99,15 @@ class TenantQueue {
   }
 
   #handOver(): void {
-    while (this.consumer !== undefined && this.#capacity > 0) {
-      const request = this.#requests.shift();
-      if (request === undefined) return;
+    for (const [requestId, request] of this.#requests) {
+      if (this.consumer === undefined || this.#capacity <= 0) return;
+      if (!this.consumer(request)) {
+        this.#capacity = 0;
+        return;
+      }
       this.#capacity--;
-      if (this.consumer(request)) continue;
-      this.#requests.unshift(request);
-      this.#capacity = 0;
+      // Unless it was published again meanwhile.
+      if (this.#requests.get(requestId) === request) this.#requests.delete(requestId);
     }
   }
 }

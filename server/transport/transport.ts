@@ -31,6 +31,11 @@ export interface ServerTransport extends AsyncDisposable {
    * @throws {RelayError} `queue_full` when the tenant has too many waiting, `transport_unavailable` when they cannot be carried.
    */
   publish(tenantId: string, request: QueuedRequest): Promise<void>;
+  /**
+   * Nobody waits for a request any more: it must not keep a place in the queue that others need. Does nothing when it is not there. A transport
+   * that cannot take it out may still hand it over.
+   */
+  withdraw(tenantId: string, request: QueuedRequest): void;
   /** Starts to serve a tenant's requests here, with no capacity at first. Disposing leaves what waits in the queue. */
   consume(tenantId: string, consumer: Consumer): Consumption;
 }

@@ -4,4 +4,4 @@
  * @module
  */
 
-export { getLogger, type Logger } from "@logtape/logtape";
+export { getLogger, type Logger, type LogRecord } from "@logtape/logtape";

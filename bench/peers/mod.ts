@@ -1,0 +1,20 @@
+/**
+ * All peers, in the order of the tables.
+ *
+ * @module
+ */
+
+import { direct } from "./direct.ts";
+import { fetchProxy } from "./fetch.ts";
+import { localtunnel } from "./localtunnel.ts";
+import { nginx } from "./nginx.ts";
+import type { Peer } from "./peer.ts";
+import { LISTENERS, relay } from "./relay.ts";
+import { ssh } from "./ssh.ts";
+
+export { direct, fetchProxy, localtunnel, nginx, ssh };
+export { type RelayServerProgram, startRelayConnector, startRelayServer } from "./relay.ts";
+export type { Peer, PeerOptions, RunningPeer } from "./peer.ts";
+
+/** The relay, once with each listener. */
+export const relays: readonly (Peer & { readonly listener: string })[] = LISTENERS.map(relay);

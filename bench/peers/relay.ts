@@ -1,0 +1,101 @@
+/**
+ * This project: a server and a connector with their defaults, started by the commands of `deno.json`.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { databasePath, serverConfigSchema } from "../../server/config.ts";
+import { TestDatabase, type TestTenant } from "../../tests/testkit/tenants.ts";
+import { startLinkTo } from "../link_process.ts";
+import { Program } from "../processes.ts";
+import type { Peer } from "./peer.ts";
+
+const PROJECT_ROOT = join(import.meta.dirname ?? "", "../..");
+
+/** A server with its database open beside it. */
+export interface RelayServerProgram extends AsyncDisposable {
+  readonly program: Program;
+  readonly port: number;
+  readonly database: TestDatabase;
+}
+
+/** Values of `listener` that this version's server takes. */
+export const LISTENERS: readonly string[] = ["native", "node"].filter((listener) =>
+  serverConfigSchema.safeParse({ listener }).success
+);
+
+/** The relay with one of its listeners. */
+export function relay(listener: string): Peer & { readonly listener: string } {
+  return {
+    listener,
+    name: `relay (${listener})`,
+    async start(options) {
+      await using resources = new AsyncDisposableStack();
+      const server = resources.use(await startRelayServer(options.folder, { listener }));
+      const tenant = await server.database.createTenant({ name: "bench" });
+      const link = resources.use(await startLinkTo(server.port, options));
+      const place = { serverPort: link.port, targetPort: options.targetPort };
+      const connector = resources.use(await startRelayConnector(options.folder, tenant, place));
+      const kept = resources.move();
+      return {
+        url: `http://127.0.0.1:${server.port}/relay/bench/web`,
+        headers: {},
+        programs: { server: server.program, connector },
+        [Symbol.asyncDispose]: () => kept.disposeAsync(),
+      };
+    },
+  };
+}
+
+/** Starts a server with the defaults but for its ports and its folder. */
+export async function startRelayServer(
+  folder: string,
+  options: { readonly listener: string },
+): Promise<RelayServerProgram> {
+  await using resources = new AsyncDisposableStack();
+  const dataDirectory = await Deno.makeTempDir({ dir: folder, prefix: "relay-" });
+  const config = { ...options, hostname: "127.0.0.1", port: 0, management: { port: 0 }, dataDirectory };
+  const path = databasePath(serverConfigSchema.parse(config));
+  const database = resources.use(await TestDatabase.open(path));
+  const program = resources.use(await startTask("server", { command: "serve", config, folder: dataDirectory }));
+  const [, port] = await program.waitFor(/is ready: \W*http:\/\/127\.0\.0\.1:(\d+)/);
+  const kept = resources.move();
+  return { program, port: Number(port), database, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+/** Starts a connector with one target, `web`, and waits until it is connected. */
+export async function startRelayConnector(
+  folder: string,
+  tenant: TestTenant,
+  ports: { readonly serverPort: number; readonly targetPort: number },
+): Promise<Program> {
+  const config = {
+    relayServerBaseUri: `http://127.0.0.1:${ports.serverPort}`,
+    tenantName: tenant.name,
+    tenantSecret: tenant.connectorSecret,
+    targets: { web: { url: `http://127.0.0.1:${ports.targetPort}` } },
+  };
+  const ownFolder = await Deno.makeTempDir({ dir: folder, prefix: "connector-" });
+  const program = await startTask("connector", { command: "run", config, folder: ownFolder });
+  try {
+    await program.waitFor(/Connected to /);
+    return program;
+  } catch (error) {
+    await program[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function startTask(
+  task: "server" | "connector",
+  options: { readonly command: string; readonly config: unknown; readonly folder: string },
+): Promise<Program> {
+  const configFile = join(options.folder, "config.json");
+  await Deno.writeTextFile(configFile, JSON.stringify(options.config));
+  // Without the task's own process, so that what is measured and stopped is the program itself.
+  const { tasks } = JSON.parse(await Deno.readTextFile(join(PROJECT_ROOT, "deno.json")));
+  const [, ...args] = tasks[task].command.split(" ") as string[];
+  const command = [Deno.execPath(), ...args, options.command, "--config", configFile];
+  return Program.start(command, { folder: options.folder, cwd: PROJECT_ROOT });
+}

@@ -1,0 +1,98 @@
+/**
+ * What `deno task bench --check` insists on, as ratios within one run, because absolute figures belong to a machine.
+ *
+ * @module
+ */
+
+import { type Measurements, median, type Series, type SeriesKey } from "./measurements.ts";
+
+/** A bound on how one series compares with another, or on a series itself when there is no other. */
+export type Ratio = {
+  readonly name: string;
+  readonly of: SeriesKey;
+  readonly to?: SeriesKey;
+} & ({ readonly atLeast: number } | { readonly atMost: number });
+
+/** What became of a ratio. */
+export interface Verdict {
+  readonly ratio: Ratio;
+  /** One for each round. */
+  readonly values: readonly number[];
+  readonly isMet: boolean;
+}
+
+const RELAY = "relay (native)";
+const SSH = "nginx + ssh -R";
+
+function requests(peer: string, clients: number, metric: string): SeriesKey {
+  return { suite: "requests", peer, load: clients === 1 ? "1 client" : `${clients} clients`, metric };
+}
+
+function compare(suite: string, load: string, metric: string): { of: SeriesKey; to: SeriesKey } {
+  return { of: { suite, peer: RELAY, load, metric }, to: { suite, peer: SSH, load, metric } };
+}
+
+/** All bounds. */
+export const RATIOS: readonly Ratio[] = [
+  {
+    name: "requests/s, 32 clients, to Deno fetch proxy",
+    of: requests(RELAY, 32, "requests/s"),
+    to: requests("Deno fetch proxy", 32, "requests/s"),
+    atLeast: 0.8,
+  },
+  { name: "requests/s, 32 clients, to ssh -R", ...compare("requests", "32 clients", "requests/s"), atLeast: 2.8 },
+  {
+    name: "p50, 1 client, to nginx",
+    of: requests(RELAY, 1, "p50 µs"),
+    to: requests("nginx", 1, "p50 µs"),
+    atMost: 2.4,
+  },
+  { name: "p99, 1 client, to ssh -R", ...compare("requests", "1 client", "p99 µs"), atMost: 1 },
+  { name: "p99, 32 clients, to ssh -R", ...compare("requests", "32 clients", "p99 µs"), atMost: 1 },
+  { name: "100 MB down, to ssh -R", ...compare("transfers", "100 MB down", "MB/s"), atLeast: 0.7 },
+  { name: "100 MB up, to ssh -R", ...compare("transfers", "100 MB up", "MB/s"), atLeast: 0.65 },
+  ...["20 Mbit/s, 20 MB down", "20 Mbit/s, 20 MB up", "1 Gbit/s, 100 MB down", "1 Gbit/s, 100 MB up"].map((load) => ({
+    name: `${load}, to ssh -R`,
+    ...compare("links", load, "MB/s"),
+    atLeast: 0.8,
+  })),
+  ...["20 Mbit/s, 32 clients", "1 Gbit/s, 32 clients"].map((load) => ({
+    name: `requests/s, ${load}, to ssh -R`,
+    ...compare("links", load, "requests/s"),
+    atLeast: 0.8,
+  })),
+  {
+    name: "KiB of an idle connection",
+    of: { suite: "idle", peer: RELAY, load: "10000 connections", metric: "KiB/connection" },
+    atMost: 25,
+  },
+  {
+    name: "requests/s with 1,000 tenants online, to one",
+    of: { suite: "tenants", peer: RELAY, load: "1000 tenants online", metric: "requests/s" },
+    to: { suite: "tenants", peer: RELAY, load: "1 tenant online", metric: "requests/s" },
+    atLeast: 0.95,
+  },
+];
+
+/**
+ * Applies the bounds of the suites that ran. Each round is compared with itself, since the machine is not the same from one to the next.
+ *
+ * @param suites Names of the suites that ran.
+ */
+export function judge(
+  measurements: Measurements,
+  suites: readonly string[],
+  ratios: readonly Ratio[] = RATIOS,
+): readonly Verdict[] {
+  return ratios.filter(({ of }) => suites.includes(of.suite)).map((ratio) => {
+    const values = divide(measurements.find(ratio.of), ratio.to === undefined ? 1 : measurements.find(ratio.to));
+    const middle = median(values);
+    return { ratio, values, isMet: "atLeast" in ratio ? middle >= ratio.atLeast : middle <= ratio.atMost };
+  });
+}
+
+function divide(of: Series | undefined, by: Series | undefined | 1): readonly number[] {
+  if (of === undefined || by === undefined) return [];
+  if (by === 1) return of.values;
+  return of.values.slice(0, by.values.length).map((value, round) => value / (by.values[round] ?? NaN));
+}

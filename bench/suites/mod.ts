@@ -1,0 +1,18 @@
+/**
+ * All suites, in the order in which they run.
+ *
+ * @module
+ */
+
+import { events } from "./events.ts";
+import { idle } from "./idle.ts";
+import { links } from "./links.ts";
+import { requests } from "./requests.ts";
+import type { Suite } from "./suite.ts";
+import { tenants } from "./tenants.ts";
+import { transfers } from "./transfers.ts";
+
+export type { Bench, Suite } from "./suite.ts";
+
+/** All suites. */
+export const SUITES: readonly Suite[] = [requests, transfers, events, idle, tenants, links];

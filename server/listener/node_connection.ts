@@ -1,0 +1,110 @@
+/**
+ * A client's connection to the listener `node`: which answers it still has to carry, and how it ends.
+ *
+ * @module
+ */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { RelayResponse } from "../../shared/http/message.ts";
+import type { NodeRequest } from "./node_request.ts";
+import { writeRefusal } from "./node_response.ts";
+
+/** How long the rest of an upload is swallowed after its answer: a connection that is closed earlier may take the answer with it. */
+const LINGER_MS = 5000;
+
+/** A request whose answer has not ended. */
+interface Exchange {
+  readonly response: ServerResponse<IncomingMessage>;
+  /** Absent when it is refused. */
+  readonly request: NodeRequest | undefined;
+  /** Has the request answered. */
+  readonly answer: () => void;
+}
+
+/** Requests that wait for the answer before theirs; with more of them the client has to wait. */
+const MAX_WAITING = 8;
+
+/** One connection. Its socket belongs to `node:http`. */
+export class NodeConnection {
+  readonly #socket: Socket;
+  /** In the order of the requests, which is that of the answers. */
+  readonly #exchanges: Exchange[] = [];
+  #isClosing = false;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("close", () => {
+      for (const { request } of this.#exchanges) request?.leave();
+    });
+  }
+
+  /** A request has come. It is answered when those before it have been, and never when the connection ends before. */
+  begin(exchange: Exchange): void {
+    this.#exchanges.push(exchange);
+    exchange.response.on("finish", () => this.#finish(exchange));
+    if (this.#exchanges.length === 1) exchange.answer();
+    else if (this.#exchanges.length > MAX_WAITING) this.#socket.pause();
+  }
+
+  /** Whether the connection ends with this answer. */
+  endsWith(response: ServerResponse): boolean {
+    return this.#isClosing && this.#exchanges.at(-1)?.response === response;
+  }
+
+  /** Ends when the requests that have come are answered. */
+  close(): void {
+    this.#isClosing = true;
+    if (this.#exchanges.length === 0) this.#socket.destroy();
+  }
+
+  /**
+   * The parser has given up, or the time for a head is over. The client is told, unless that could be taken for the answer to something else.
+   *
+   * @param refusal Makes the answer.
+   */
+  giveUp(refusal: () => RelayResponse): void {
+    const last = this.#exchanges.at(-1);
+    if (!this.#socket.writable || this.#socket.bytesRead === 0) {
+      this.#socket.destroy();
+    } else if (last === undefined) {
+      writeRefusal(this.#socket, refusal());
+    } else if (last.response.req.complete) {
+      this.close();
+    } else if (last.response.headersSent || this.#exchanges.length > 1) {
+      this.#socket.destroy();
+    } else {
+      last.request?.leave();
+      writeRefusal(this.#socket, refusal());
+    }
+  }
+
+  #finish({ response, request }: Exchange): void {
+    request?.body?.breakOff("the answer has ended");
+    if (response.req.complete) this.#goOn();
+    else this.#linger(response.req);
+  }
+
+  #goOn(): void {
+    this.#exchanges.shift();
+    // After the last answer `node:http` has ended the socket already: nothing that came behind it is served.
+    if (!this.#socket.writable) return;
+    const [next] = this.#exchanges;
+    if (next !== undefined) next.answer();
+    else if (this.#isClosing) this.#socket.destroySoon();
+    if (this.#exchanges.length <= MAX_WAITING) this.#socket.resume();
+  }
+
+  /** What is left of an upload has nowhere to go, but a client that is still sending must be able to read its answer. */
+  #linger(message: IncomingMessage): void {
+    const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS);
+    const stop = () => clearTimeout(timer);
+    this.#socket.on("close", stop);
+    message.on("end", () => {
+      stop();
+      this.#socket.off("close", stop);
+      this.#goOn();
+    });
+    message.resume();
+  }
+}

@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { request as httpsRequest } from "node:https";
+import { WebSocket } from "ws";
+import type { MessagePipe } from "../../shared/protocol/pipe.ts";
+import { testMessagePipe } from "../../shared/protocol/pipe_contract.ts";
+import { Recorder } from "../../shared/protocol/pipe_recorder.ts";
+import { makeCertificate } from "../../tests/testkit/certificate.ts";
+import { requireCommands } from "../../tests/testkit/requirement.ts";
+import { connectTcp, headerValue } from "../../tests/testkit/tcp.ts";
+import { createListener } from "./create_listener.ts";
+import { testListener } from "./listener_contract.ts";
+import { listenNode, type NodeListenOptions } from "./node_listener.ts";
+import { converse, decode, encode, handlerOf, type Listen, statusesIn, streamOf, textAnswer } from "./testing.ts";
+import { createPipes } from "./upgrade_contract.ts";
+
+const OPTIONS: NodeListenOptions = {
+  hostname: "127.0.0.1",
+  port: 0,
+  headerTimeoutMs: 15_000,
+  maxMessageBytes: 1 << 20,
+};
+
+const listen: Listen = (handler) => listenNode(handler, OPTIONS);
+
+testListener("node listener", listen, {
+  outcomes: "node",
+  skip: {
+    "keeps the bytes of UTF-8 in a target": "the parser of node:http takes ASCII only",
+    "takes any token as a method": "the parser of node:http has a list of methods",
+  },
+});
+
+testMessagePipe("node listener's pipe", () => createPipes(listen));
+testMessagePipe("ws's pipe to a node listener", async () => {
+  const pair = await createPipes(listen);
+  return Object.assign([pair[1], pair[0]] as typeof pair, { [Symbol.asyncDispose]: () => pair[Symbol.asyncDispose]() });
+});
+
+Deno.test("listenNode() rejects when the address is taken", async () => {
+  await using first = await listen(handlerOf(() => textAnswer("ok")));
+  await assert.rejects(listenNode(handlerOf(() => textAnswer("ok")), { ...OPTIONS, port: first.port }), {
+    code: "EADDRINUSE",
+  });
+});
+
+Deno.test("listenNode() answers 408 when a head takes too long, in its handler's words, and closes in silence where nothing came", async () => {
+  await using listener = await listenNode(handlerOf(() => textAnswer("ok")), { ...OPTIONS, headerTimeoutMs: 200 });
+  const slow = await converse(listener, "GET / HTTP/1.1\r\nHost: h\r\nX:");
+  assert.match(slow.received, /^HTTP\/1\.1 408 [^]*X-Refused: request_timeout\r\n[^]*refused: request_timeout$/);
+  assert.deepEqual(await converse(listener, ""), { received: "", isReset: false });
+  // The second head of a connection has the same time.
+  const second = await converse(listener, "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET / HT");
+  assert.deepEqual(statusesIn(second), [200, 408]);
+});
+
+Deno.test("listenNode() gives a body all the time it needs", async () => {
+  const read = Promise.withResolvers<void>();
+  await using listener = await listenNode(
+    handlerOf(async ({ body }) => {
+      const reader = body!.stream().getReader();
+      await reader.read();
+      read.resolve();
+      await reader.read();
+      return textAnswer("complete");
+    }),
+    { ...OPTIONS, headerTimeoutMs: 100 },
+  );
+  using client = await connectTcp(listener.port);
+  await client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\na");
+  await read.promise;
+  // Longer than the time for the head, and than the pause between two looks at it.
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  await client.send("b");
+  assert.equal(decode((await client.readResponse()).body), "complete");
+});
+
+Deno.test("listenNode() stops reading requests while many wait for their turn on a connection", async () => {
+  const released = Promise.withResolvers<void>();
+  let served = 0;
+  await using listener = await listen(handlerOf(async () => {
+    served++;
+    await released.promise;
+    return textAnswer("");
+  }));
+  using client = await connectTcp(listener.port, { timeoutMs: 500 });
+  const requests = encode("GET / HTTP/1.1\r\nHost: h\r\n\r\n".repeat(2000));
+  let sent = 0;
+  // A million requests do not fit into the sockets between client and server.
+  const sendAll = async () => {
+    for (; sent < 500; sent++) await client.send(requests);
+  };
+  await assert.rejects(sendAll(), /Waited 500 ms/);
+  assert.ok(sent < 250, `${sent * 2000} requests were taken`);
+  assert.equal(served, 1);
+  client.close();
+  released.resolve();
+});
+
+Deno.test("listenNode() refuses a WebSocket message above the limit, at its head", async () => {
+  const accepted = Promise.withResolvers<MessagePipe>();
+  await using listener = await listen(handlerOf(() => ({ protocol: "b", accept: accepted.resolve })));
+  const socket = new WebSocket(`ws://127.0.0.1:${listener.port}/`, ["b"], { perMessageDeflate: false });
+  const closed = new Promise<number>((resolve) => socket.on("close", resolve));
+  await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
+  const atServer = new Recorder(await accepted.promise);
+  socket.on("error", () => {});
+  socket.send(new Uint8Array((1 << 20) + 1));
+  assert.equal((await atServer.end)[0], 1006);
+  assert.ok([1006, 1009].includes(await closed));
+});
+
+const openssl = await requireCommands(["openssl"], { requirement: "proxy" });
+
+/** Asks an HTTPS server, whose certificate may be anybody's. */
+function ask(port: number, body = ""): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const options = { port, host: "127.0.0.1", method: "POST", rejectUnauthorized: false, agent: false };
+  const request = httpsRequest({ ...options, headers: { "content-length": body.length } }, (response) => {
+    let text = `${response.statusCode} `;
+    response.on("data", (part) => text += part);
+    response.on("end", () => resolve(text)).on("error", reject);
+  });
+  request.on("error", reject);
+  request.end(body);
+  return promise;
+}
+
+Deno.test({
+  name: openssl.label("createListener() speaks HTTPS with certificate and key, whatever the listener is called"),
+  ignore: openssl.isSkipped,
+  async fn() {
+    const folder = await Deno.makeTempDir({ prefix: "relayserver-" });
+    try {
+      const { certFile, keyFile } = await makeCertificate(folder, openssl.path("openssl"));
+      const handler = handlerOf(async ({ target, body, peerAddress, headers }) => {
+        if (headers.some(([name]) => name.toLowerCase() === "upgrade")) {
+          return {
+            protocol: "b",
+            accept: (pipe) => pipe.open({ message: () => pipe.close(4000, "bye"), closed() {} }),
+          };
+        }
+        const bytes = await body?.bytes() ?? new Uint8Array(0);
+        if (target === "/broken") return { status: 200, headers: [], body: { stream: streamOf("a", undefined) } };
+        return textAnswer(`${target} ${bytes.length} ${peerAddress}`);
+      });
+      await using listener = await createListener(handler, {
+        ...OPTIONS,
+        listener: "native",
+        tls: { certFile, keyFile },
+      });
+      assert.equal(await ask(listener.port, "x".repeat(300_000)), "200 / 300000 127.0.0.1");
+      // Plain HTTP to it is refused, and harms nobody.
+      assert.equal(statusesIn(await converse(listener, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")).length, 0);
+      const socket = new WebSocket(`wss://127.0.0.1:${listener.port}/`, ["b"], { rejectUnauthorized: false });
+      socket.on("open", () => socket.send(new Uint8Array(1)));
+      const code = await new Promise((resolve, reject) => socket.on("close", resolve).on("error", reject));
+      assert.equal(code, 4000);
+      assert.equal(await ask(listener.port), "200 / 0 127.0.0.1");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test("createListener() says which file it cannot read", async () => {
+  const tls = { certFile: "no-such-cert.pem", keyFile: "no-such-key.pem" };
+  await assert.rejects(
+    createListener(handlerOf(() => textAnswer("ok")), { ...OPTIONS, listener: "node", tls }),
+    /no-such-cert\.pem/,
+  );
+});
+
+Deno.test("listenNode() answers in plain HTTP with the header lines of its handler after a parse failure", async () => {
+  await using listener = await listen(handlerOf(() => textAnswer("ok")));
+  using client = await connectTcp(listener.port);
+  await client.send("nonsense\r\n\r\n");
+  const answer = await client.readResponse();
+  assert.equal(`${answer.status} ${headerValue(answer, "x-refused")}`, "400 invalid_request");
+  assert.equal((await client.readToEnd()).length, 0);
+});
