@@ -5,7 +5,7 @@
  */
 
 import { RelayError } from "../../shared/errors/relay_error.ts";
-import { isStreamBody, type RelayRequest } from "../../shared/http/message.ts";
+import { type HeaderLine, isStreamBody, type RelayRequest } from "../../shared/http/message.ts";
 import type { Delivery, TracedResponse } from "../../shared/protocol/exchange.ts";
 import type { CancelReason } from "../../shared/protocol/frame.ts";
 import type { Connection } from "./connections.ts";
@@ -55,7 +55,7 @@ export class PendingRequest implements Dispatch {
     clearTimeout(this.#graceTimer);
     this.#deliveries++;
     const { trace, expiresInMs } = this.options;
-    const delivery = this.#delivery = connection.deliver(this.request, { acknowledge: true, trace, expiresInMs });
+    const delivery = this.#delivery = connection.deliver(this.#present(), { acknowledge: true, trace, expiresInMs });
     delivery.response.then(
       (response) => this.#finish(() => this.#settle.resolve({ ...response, connection })),
       (error) => this.#failed(delivery, error),
@@ -82,6 +82,13 @@ export class PendingRequest implements Dispatch {
       ),
     );
     this.#delivery?.cancel(reason);
+  }
+
+  /** The request as the target is to see it this time. */
+  #present(): RelayRequest {
+    if (this.#deliveries === 1) return this.request;
+    const headers: HeaderLine[] = [...this.request.headers, ["RelayServer-Redelivered", String(this.#deliveries - 1)]];
+    return { ...this.request, headers };
   }
 
   #failed(delivery: Delivery, error: unknown): void {
