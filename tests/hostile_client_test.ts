@@ -12,7 +12,7 @@ import {
   TARGETS,
 } from "./hostile_requests.ts";
 import { assertProblem } from "./testkit/http.ts";
-import { HOSTLESS_STATUS, type ListenerName, LISTENERS, PARSER_REFUSAL } from "./testkit/listeners.ts";
+import { HOSTLESS_STATUS, type ListenerName, LISTENERS, OVERSIZED_HEAD, PARSER_REFUSAL } from "./testkit/listeners.ts";
 import { mirrored, startMirror, valuesOf } from "./testkit/mirror.ts";
 import { type Site, startSite } from "./testkit/site.ts";
 import { connectTcp, headerValue, type RawResponse } from "./testkit/tcp.ts";
@@ -125,7 +125,8 @@ for (const listener of LISTENERS) {
       "a%00b",
       "a%0d%0aSet-Cookie:%20a=b",
       "%F0%9F%92%A9",
-      "\xF0\x9F\x92\xA9",
+      // Bytes above ASCII are no request target; `native` lets them through where they are UTF-8.
+      ...(listener === "native" ? ["\xF0\x9F\x92\xA9"] : []),
       "%E2%80%AEgpj.exe",
       "<script>alert(1)</script>".replace("/", "%2f"),
       "%22%7D,%22status%22:200,%22x%22:%7B%22",
@@ -168,7 +169,7 @@ for (const listener of LISTENERS) {
       [`GET ${path} HTTP/1.1`, host, ...Array(20_000).fill("X: 1")],
     ];
     for (const head of large) {
-      await assertRefused(await send(site.server.port, head), PARSER_REFUSAL[listener]);
+      await assertRefused(await send(site.server.port, head), OVERSIZED_HEAD[listener]);
     }
     mirrored(await send(site.server.port, [`GET ${path} HTTP/1.1`, host]));
   });

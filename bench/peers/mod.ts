@@ -16,5 +16,8 @@ export { direct, fetchProxy, localtunnel, nginx, ssh };
 export { type RelayServerProgram, startRelayConnector, startRelayServer } from "./relay.ts";
 export type { Peer, PeerOptions, RunningPeer } from "./peer.ts";
 
-/** The relay, once with each listener. */
-export const relays: readonly (Peer & { readonly listener: string })[] = LISTENERS.map(relay);
+/** The relay with its default listener. */
+export const defaultRelay: Peer = relay("native");
+
+/** The relay, once with each listener that there is, the default first. */
+export const relays: readonly Peer[] = LISTENERS.map(relay);

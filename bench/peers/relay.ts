@@ -26,9 +26,8 @@ export const LISTENERS: readonly string[] = ["native", "node"].filter((listener)
 );
 
 /** The relay with one of its listeners. */
-export function relay(listener: string): Peer & { readonly listener: string } {
+export function relay(listener: string): Peer {
   return {
-    listener,
     name: `relay (${listener})`,
     async start(options) {
       await using resources = new AsyncDisposableStack();

@@ -7,7 +7,7 @@
 import { fetchToken } from "../../tests/testkit/http.ts";
 import { holdConnections } from "../load/connection_program.ts";
 import { wrk } from "../load/wrk.ts";
-import { type RelayServerProgram, startRelayConnector, startRelayServer } from "../peers/mod.ts";
+import { defaultRelay, type RelayServerProgram, startRelayConnector, startRelayServer } from "../peers/mod.ts";
 import type { Program } from "../processes.ts";
 import { type Bench, type Suite, withUsage } from "./suite.ts";
 
@@ -29,14 +29,12 @@ export const tenants: Suite = {
         await measure(bench);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        bench.measurements.missing.push({ suite: "tenants", peer: PEER, reason });
+        bench.measurements.missing.push({ suite: "tenants", peer: defaultRelay.name, reason });
         return;
       }
     }
   },
 };
-
-const PEER = "relay (native)";
 
 interface Site {
   readonly server: RelayServerProgram;
@@ -54,7 +52,7 @@ async function measure(bench: Bench): Promise<void> {
     const programs = { server: site.server.program };
     const { result, usage } = await withUsage({ programs }, () => wrk(url, options));
     const add = (metric: string, value: number) =>
-      bench.measurements.add({ suite: "tenants", peer: PEER, load: name, metric }, value);
+      bench.measurements.add({ suite: "tenants", peer: defaultRelay.name, load: name, metric }, value);
     add("requests/s", result.requestsPerSecond);
     for (const [program, { cpuMs }] of usage) add(`CPU µs/request: ${program}`, cpuMs * 1000 / result.requests);
   };

@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { RelayError } from "../../shared/errors/relay_error.ts";
 import { settled } from "../../tests/testkit/bodies.ts";
 import { connectTcp } from "../../tests/testkit/tcp.ts";
 import {
@@ -206,5 +207,18 @@ export const bodyCases: ListenerCases = {
       },
     );
     assert.equal(described, "PUT / \u00e4 abc");
+  },
+
+  "is a web standard request with its own path, or none": async (listen) => {
+    for (const target of ["/a/../b", "/a/%2e%2E/b", "/./a"]) {
+      const described = await describeRequest(listen, `GET ${target} HTTP/1.1\r\nHost: h\r\n\r\n`, (request) => {
+        try {
+          return request.toRequest().url.slice("http://h".length);
+        } catch (error) {
+          return error instanceof RelayError && error.code === "not_found" ? target : String(error);
+        }
+      });
+      assert.equal(described, target);
+    }
   },
 };

@@ -33,7 +33,11 @@ export interface ListenerRequest {
   readonly peerAddress: string;
   /** Aborts when the client leaves before the answer has ended. */
   readonly signal: AbortSignal;
-  /** The same request for handlers that speak web standards. */
+  /**
+   * The same request for handlers that speak web standards.
+   *
+   * @throws {RelayError} `not_found` when it cannot be one, so that no such handler could have an answer.
+   */
   toRequest(): Request;
 }
 

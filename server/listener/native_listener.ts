@@ -135,7 +135,9 @@ class NativeRequest implements ListenerRequest {
     this.target = toByteString(target);
     checkMethod(request.method);
     const framing = readFraming(contentLength, transferEncoding);
-    this.body = framing.hasBody ? readBody(request, framing.length) : null;
+    // HTTP/2, which `Deno.serve` also speaks, has no Host and needs no framing headers.
+    const isUnframed = host === undefined && !framing.hasBody && request.body !== null;
+    this.body = framing.hasBody ? readBody(request, framing.length) : isUnframed ? readBody(request, undefined) : null;
   }
 
   get signal(): AbortSignal {

@@ -22,8 +22,8 @@ interface Exchange {
   readonly answer: () => void;
 }
 
-/** Requests that wait for the answer before theirs; with more of them the client has to wait. */
-const MAX_WAITING = 8;
+/** Requests that may wait for the answers before theirs. The socket cannot be held back while it reads, so that more end the connection. */
+const MAX_WAITING = 100;
 
 /** One connection. Its socket belongs to `node:http`. */
 export class NodeConnection {
@@ -44,7 +44,7 @@ export class NodeConnection {
     this.#exchanges.push(exchange);
     exchange.response.on("finish", () => this.#finish(exchange));
     if (this.#exchanges.length === 1) exchange.answer();
-    else if (this.#exchanges.length > MAX_WAITING) this.#socket.pause();
+    else if (this.#exchanges.length > MAX_WAITING) this.#socket.destroy();
   }
 
   /** Whether the connection ends with this answer. */
@@ -92,7 +92,6 @@ export class NodeConnection {
     const [next] = this.#exchanges;
     if (next !== undefined) next.answer();
     else if (this.#isClosing) this.#socket.destroySoon();
-    if (this.#exchanges.length <= MAX_WAITING) this.#socket.resume();
   }
 
   /** What is left of an upload has nowhere to go, but a client that is still sending must be able to read its answer. */

@@ -12,6 +12,9 @@ import type { ListenerRequest } from "./listener.ts";
 import { NodeBody } from "./node_body.ts";
 import { checkMethod, type Framing, readFraming, splitTarget } from "./request_line.ts";
 
+/** The parser only counts the bytes of names and values. */
+const MAX_HEADER_LINES = 1000;
+
 /** One request. Whoever owns its connection says when the client {@link NodeRequest.leave | has left}. */
 export class NodeRequest implements ListenerRequest {
   readonly method: string;
@@ -70,10 +73,10 @@ export class NodeRequest implements ListenerRequest {
     this.body?.breakOff("the client has left");
   }
 
-  /** @throws {RelayError} `invalid_request` for what a web standard request cannot be: TRACE, or a path with dot segments. */
+  /** @throws {RelayError} `not_found` for what a web standard request cannot be: TRACE, or a path with dot segments. */
   toRequest(): Request {
     const { method, target, body } = this;
-    if (hasDotSegments(target)) throw new RelayError("invalid_request", "The path has a dot segment");
+    if (hasDotSegments(target)) throw new RelayError("not_found", "There is nothing at this address");
     const hasNoBody = body === null || method === "GET" || method === "HEAD";
     try {
       return new Request(`http://${this.host}${target}`, {
@@ -83,7 +86,7 @@ export class NodeRequest implements ListenerRequest {
         ...(hasNoBody ? {} : { body: body.stream() }),
       });
     } catch (cause) {
-      throw new RelayError("invalid_request", "There is nothing that could answer such a request", { cause });
+      throw new RelayError("not_found", "There is nothing at this address", { cause });
     }
   }
 }
@@ -94,8 +97,14 @@ interface Head {
   readonly framing: Framing;
 }
 
-/** @throws {RelayError} `invalid_request` for a second `Host` and for framing that could be read in two ways. */
+/** @throws {RelayError} `headers_too_large`; `invalid_request` for a second `Host` and for framing that could be read in two ways. */
 function readHead(raw: readonly string[]): Head {
+  if (raw.length > 2 * MAX_HEADER_LINES) {
+    throw new RelayError(
+      "headers_too_large",
+      `Cannot accept the request: it has more than ${MAX_HEADER_LINES} header lines`,
+    );
+  }
   const lines: HeaderLine[] = [];
   let host: string | undefined;
   let contentLength: string | undefined;
