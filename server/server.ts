@@ -5,6 +5,7 @@
  */
 
 import { Hono } from "hono";
+import { getLogger } from "../shared/log/mod.ts";
 import { VERSION } from "../shared/version.ts";
 import { BuiltinTokenVerifier, createAuthRoutes, SigningKeys, TokenIssuer } from "./auth/mod.ts";
 import { databasePath, type ServerConfig } from "./config.ts";
@@ -33,6 +34,9 @@ import { HostAddresses } from "./relay/host_address.ts";
 import { Relay } from "./relay/relay.ts";
 import { MemoryTransport } from "./transport/memory_transport.ts";
 import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
+
+const logger = getLogger("server");
+const MAINTENANCE_INTERVAL_MS = 60 * 60 * 1000;
 
 /** Where a listener can be reached. */
 export interface Address {
@@ -84,6 +88,8 @@ class Server implements RelayServer {
   readonly #dispatcher: Dispatcher;
   readonly #admission: Admission;
   readonly #relay: Relay;
+  readonly #keys: SigningKeys;
+  #maintenance: ReturnType<typeof setInterval> | undefined;
   readonly #connectors: ConnectorEndpoint;
   readonly #publicHandler: ListenerHandler;
   readonly #managementHandler: ListenerHandler;
@@ -100,7 +106,7 @@ class Server implements RelayServer {
     const now = Date.now;
     const server = { originId: crypto.randomUUID(), version: VERSION, machineName: Deno.hostname() };
     const tenants = new TenantRepository(database, now);
-    const keys = new SigningKeys({
+    const keys = this.#keys = new SigningKeys({
       store: new SigningKeyRepository(database),
       tokenLifetimeMs: config.auth.tokenLifetime,
       now,
@@ -198,14 +204,22 @@ class Server implements RelayServer {
     const shared = { headerTimeoutMs: limits.headerTimeout, maxMessageBytes: limits.connectorMessage };
     const managementOptions: ListenerOptions = { ...shared, ...management, listener: "native" };
     const publicOptions: ListenerOptions = { ...shared, hostname, port, listener, tls };
-    // 1. Management first: whoever watches the server sees it before clients do.
+    // 1. Upkeep that does not wait for requests.
+    await this.#keys.rotateIfDue();
+    this.#maintenance = setInterval(() => this.#maintain(), MAINTENANCE_INTERVAL_MS);
+    // 2. Management first: whoever watches the server sees it before clients do.
     this.#managementListener = await createListener(this.#managementHandler, managementOptions);
-    // 2. The public listener; from here on requests and connectors come in.
+    // 3. The public listener; from here on requests and connectors come in.
     this.#publicListener = await createListener(this.#publicHandler, publicOptions);
-    // 3. Load balancers may send requests.
+    // 4. Load balancers may send requests.
     this.#isReady = true;
     Promise.race([this.#managementListener.finished, this.#publicListener.finished])
       .then(this.#finished.resolve, this.#finished.reject);
+  }
+
+  /** What fails now is tried again the next time. */
+  #maintain(): void {
+    this.#keys.rotateIfDue().catch((error) => logger.warn("Maintenance failed: {error}", { error }));
   }
 
   drain(): Promise<void> {
@@ -233,6 +247,7 @@ class Server implements RelayServer {
   #close(): Promise<void> {
     return this.#closing ??= (async () => {
       this.#isReady = false;
+      clearInterval(this.#maintenance);
       this.#connectors.close();
       // 1. Requests that wait are answered.
       this.#dispatcher[Symbol.dispose]();

@@ -6,8 +6,8 @@ const script = fileURLToPath(new URL("./health.ts", import.meta.url));
 /** Runs the health check with the permissions of the container. */
 async function exitCodeFor(port: number): Promise<number> {
   const output = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--allow-net=127.0.0.1", "--allow-env=RELAY_SERVER__PORT", script],
-    env: { RELAY_SERVER__PORT: String(port) },
+    args: ["run", "--no-prompt", "--allow-net=127.0.0.1", "--allow-env=RELAY_SERVER__MANAGEMENT__PORT", script],
+    env: { RELAY_SERVER__MANAGEMENT__PORT: String(port) },
     stdout: "null",
     stderr: "null",
   }).output();

@@ -30,7 +30,7 @@ const MAX_DOCUMENT_BYTES = 64 * 1024;
  * Gets a server's discovery document.
  *
  * @param baseUri The server's address, with or without a slash at the end.
- * @throws {ConnectError} `server_unreachable`, `server_unavailable`, `not_a_relayserver`.
+ * @throws {ConnectError} `server_unreachable`, `server_unavailable`, `not_a_relayserver`, `insecure_address`.
  */
 export async function discover(baseUri: string, { fetch, timeoutMs, signal }: HttpOptions): Promise<Discovery> {
   const address = `${baseUri.replace(/\/+$/, "")}/.well-known/relayserver-configuration`;
@@ -39,6 +39,8 @@ export async function discover(baseUri: string, { fetch, timeoutMs, signal }: Ht
     const response = await fetch(address, {
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       headers: { accept: "application/json" },
+      // Whoever could redirect it could name another authorization server, which then gets the secret.
+      redirect: "error",
     });
     text = await readText(response);
     if (response.status >= 500) throw new ConnectError("server_unavailable", `${address} answered ${response.status}`);

@@ -43,7 +43,7 @@ export class TokenRenewal implements Disposable {
   #schedule(): void {
     const lifetimeMs = Math.max(0, this.#token.expiresAt - Date.now());
     const delayMs = Math.min(MAXIMUM_TIMER_MS, Math.max(MINIMUM_RETRY_MS, lifetimeMs * RENEW_AFTER));
-    this.#timer = setTimeout(() => this.#renew(), Math.min(delayMs, lifetimeMs));
+    this.#timer = setTimeout(() => this.#renew(), delayMs);
   }
 
   async #renew(): Promise<void> {
@@ -55,7 +55,7 @@ export class TokenRenewal implements Disposable {
     } catch (error) {
       if (this.#isDisposed) return;
       const remainingMs = this.#token.expiresAt - Date.now();
-      const retryMs = Math.max(MINIMUM_RETRY_MS, remainingMs * (1 - RENEW_AFTER));
+      const retryMs = Math.min(MAXIMUM_TIMER_MS, Math.max(MINIMUM_RETRY_MS, remainingMs * (1 - RENEW_AFTER)));
       this.#port.failed(error, retryMs);
       this.#timer = setTimeout(() => this.#renew(), retryMs);
     }

@@ -95,6 +95,8 @@ export class ConnectionRegistry implements LocalConnections {
     if (connections.length === 0) {
       this.#byTenant.delete(tenantId);
       this.#sweep();
+      // Anew, so that the oldest stands first.
+      this.#lostAtMs.delete(tenantId);
       this.#lostAtMs.set(tenantId, performance.now());
     }
     this.changed(tenantId);

@@ -232,7 +232,28 @@ Deno.test("disposal ends those that wait, and leaves those that run", async () =
   test.dispatcher[Symbol.dispose]();
   await assert.rejects(waiting.response, { code: "draining", retryAfterSeconds: 1 });
   connection.deliveries[0]!.answer();
+  await test.transport.publish("t", { requestId: "of somebody else" });
   test.connections.changed();
   assert.equal((await running.response).status, ANSWER.status);
-  assert.deepEqual([connection.deliveries.length, test.transport.queued, test.time.timers], [1, 0, 0]);
+  assert.deepEqual([connection.deliveries.length, test.transport.queued, test.time.timers], [1, 1, 0]);
+});
+
+Deno.test("a waiting request that cannot be sent gives its place to the next one", async () => {
+  using test = setUp();
+  const connection = test.connections.connect(1);
+  const deliver = connection.deliver.bind(connection);
+  connection.deliver = (request, options) => {
+    const delivery = deliver(request, options);
+    // As a session does with a frame that is too large: it fails while it is being delivered.
+    if (request.requestId === "2") {
+      delivery.fail(new RelayError("headers_too_large", "too large"));
+      test.connections.changed();
+    }
+    return delivery;
+  };
+  const dispatches = ["1", "2", "3"].map((requestId) => test.dispatch({ requestId }));
+  connection.deliveries[0]!.answer();
+  test.connections.changed();
+  await assert.rejects(dispatches[1]!.response, { code: "headers_too_large" });
+  assert.deepEqual(connection.deliveries.map(({ request }) => request.requestId), ["1", "2", "3"]);
 });

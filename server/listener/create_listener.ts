@@ -33,8 +33,13 @@ export interface ListenerOptions extends ListenOptions {
 export async function createListener(handler: ListenerHandler, options: ListenerOptions): Promise<Listener> {
   const { hostname, port, listener, headerTimeoutMs, maxMessageBytes } = options;
   const tls = await readTls(options.tls);
-  if (listener === "native" && tls === undefined) return listenNative(handler, { hostname, port });
-  return await listenNode(handler, { hostname, port, tls, headerTimeoutMs, maxMessageBytes });
+  try {
+    if (listener === "native" && tls === undefined) return listenNative(handler, { hostname, port });
+    return await listenNode(handler, { hostname, port, tls, headerTimeoutMs, maxMessageBytes });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Cannot listen on ${hostname}, port ${port}: ${reason}`, { cause });
+  }
 }
 
 /** Whether these files are for HTTPS. */

@@ -52,12 +52,17 @@ function guardedStream(
   let receivedBytes = 0;
   return new ReadableStream({
     async pull(controller) {
-      const { done, value } = await withIdleTimeout(reader.read(), limits.idleTimeoutMs);
-      if (done) return controller.close();
-      receivedBytes += value.length;
-      if (receivedBytes > maxBodyBytes) throw tooLarge(maxBodyBytes);
-      onBytes(value.length);
-      controller.enqueue(value);
+      try {
+        const { done, value } = await withIdleTimeout(reader.read(), limits.idleTimeoutMs);
+        if (done) return controller.close();
+        receivedBytes += value.length;
+        if (receivedBytes > maxBodyBytes) throw tooLarge(maxBodyBytes);
+        onBytes(value.length);
+        controller.enqueue(value);
+      } catch (error) {
+        reader.cancel(error).catch(() => {});
+        throw error;
+      }
     },
     cancel: (reason) => reader.cancel(reason),
   }, { highWaterMark: 0 });

@@ -74,6 +74,7 @@ class TenantQueue {
   /** By request id; a map keeps the order, and gives any of them up at once. */
   readonly #requests = new Map<string, QueuedRequest>();
   #capacity = 0;
+  #isHandingOver = false;
 
   get size(): number {
     return this.#requests.size;
@@ -98,16 +99,20 @@ class TenantQueue {
     this.#handOver();
   }
 
+  /** A consumer may change the capacity while it takes a request: the loop then goes on with the new one. */
   #handOver(): void {
+    if (this.#isHandingOver) return;
+    this.#isHandingOver = true;
     for (const [requestId, request] of this.#requests) {
-      if (this.consumer === undefined || this.#capacity <= 0) return;
+      if (this.consumer === undefined || this.#capacity <= 0) break;
+      this.#capacity--;
       if (!this.consumer(request)) {
         this.#capacity = 0;
-        return;
+        break;
       }
-      this.#capacity--;
       // Unless it was published again meanwhile.
       if (this.#requests.get(requestId) === request) this.#requests.delete(requestId);
     }
+    this.#isHandingOver = false;
   }
 }

@@ -67,8 +67,12 @@ const CASES: Readonly<Record<string, (transport: ServerTransport) => Promise<voi
 
   "does not lose a request that is published again while it is handed over": async (transport) => {
     const again: Promise<void>[] = [];
+    let isBusy = false;
     const { taken, consumption, took } = consume(transport, (requestId) => {
+      if (isBusy) return false;
+      isBusy = true;
       if (again.length === 0) again.push(transport.publish("a", { requestId }));
+      isBusy = false;
       return true;
     });
     await publish(transport, "1");

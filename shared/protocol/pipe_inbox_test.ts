@@ -2,16 +2,23 @@ import assert from "node:assert/strict";
 import type { PipeReceiver } from "./pipe.ts";
 import { PipeInbox } from "./pipe_inbox.ts";
 
-/** A receiver that writes down what it is told; `heard` is called within each message. */
+/** A receiver that writes down what it is told, one thing at a time; `heard` is called within each message. */
 function recorder(heard: (byte: number) => void = () => {}): PipeReceiver & { readonly told: (number | string)[] } {
   const told: (number | string)[] = [];
+  let isListening = false;
   return {
     told,
     message([byte]) {
+      assert.equal(isListening, false);
+      isListening = true;
       told.push(byte!);
       heard(byte!);
+      isListening = false;
     },
-    closed: (code, reason) => void told.push(`${code} ${reason}`),
+    closed(code, reason) {
+      assert.equal(isListening, false);
+      told.push(`${code} ${reason}`);
+    },
   };
 }
 
