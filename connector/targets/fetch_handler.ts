@@ -12,6 +12,7 @@ import {
   type RelayRequest,
   type RelayResponse,
 } from "../../shared/http/message.ts";
+import { HOP_BY_HOP } from "../../shared/http/headers.ts";
 import { hasDotSegments } from "../../shared/http/path.ts";
 import { readFetchBody } from "./fetch_body.ts";
 import type { Target, TargetContext } from "./target.ts";
@@ -42,16 +43,6 @@ const DEFAULT_TIMEOUT_MS = 100_000;
 const NOT_IN_URL = /[^!"$-~]/g;
 const CONTROL_CHARACTER = /[^\t\x20-\x7e\x80-\xff]/;
 const NO_CONTENT_STATUS = new Set([204, 205, 304]);
-const HOP_BY_HOP = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
-
 /**
  * Calls a handler in this process.
  *

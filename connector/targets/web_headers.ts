@@ -7,18 +7,8 @@
 
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { RelayError } from "../../shared/errors/relay_error.ts";
+import { HOP_BY_HOP } from "../../shared/http/headers.ts";
 import type { HeaderLine, HeaderLines } from "../../shared/http/message.ts";
-
-/** Lines that concern one connection (RFC 9110 section 7.6.1), in lower case. */
-const HOP_BY_HOP = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
 
 /** Request lines the connector writes itself. `Expect` is gone because the client had its `100 Continue` from the listener. */
 const NOT_FORWARDED = new Set([...HOP_BY_HOP, "content-length", "expect", "host"]);

@@ -6,8 +6,8 @@
 
 import type { HeaderLine, HeaderLines } from "./message.ts";
 
-/** Fields about one connection, never passed on. `Content-Length` and `Host` stay: framing and routing are decided by who sends. */
-const HOP_BY_HOP = new Set([
+/** Names (lower case) of fields about one connection, never passed on. `Content-Length` and `Host` stay: framing and routing are decided by who sends. */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
   "proxy-authenticate",
