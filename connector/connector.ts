@@ -4,7 +4,6 @@
  * @module
  */
 
-import { rootCertificates } from "node:tls";
 import { RelayError } from "../shared/errors/relay_error.ts";
 import type { IncomingRequest, TracedResponse } from "../shared/protocol/exchange.ts";
 import type { ConnectionSettings } from "../shared/protocol/handshake_heads.ts";
@@ -51,7 +50,7 @@ export async function createConnector(
   { targets = {} }: ConnectorOptions = {},
 ): Promise<Connector> {
   const registry = await TargetRegistry.create(config.targets, targets);
-  const ca = config.caFile === undefined ? undefined : [...rootCertificates, await Deno.readTextFile(config.caFile)];
+  const ca = config.caFile === undefined ? undefined : [await Deno.readTextFile(config.caFile)];
   return new SiteConnector(config, { registry, ca });
 }
 

@@ -79,7 +79,7 @@ export async function startServerProcess(folder: DataFolder, overrides: ServerOv
   const process = startDeno([...await command("server"), "serve", "--config", file]);
   try {
     const [, url = "", managementUrl = ""] = await process.waitForLine(
-      /is ready: "?(http:[^ "]+)"? \(public\), "?(http:[^ "]+)"? \(management\)/,
+      /is ready: "?(https?:[^ "]+)"? \(public\), "?(http:[^ "]+)"? \(management\)/,
     );
     return new ServerProcess(process, { url, managementUrl });
   } catch (error) {
@@ -88,18 +88,22 @@ export async function startServerProcess(folder: DataFolder, overrides: ServerOv
   }
 }
 
-/** Starts a connector and waits until it is connected. */
+/** Starts a connector and waits until it is connected, or has said something else that is awaited. */
 export async function startConnectorProcess(
   server: ConnectorPlace,
   tenant: TestTenant,
-  { folder, ...options }: ConnectorOverrides & { readonly folder: DataFolder; readonly targets?: TestTargets },
+  { folder, awaited = /Connected to /, ...options }: ConnectorOverrides & {
+    readonly folder: DataFolder;
+    readonly awaited?: RegExp;
+    readonly targets?: TestTargets;
+  },
 ): Promise<ChildProcess> {
   const file = join(folder.path, `connector-${crypto.randomUUID()}.json`);
   const config = connectorConfig(server, tenant, { log: { format: "text" }, ...options });
   await Deno.writeTextFile(file, JSON.stringify(config));
   const process = startDeno([...await command("connector"), "run", "--config", file]);
   try {
-    await process.waitForLine(/Connected to /);
+    await process.waitForLine(awaited);
     return process;
   } catch (error) {
     await process.stop();
