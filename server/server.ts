@@ -230,13 +230,14 @@ class Server implements RelayServer {
     const { shutdownDelay, drainTimeout } = this.#config;
     // 1. Unready but serving, until load balancers have noticed.
     this.#isReady = false;
-    await delay(shutdownDelay);
+    await new Delay(shutdownDelay).over;
     // 2. No new requests, no new connectors.
     this.#connectors.close();
     const idle = this.#admission.close();
     // 3. What runs finishes. Connectors stay for it, and look for another server meanwhile.
     this.#registry.drainAll("draining", "now");
-    await Promise.race([idle, delay(drainTimeout)]);
+    using limit = new Delay(drainTimeout);
+    await Promise.race([idle, limit.over]);
     await this.#close();
   }
 
@@ -286,6 +287,18 @@ function addressOf(listener: Listener | undefined): Address {
   return { hostname: listener.hostname, port: listener.port };
 }
 
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** A time that passes; disposing it leaves no timer behind. */
+class Delay implements Disposable {
+  readonly over: Promise<void>;
+  readonly #timer: ReturnType<typeof setTimeout>;
+
+  constructor(durationMs: number) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.over = promise;
+    this.#timer = setTimeout(resolve, durationMs);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
 }

@@ -15,15 +15,21 @@ async function askToStop({ process }: Pick<ServerProcess, "process">): Promise<v
   await process.waitForLine(/Draining/);
 }
 
+/** An application that answers when its gate is open. */
+function held(text: string) {
+  const gate = new Gate();
+  const app = async () => {
+    await gate.pass();
+    return new Response(text);
+  };
+  return { gate, app };
+}
+
 Deno.test("a server that is asked to stop finishes what runs, refuses the rest, and ends with 0", async () => {
   await using folder = await DataFolder.create();
   await using server = await startServerProcess(folder);
   const tenant = await folder.database.createTenant();
-  const gate = new Gate();
-  const app = async () => {
-    await gate.pass();
-    return new Response("finished");
-  };
+  const { gate, app } = held("finished");
   await using _connector = await startConnector(server, tenant, { targets: { app } });
   assert.equal(await health(server.url), "200 ready");
   const running = server.relay(tenant, "app");
@@ -54,11 +60,7 @@ Deno.test("a server whose drain takes too long cuts off what runs", async () => 
   await using folder = await DataFolder.create();
   await using server = await startServerProcess(folder, { drainTimeout: "300ms" });
   const tenant = await folder.database.createTenant();
-  const gate = new Gate();
-  const app = async () => {
-    await gate.pass();
-    return new Response("too late");
-  };
+  const { gate, app } = held("too late");
   await using _connector = await startConnector(server, tenant, { targets: { app } });
   const running = server.relay(tenant, "app");
   await gate.reached;
@@ -72,11 +74,7 @@ Deno.test("a second signal ends a server at once, with 1", async () => {
   await using folder = await DataFolder.create();
   await using server = await startServerProcess(folder, { drainTimeout: "1m" });
   const tenant = await folder.database.createTenant();
-  const gate = new Gate();
-  const app = async () => {
-    await gate.pass();
-    return new Response("too late");
-  };
+  const { gate, app } = held("too late");
   await using _connector = await startConnector(server, tenant, { targets: { app } });
   const running = server.relay(tenant, "app").then((response) => response.status, () => "broken off");
   await gate.reached;

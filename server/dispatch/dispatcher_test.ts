@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { headerValue } from "../../shared/http/headers.ts";
 import type { RelayRequest } from "../../shared/http/message.ts";
-import { blocks, FakeTime, makeRequest, streamOf } from "../../shared/protocol/testing.ts";
+import { blocks, FakeTime, makeRequest, settle, streamOf } from "../../shared/protocol/testing.ts";
 import { MemoryTransport } from "../transport/memory_transport.ts";
 import { Dispatcher, type DispatchOptions } from "./dispatcher.ts";
 import { ANSWER, FakeConnections } from "./testing.ts";
@@ -28,11 +28,6 @@ function setUp({ maxQueuedPerTenant = 10 } = {}) {
       time[Symbol.dispose]();
     },
   };
-}
-
-/** Lets everything happen that needs no time. */
-async function settle(): Promise<void> {
-  for (let count = 0; count < 20; count++) await Promise.resolve();
 }
 
 function redeliveredOf({ headers }: RelayRequest): string | undefined {

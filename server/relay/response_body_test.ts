@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { RelayError, type RelayErrorCode } from "../../shared/errors/relay_error.ts";
 import type { StreamBody } from "../../shared/http/message.ts";
-import { blocks, readAll, streamOf } from "../../shared/protocol/testing.ts";
+import { blocks, FakeTime, readAll, streamOf } from "../../shared/protocol/testing.ts";
 import { watchBody } from "./response_body.ts";
 
 type End = [bytes: number, code: RelayErrorCode | undefined];
@@ -59,11 +59,12 @@ Deno.test("watchBody() cancels the body of a target that stops sending", async (
 });
 
 Deno.test("watchBody() counts no idle time while the client does not read", async () => {
+  using time = new FakeTime();
   const { stream, ends } = watch(streamOf(blocks(2, 10)), 20);
   const reader = stream.getReader();
   await reader.read();
   // Longer than a target may take: it is the client that is slow.
-  await new Promise((resolve) => setTimeout(resolve, 40));
+  time.pass(40);
   assert.equal((await reader.read()).done, false);
   assert.equal((await reader.read()).done, true);
   assert.deepEqual(ends, [[20, undefined]]);

@@ -3,7 +3,7 @@ import { RelayError } from "../errors/relay_error.ts";
 import type { StreamBody } from "../http/message.ts";
 import type { IncomingRequest, TracedResponse } from "./exchange.ts";
 import type { ConnectionSettings } from "./handshake_heads.ts";
-import { blocks, connect, makeRequest, readAll, SETTINGS, streamOf } from "./testing.ts";
+import { blocks, connect, FakeTime, makeRequest, readAll, SETTINGS, settle, streamOf } from "./testing.ts";
 
 Deno.test("deliver() brings a small request to the handler and its answer back", async () => {
   let seen: IncomingRequest | undefined;
@@ -169,10 +169,21 @@ Deno.test("a lost connection fails what is in flight and tells whether it was ac
 });
 
 Deno.test("acknowledge is sent while the target takes its time", async () => {
+  using time = new FakeTime();
   const answer = Promise.withResolvers<TracedResponse>();
-  using pair = await connect(() => answer.promise);
+  const received = Promise.withResolvers<void>();
+  using pair = await connect(() => {
+    received.resolve();
+    return answer.promise;
+  });
   const delivery = pair.server.deliver(makeRequest(), { acknowledge: true });
-  while (!delivery.isAcknowledged) await new Promise((resolve) => setTimeout(resolve, 1));
+  await received.promise;
+  time.pass(9);
+  await settle();
+  assert.equal(delivery.isAcknowledged, false);
+  time.pass(1);
+  await settle();
+  assert.equal(delivery.isAcknowledged, true);
   answer.resolve({ status: 200, headers: [], body: null });
   assert.equal((await delivery.response).status, 200);
 });

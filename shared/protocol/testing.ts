@@ -172,6 +172,11 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
+/** Lets everything happen that needs no time, also under {@linkcode FakeTime}. */
+export async function settle(): Promise<void> {
+  for (let count = 0; count < 20; count++) await Promise.resolve();
+}
+
 /** Stands in for the platform's timers and `performance.now` until it is disposed; time passes when the test says so. */
 export class FakeTime implements Disposable {
   readonly #real = { setTimeout, clearTimeout };
