@@ -4,7 +4,7 @@ import { CHECKSUMS } from "../tools/compile/compile.ts";
 import { VERSION } from "../shared/version.ts";
 import { connectorConfig } from "./testkit/connector.ts";
 import { compileExecutables, startExecutable } from "./testkit/executables.ts";
-import { type ChildProcess } from "./testkit/process.ts";
+import type { ChildProcess } from "./testkit/process.ts";
 import { DataFolder } from "./testkit/programs.ts";
 import { requireCommands } from "./testkit/requirement.ts";
 import { serverConfig, startServer } from "./testkit/server.ts";

@@ -38,7 +38,8 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["cli/"],
     ["connector.ts"],
     ["config.ts"],
-    ["connection/", "service/", "diagnose/"],
+    ["diagnose/"],
+    ["connection/", "service/"],
     ["targets/"],
   ],
 };

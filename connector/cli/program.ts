@@ -9,6 +9,7 @@ import { describeBuild } from "../../shared/build_facts.ts";
 import { type ConnectorConfig, connectorConfigSchema } from "../config.ts";
 import { confined } from "./confine.ts";
 import { configShow } from "./config_show.ts";
+import { diagnose } from "./diagnose.ts";
 import { run, type RunOptions } from "./run.ts";
 import { targets } from "./targets.ts";
 
@@ -25,7 +26,12 @@ export function connectorProgram(options: ConnectorProgramOptions): Program<Conn
     invocation: invocationOf("connector"),
     summary: "RelayServer connector: makes the applications at this site reachable through a RelayServer.",
     version: describeBuild(),
-    commands: [confined(run(options), confine), confined(targets, confine), confined(configShow, confine)],
+    commands: [
+      confined(run(options), confine),
+      confined(diagnose, confine),
+      confined(targets, confine),
+      confined(configShow, confine),
+    ],
     configuration: { schema: connectorConfigSchema, envPrefix: "RELAY_CONNECTOR" },
   };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { IncomingMessage } from "node:http";
+import type { Agent, IncomingMessage } from "node:http";
 import { WebSocket } from "ws";
 import type { MessagePipe } from "../../shared/protocol/pipe.ts";
 import { SUB_PROTOCOL } from "../../shared/protocol/frame.ts";
@@ -17,6 +17,8 @@ export interface DialOptions {
   readonly token: string;
   /** Certificates (PEM) that the server's certificate is checked against, instead of the platform's. */
   readonly ca?: readonly string[];
+  /** Makes the socket; the platform's own way without it. */
+  readonly agent?: Agent | undefined;
   /** Largest message taken, in bytes. */
   readonly maxMessageBytes: number;
   /** Milliseconds until the WebSocket must be open. */
@@ -34,7 +36,7 @@ const CLOSE_TIMEOUT_MS = 2000;
  * @throws {ConnectError} every code; the server's refusals are told apart by status.
  */
 export function dial(endpoint: string, options: DialOptions): Promise<MessagePipe> {
-  const { token, ca, maxMessageBytes, timeoutMs, signal } = options;
+  const { token, ca, agent, maxMessageBytes, timeoutMs, signal } = options;
   const { promise, resolve, reject } = Promise.withResolvers<MessagePipe>();
   const socketOptions: WebSocket.ClientOptions & { closeTimeout: number } = {
     headers: { authorization: `Bearer ${token}` },
@@ -43,6 +45,7 @@ export function dial(endpoint: string, options: DialOptions): Promise<MessagePip
     followRedirects: false,
     closeTimeout: CLOSE_TIMEOUT_MS,
     ...(ca === undefined ? {} : { ca: [...ca] }),
+    ...(agent === undefined ? {} : { agent }),
   };
   const socket = new WebSocket(endpoint.replace(/^http/, "ws"), SUB_PROTOCOL, socketOptions);
   const fail = (error: ConnectError) => {
