@@ -11,6 +11,7 @@ import { confined } from "./confine.ts";
 import { configShow } from "./config_show.ts";
 import { diagnose } from "./diagnose.ts";
 import { run, type RunOptions } from "./run.ts";
+import { serviceCommands } from "./service.ts";
 import { targets } from "./targets.ts";
 
 /** What the program is put together from. */
@@ -28,9 +29,8 @@ export function connectorProgram(options: ConnectorProgramOptions): Program<Conn
     version: describeBuild(),
     commands: [
       confined(run(options), confine),
-      confined(diagnose, confine),
-      confined(targets, confine),
-      confined(configShow, confine),
+      ...[diagnose, targets, configShow].map((command) => confined(command, confine)),
+      ...serviceCommands(),
     ],
     configuration: { schema: connectorConfigSchema, envPrefix: "RELAY_CONNECTOR" },
   };

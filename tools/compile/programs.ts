@@ -19,8 +19,8 @@ export interface CompiledProgram {
 
 /** What `service` starts, by its path: a name would be looked up in a `PATH` that services do not always have. */
 const SERVICE_MANAGERS: Readonly<Record<string, readonly string[]>> = {
-  linux: ["/usr/bin/systemctl", "/usr/bin/systemd-analyze", "/usr/sbin/useradd", "/usr/bin/chown"],
-  macos: ["/bin/launchctl", "/usr/sbin/chown", "/usr/bin/dscl"],
+  linux: ["/usr/bin/systemctl", "/usr/sbin/useradd", "/usr/bin/chown", "/usr/bin/chmod"],
+  macos: ["/bin/launchctl", "/usr/sbin/sysadminctl", "/usr/sbin/chown", "/bin/chmod"],
   windows: ["C:\\Windows\\System32\\schtasks.exe", "C:\\Windows\\System32\\icacls.exe"],
 };
 
