@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { duration, flag, httpUrl, integer, list, secret, text } from "../shared/config/fields.ts";
+import { duration, flag, httpUrl, integer, list, port, secret, text } from "../shared/config/fields.ts";
 import { logSection } from "../shared/log/config.ts";
 
 /** The name of the target that takes what no other target takes. */
@@ -76,6 +76,11 @@ export const connectorConfigSchema = z.strictObject({
   caFile: text().optional().describe(
     "File with the certificates (PEM) that the server's certificate is checked against.",
   ),
+  status: z.strictObject({
+    port: port().optional().describe(
+      "Port on 127.0.0.1 that tells the status: /status, /health/live, /health/ready. Off unless it is given.",
+    ),
+  }).prefault({}).describe("Status for this machine."),
   log: logSection(),
 }).refine((config) => config.allowInsecure === true || insecureServers(config.relayServerBaseUri).length === 0, {
   ...always,

@@ -11,6 +11,8 @@ import { VERSION } from "../shared/version.ts";
 import type { ConnectorConfig } from "./config.ts";
 import { Link } from "./connection/link.ts";
 import { ServerAccess } from "./connection/server_access.ts";
+import type { ConnectorStatus } from "./status/status.ts";
+import { StatusServer } from "./status/status_server.ts";
 import type { FetchHandler } from "./targets/fetch_handler.ts";
 import { TargetRegistry } from "./targets/registry.ts";
 
@@ -24,6 +26,10 @@ export interface ConnectorOptions {
 export interface Connector extends AsyncDisposable {
   /** Begins to connect, and keeps connected from then on. */
   start(): void;
+  /** How it stands now. */
+  readonly status: ConnectorStatus;
+  /** Where the status is served; `undefined` unless `status.port` is configured and it has started. */
+  readonly statusUrl: string | undefined;
   /** Lets what runs finish, then leaves the servers. Idempotent. */
   drain(): Promise<void>;
   /** Resolves when it has left, asked or because every server told it never to come back. */
@@ -62,6 +68,10 @@ class SiteConnector implements Connector {
   readonly #finished = Promise.withResolvers<void>();
   #links: readonly Link[] = [];
   #draining: Promise<void> | undefined;
+  #statusServer: StatusServer | undefined;
+  readonly #startedAt = new Date().toISOString();
+  #requests = 0;
+  #failed = 0;
 
   constructor(
     config: ConnectorConfig,
@@ -87,7 +97,34 @@ class SiteConnector implements Connector {
     return this.#finished.promise;
   }
 
+  get status(): ConnectorStatus {
+    const connections = this.#links.map((link) => link.status);
+    const counters = this.#links.map((link) => link.counters);
+    const sum = (key: "connects" | "connectFailures") => counters.reduce((total, each) => total + each[key], 0);
+    return {
+      version: VERSION,
+      tenant: this.#config.tenantName,
+      startedAt: this.#startedAt,
+      isConnected: connections.some(({ state }) => state === "connected"),
+      connections,
+      targets: this.#registry.names().map((name) => ({ name, health: "unknown" })),
+      counters: {
+        requests: this.#requests,
+        failed: this.#failed,
+        connects: sum("connects"),
+        connectFailures: sum("connectFailures"),
+      },
+    };
+  }
+
+  get statusUrl(): string | undefined {
+    return this.#statusServer?.url;
+  }
+
   start(): void {
+    const { port } = this.#config.status;
+    // Before anything else: whoever asks is to hear of connections that cannot be made, too.
+    if (port !== undefined) this.#statusServer = new StatusServer(() => this.status, { port });
     const handleRequest = (request: IncomingRequest, settings: ConnectionSettings) => this.#answer(request, settings);
     this.#links = Array.from(
       { length: this.#config.connections },
@@ -106,6 +143,8 @@ class SiteConnector implements Connector {
     // 2. Then what the calls stood on.
     await this.#registry[Symbol.asyncDispose]();
     this.#httpClient?.close();
+    // 3. Last the status: until here there is something to tell.
+    await this.#statusServer?.[Symbol.asyncDispose]();
     this.#finished.resolve();
   }
 
@@ -117,7 +156,17 @@ class SiteConnector implements Connector {
     await this[Symbol.asyncDispose]();
   }
 
-  async #answer(request: IncomingRequest, { inlineBodyLimitBytes }: ConnectionSettings): Promise<TracedResponse> {
+  async #answer(request: IncomingRequest, settings: ConnectionSettings): Promise<TracedResponse> {
+    this.#requests++;
+    try {
+      return await this.#callTarget(request, settings);
+    } catch (error) {
+      this.#failed++;
+      throw error;
+    }
+  }
+
+  async #callTarget(request: IncomingRequest, { inlineBodyLimitBytes }: ConnectionSettings): Promise<TracedResponse> {
     const target = this.#registry.find(request.target);
     if (target === undefined) throw new RelayError("target_unknown", "The connector has no such target");
     const { signal } = request;

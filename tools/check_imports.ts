@@ -39,8 +39,8 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["connector.ts"],
     ["config.ts"],
     ["diagnose/"],
-    ["connection/", "service/"],
-    ["targets/"],
+    ["connection/", "service/", "migration/"],
+    ["targets/", "status/"],
   ],
 };
 

@@ -8,6 +8,7 @@ import { invocationOf, type Program } from "../../shared/cli/mod.ts";
 import { describeBuild } from "../../shared/build_facts.ts";
 import { type ConnectorConfig, connectorConfigSchema } from "../config.ts";
 import { confined } from "./confine.ts";
+import { configImport } from "./config_import.ts";
 import { configShow } from "./config_show.ts";
 import { diagnose } from "./diagnose.ts";
 import { run, type RunOptions } from "./run.ts";
@@ -30,6 +31,7 @@ export function connectorProgram(options: ConnectorProgramOptions): Program<Conn
     commands: [
       confined(run(options), confine),
       ...[diagnose, targets, configShow].map((command) => confined(command, confine)),
+      configImport,
       ...serviceCommands(),
     ],
     configuration: { schema: connectorConfigSchema, envPrefix: "RELAY_CONNECTOR" },

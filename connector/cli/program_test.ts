@@ -125,3 +125,41 @@ Deno.test("service uninstall and status say that it is not installed", async () 
   assert.deepEqual([status.code, status.err], [1, "The service is not installed\n"]);
   assert.match((await run(["service", "uninstall", "--dry-run"])).out, /disable --now|bootout|Delete/);
 });
+
+const V3_SETTINGS = JSON.stringify({
+  RelayConnector: { RelayServerBaseUri: "https://relay", TenantName: "acme", TenantSecret: "hunter2", Targets: {} },
+  Serilog: {},
+});
+
+Deno.test("config import prints the configuration, warns of the secret, and names what it left out", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(file, V3_SETTINGS);
+    const { code, out, err } = await run(["config", "import", file], {});
+    assert.equal(code, 0, err);
+    assert.equal(JSON.parse(out).tenantSecret, "hunter2");
+    assert.match(err, /^The output holds the tenant's secret.*\nNot taken over: Serilog: /);
+    assert.doesNotMatch(err, /hunter2/);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+Deno.test("config import --output writes a file for its owner only, and overwrites none", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [file, output] = [`${folder}/appsettings.json`, `${folder}/connector.json`];
+    await Deno.writeTextFile(file, V3_SETTINGS);
+    const first = await run(["config", "import", file, "--output", output], {});
+    assert.deepEqual([first.code, first.out], [0, ""]);
+    assert.equal((await Deno.stat(output)).mode! & 0o777, 0o600);
+    assert.equal((await run(["config", "show", "--config", output], {})).code, 0);
+    const second = await run(["config", "import", file, "--output", output], {});
+    assert.equal(second.code, 1);
+    assert.match(second.err, /^Cannot write \S+: it exists already/);
+    const missing = await run(["config", "import", `${folder}/none`], {});
+    assert.match(missing.err, /^Cannot import .*: it does not exist\n$/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

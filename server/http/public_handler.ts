@@ -7,6 +7,7 @@
 import type { RelayError } from "../../shared/errors/relay_error.ts";
 import type { RelayResponse } from "../../shared/http/message.ts";
 import type { ConnectorEndpoint } from "../connectors/endpoint.ts";
+import { V3Knock } from "../connectors/v3_knock.ts";
 import type { Answer, ListenerHandler, ListenerRequest } from "../listener/listener.ts";
 import { isRelayTarget } from "../relay/address.ts";
 import { answerFailure, toRelayError } from "../relay/failure.ts";
@@ -28,6 +29,7 @@ export interface PublicParts {
 export class PublicHandler implements ListenerHandler {
   readonly #relay: Relay;
   readonly #parts: PublicParts;
+  readonly #v3Knock = new V3Knock();
 
   constructor(relay: Relay, parts: PublicParts) {
     this.#relay = relay;
@@ -40,6 +42,7 @@ export class PublicHandler implements ListenerHandler {
     if (hosts?.covers(request.host)) return this.#relay.handle(request, (source) => hosts.read(source));
     if (isRelayTarget(request.target)) return this.#relay.handle(request);
     try {
+      if (this.#v3Knock.covers(request.target)) throw this.#v3Knock.refusal(request.peerAddress);
       if (CONNECTOR_TARGET.test(request.target)) return await connectors.handle(request);
       return await answerByRoutes(routes, request);
     } catch (error) {
