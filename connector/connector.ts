@@ -149,6 +149,7 @@ class SiteConnector implements Connector {
   }
 
   async #drain(): Promise<void> {
+    this.#registry.drain();
     const { promise: timeout, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, DRAIN_TIMEOUT_MS);
     await Promise.race([Promise.all(this.#links.map((link) => link.drain())), timeout]);

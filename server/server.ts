@@ -31,6 +31,7 @@ import { PublicHandler } from "./http/public_handler.ts";
 import { accessLog } from "./relay/access_log.ts";
 import { Admission } from "./relay/admission.ts";
 import { HostAddresses } from "./relay/host_address.ts";
+import { WebSocketRelay } from "./relay/websocket_relay.ts";
 import { Relay } from "./relay/relay.ts";
 import { MemoryTransport } from "./transport/memory_transport.ts";
 import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
@@ -93,6 +94,7 @@ class Server implements RelayServer {
   readonly #connectors: ConnectorEndpoint;
   readonly #publicHandler: ListenerHandler;
   readonly #managementHandler: ListenerHandler;
+  readonly #webSockets: WebSocketRelay;
   readonly #finished = Promise.withResolvers<void>();
   #publicListener: Listener | undefined;
   #managementListener: Listener | undefined;
@@ -177,7 +179,9 @@ class Server implements RelayServer {
       })));
     routes.route("/", createAuthRoutes({ issuer, keys, baseUrl }));
     routes.route("/", health);
+    this.#webSockets = new WebSocketRelay(relay);
     this.#publicHandler = new PublicHandler(relay, {
+      webSockets: this.#webSockets,
       connectors: this.#connectors,
       routes: withProblemDocuments(routes),
       hosts: config.baseDomain === undefined ? undefined : new HostAddresses(config.baseDomain),
@@ -234,6 +238,7 @@ class Server implements RelayServer {
     // 2. No new requests, no new connectors.
     this.#connectors.close();
     const idle = this.#admission.close();
+    this.#webSockets.drain();
     // 3. What runs finishes. Connectors stay for it, and look for another server meanwhile.
     this.#registry.drainAll("draining", "now");
     using limit = new Delay(drainTimeout);

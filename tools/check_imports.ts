@@ -39,7 +39,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["connector.ts"],
     ["config.ts"],
     ["diagnose/"],
-    ["connection/", "service/", "migration/"],
+    ["connection/", "service/"],
     ["targets/", "status/"],
   ],
 };

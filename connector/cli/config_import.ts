@@ -8,7 +8,7 @@ import { type Command, EXIT } from "../../shared/cli/mod.ts";
 import { reasonUnreadable } from "../../shared/config/file.ts";
 import { escapeText } from "../../shared/log/text_format.ts";
 import { type ConnectorConfig, connectorConfigSchema } from "../config.ts";
-import { importV3Settings } from "../migration/v3_settings.ts";
+import { importV3Settings } from "./v3_settings.ts";
 
 /** Prints the configuration, or writes it to a file that only its owner may read. */
 export const configImport: Command<ConnectorConfig> = {

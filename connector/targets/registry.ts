@@ -67,6 +67,11 @@ export class TargetRegistry implements AsyncDisposable {
     return [...this.#targets.values()].map(({ name }) => name);
   }
 
+  /** Ends what would outlast every drain. */
+  drain(): void {
+    for (const { target } of this.#targets.values()) target.drain?.();
+  }
+
   /** Ends all calls. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#targets.values()].map(({ target }) => target[Symbol.asyncDispose]?.()));

@@ -71,6 +71,11 @@ export class WebAgents implements Disposable {
     return this.#single;
   }
 
+  /** An agent for a connection that becomes something else than HTTP. */
+  forUpgrade(): Agent {
+    return this.#single;
+  }
+
   /** Closes all sockets, those in use too. */
   [Symbol.dispose](): void {
     this.#repeatable[Symbol.dispose]();

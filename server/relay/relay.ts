@@ -140,6 +140,7 @@ export class Relay implements Disposable {
       path: address.path,
       headers: this.#requestHeaders(exchange, { body, consumedHeader, isTraced }),
       body,
+      upgrade: request.upgrade,
     };
     const dispatch = this.#parts.dispatcher.dispatch(tenant.id, relayed, {
       trace: isTraced,

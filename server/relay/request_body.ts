@@ -31,6 +31,7 @@ export async function takeBody(
 ): Promise<Body> {
   if (body === null) return null;
   const { length } = body;
+  if (body.isMessages) return { stream: countedStream(body.stream(), onBytes) };
   const { maxBodyBytes = Infinity } = limits;
   if (length !== undefined && length > maxBodyBytes) throw tooLarge(maxBodyBytes);
   if (length !== undefined && length <= limits.inlineBodyLimitBytes) {
@@ -40,6 +41,22 @@ export async function takeBody(
   }
   const stream = guardedStream(body.stream(), limits, onBytes);
   return length === undefined ? { stream } : { stream, length };
+}
+
+function countedStream(
+  source: ReadableStream<Uint8Array>,
+  onBytes: (bytes: number) => void,
+): ReadableStream<Uint8Array> {
+  const reader = source.getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      if (done) return controller.close();
+      onBytes(value.length);
+      controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
 }
 
 function guardedStream(

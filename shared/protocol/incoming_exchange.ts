@@ -59,11 +59,12 @@ export class IncomingExchange implements Exchange {
   }
 
   async #run(frame: Frame, handler: (request: IncomingRequest) => Promise<TracedResponse>): Promise<void> {
-    const { requestId, method, target, path, headers, trace = false, expiresInMs } = this.#head;
+    const { requestId, method, target, path, headers, trace = false, expiresInMs, upgrade } = this.#head;
     const body = this.#receiver?.body ?? (frame.payload.length === 0 ? null : frame.payload);
     try {
       const { signal } = this.#abort;
-      await this.#answer(await handler({ requestId, method, target, path, headers, body, signal, trace, expiresInMs }));
+      const request = { requestId, method, target, path, headers, body, signal, trace, expiresInMs, upgrade };
+      await this.#answer(await handler(request));
     } catch (error) {
       this.#refuse(error);
     }
@@ -129,7 +130,10 @@ export class IncomingExchange implements Exchange {
     const { status, headers, body, trace } = response;
     if (this.#isOver) return void (isStreamBody(body) && body.stream.cancel().catch(() => {}));
     const isStream = isStreamBody(body);
-    if (!isStatus(status)) throw new RelayError("target_invalid_response", "The target's status is not 200 to 599");
+    const isUpgraded = status === 101 && this.#head.upgrade !== undefined && isStream;
+    if (!isStatus(status) && !isUpgraded) {
+      throw new RelayError("target_invalid_response", "The target's status is not 200 to 599");
+    }
     const head: ResponseHead = { status, headers, length: isStream ? body.length : undefined, trace };
     const content = { head, flags: isStream ? FLAG_MORE : 0, payload: isStream ? undefined : body ?? undefined };
     if (!this.#port.send(FrameType.response, this.#id, content)) {

@@ -28,6 +28,7 @@ export class OutgoingExchange implements Exchange, Delivery {
   #sender: BodySender | undefined;
   #receiver: BodyReceiver | undefined;
   #isAcknowledged = false;
+  #isUpgrade = false;
   #isOver = false;
 
   constructor(id: string, port: ExchangePort) {
@@ -59,7 +60,9 @@ export class OutgoingExchange implements Exchange, Delivery {
       acknowledge: options.acknowledge || undefined,
       trace: options.trace || undefined,
       expiresInMs: options.expiresInMs,
+      upgrade: request.upgrade,
     };
+    this.#isUpgrade = request.upgrade !== undefined;
     const content = { head, flags: isStream ? FLAG_MORE : 0, payload: isStream ? undefined : body ?? undefined };
     if (!this.#port.send(FrameType.request, this.#id, content)) {
       return this.#end(
@@ -127,7 +130,7 @@ export class OutgoingExchange implements Exchange, Delivery {
 
   #receiveResponse(frame: Frame): void {
     if (this.#receiver !== undefined) throw new ProtocolError("unexpected_frame", "A second response to one request");
-    const { status, headers, length, trace } = readResponseHead(parseHead(frame));
+    const { status, headers, length, trace } = readResponseHead(parseHead(frame), this.#isUpgrade);
     this.#isAcknowledged = true;
     if ((frame.flags & FLAG_MORE) === 0) {
       this.#settle.resolve({ status, headers, body: frame.payload.length === 0 ? null : frame.payload, trace });
