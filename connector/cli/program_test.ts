@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { runCli, type Service } from "../../shared/cli/mod.ts";
 import { testIo } from "../../shared/cli/testing.ts";
 import type { ConnectorConfig } from "../config.ts";
+import type { Reconfiguration } from "../connector.ts";
 import { connectorProgram } from "./program.ts";
 
 const ENV = {
@@ -21,6 +22,11 @@ class IdleConnector implements Service {
 
   start(): void {
     this.isStarted = true;
+  }
+
+  reconfigure(config: ConnectorConfig): Promise<Reconfiguration> {
+    this.config = config;
+    return Promise.resolve({ added: ["crm"], removed: [], changed: [], restartNeeded: ["tenantName"] });
   }
 
   drain(): Promise<void> {

@@ -9,7 +9,7 @@ import { answering, bytes, relayRequest, targetContext, textOf } from "./testkit
 
 Deno.test("find() matches names without regard to case, then the catch-all", async () => {
   await using registry = await TargetRegistry.create({ Erp: { type: "echo" }, "*": { type: "ping" } }, {
-    App: () => new Response(),
+    handlers: { App: () => new Response() },
   });
   assert.deepEqual(registry.names(), ["App", "Erp", "*"]);
   assert.ok(registry.find("eRP") instanceof EchoTarget);
@@ -37,9 +37,9 @@ Deno.test("create() names the target that cannot be used", async () => {
     { type: "web", url: "https://h", tls: { caFile: "./missing.pem" } },
   ];
   for (const options of unusable) {
-    await assert.rejects(TargetRegistry.create({ Erp: options }), /TypeError: Cannot add target Erp: ./);
+    await assert.rejects(TargetRegistry.create({ Erp: options }), /ConfigError: targets\.Erp[.a-zA-Z]*: ./);
   }
-  await assert.rejects(TargetRegistry.create({ a: { type: "echo" }, A: { type: "echo" } }), /Cannot add target A: /);
+  await assert.rejects(TargetRegistry.create({ a: { type: "echo" }, A: { type: "echo" } }), /targets\.A: There is/);
 });
 
 Deno.test("EchoTarget sends the body back with its type", async () => {
