@@ -205,6 +205,8 @@ export class WebTarget implements Target {
 /** Refuses what another program could read as something else than the server's policies were asked about. */
 function checkAddress({ method, path }: RelayRequest): void {
   if (method === "CONNECT") throw new RelayError("invalid_request", "Cannot call target: CONNECT is not relayed");
+  // Without a method `node:http` would send GET.
+  if (method === "") throw new RelayError("invalid_request", "Cannot call target: the request has no method");
   if (!KNOWN_METHODS.has(method) && KNOWN_METHODS.has(method.toUpperCase())) {
     throw new RelayError("invalid_request", "Cannot call target: a known method is not in upper case");
   }
