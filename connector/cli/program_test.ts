@@ -92,3 +92,18 @@ Deno.test("config show masks the secret", async () => {
   assert.equal(JSON.parse(out).tenantSecret, "***");
   assert.doesNotMatch(out, /hunter2/);
 });
+
+Deno.test("run reads the configuration again on SIGHUP and says what changed", async () => {
+  const connector = new IdleConnector();
+  const io = testIo(ENV);
+  const code = runCli(programWith(connector), [], io);
+  await io.waitsForSignal;
+  connector.config = undefined;
+  io.hangUp();
+  await Promise.resolve();
+  io.terminate();
+  assert.equal(await code, 0);
+  assert.equal((connector.config as ConnectorConfig | undefined)?.tenantName, "acme");
+  assert.match(io.log(), /targets added crm, removed \(none\), changed \(none\)/);
+  assert.match(io.log(), /only after a restart: tenantName/);
+});
