@@ -6,8 +6,8 @@
  */
 
 import { Agent } from "node:http";
-import { Agent as SecureAgent } from "node:https";
 import { createProxyAgent } from "../../shared/net/proxy_agent.ts";
+import { SecureAgent } from "../../shared/net/secure_agent.ts";
 import { fetchOver } from "./fetch_over.ts";
 import type { ProxyRules } from "./proxy_rules.ts";
 

@@ -5,9 +5,10 @@
  */
 
 import { Agent, type AgentOptions, type ClientRequest } from "node:http";
-import { Agent as SecureAgent, type AgentOptions as SecureAgentOptions } from "node:https";
+import type { AgentOptions as SecureAgentOptions } from "node:https";
 import type { Duplex } from "node:stream";
 import { createProxyAgent } from "../../shared/net/proxy_agent.ts";
+import { SecureAgent } from "../../shared/net/secure_agent.ts";
 import { Deadline, Deadlines } from "../../shared/time/deadlines.ts";
 
 /** How the certificate of an `https:` target is checked. */

@@ -9,6 +9,7 @@ import { type ClientRequest, type IncomingMessage, request as httpRequest, type 
 import { request as httpsRequest } from "node:https";
 import { isIPv6, type Socket } from "node:net";
 import { ProxyError, proxyName } from "./proxy_error.ts";
+import { SecureAgent } from "./secure_agent.ts";
 
 /** Where a tunnel leads. */
 export interface Destination {
@@ -85,7 +86,7 @@ function openConnect(destination: Destination, { proxy, ca }: TunnelOptions): Cl
     headers: { Host: authority, ...authorization(proxy) },
   };
   if (!isSecure) return httpRequest(options);
-  return httpsRequest({ ...options, ...(ca === undefined ? {} : { ca: [ca].flat() }) });
+  return httpsRequest({ ...options, agent: new SecureAgent(ca === undefined ? {} : { ca: [ca].flat() }) });
 }
 
 function authorization({ username, password }: URL): Record<string, string> {
@@ -95,6 +96,9 @@ function authorization({ username, password }: URL): Record<string, string> {
 }
 
 function refusal(name: string, status: number): ProxyError {
-  if (status === 407) return new ProxyError("proxy_authentication", `The proxy ${name} refused the credentials (407)`);
+  // tinyproxy says 401 when credentials came and were wrong.
+  if (status === 407 || status === 401) {
+    return new ProxyError("proxy_authentication", `The proxy ${name} refused the credentials (${status})`);
+  }
   return new ProxyError("proxy_refused", `The proxy ${name} refused the connection (${status})`);
 }

@@ -23,11 +23,16 @@ const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes
  *
  * @param folder Where the files go: `ca.pem`, `fullchain.pem` and `privkey.pem`.
  * @param openssl Path of the program.
+ * @param options More `names`, as `DNS:name` or `IP:address`.
  */
-export async function makeCertificate(folder: string, openssl: string): Promise<TestCertificate> {
+export async function makeCertificate(
+  folder: string,
+  openssl: string,
+  { names: more = [] }: { readonly names?: readonly string[] } = {},
+): Promise<TestCertificate> {
   const file = (name: string) => join(folder, name);
   const [caFile, caKeyFile, certFile, keyFile] = ["ca.pem", "ca.key", "fullchain.pem", "privkey.pem"].map(file);
-  const names = "subjectAltName=DNS:localhost,DNS:*.relay.localhost,IP:127.0.0.1,IP:::1";
+  const names = ["subjectAltName=DNS:localhost,DNS:*.relay.localhost,IP:127.0.0.1,IP:::1", ...more].join(",");
   await run(openssl, ["req", "-x509", ...NEW_KEY, "-subj", "/CN=test", "-keyout", caKeyFile!, "-out", caFile!]);
   const request = ["-subj", "/CN=localhost", "-addext", names, "-addext", "basicConstraints=critical,CA:FALSE"];
   const issued = ["-CA", caFile!, "-CAkey", caKeyFile!, "-keyout", keyFile!, "-out", certFile!];
