@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { ConfigError } from "../shared/config/config_error.ts";
 import { loadConfig } from "../shared/config/load.ts";
 import { maskedConfig } from "../shared/config/masked_config.ts";
@@ -308,4 +309,18 @@ Deno.test("maskedConfig() of the connector shows neither the secret nor values o
   const shown = JSON.stringify(maskedConfig(connectorConfigSchema, config));
   assert.doesNotMatch(shown, /hunter/);
   assert.match(shown, /"tenantSecret":"\*\*\*"/);
+});
+
+Deno.test("the documented example is a configuration, but for its secrets, which are not here", () => {
+  const file = fileURLToPath(new URL("../docs/examples/connector.yaml", import.meta.url));
+  try {
+    loadConfig({ schema: connectorConfigSchema, envPrefix: "RELAY_CONNECTOR", env: {}, file });
+    assert.fail("its secrets cannot be read");
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    assert.deepEqual(error.problems.map(({ path }) => path), [
+      "tenantSecretFile",
+      "targets.crm.credentials.basic.passwordFile",
+    ]);
+  }
 });
