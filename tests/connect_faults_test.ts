@@ -228,3 +228,28 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: openssl.label("a proxy that is itself reached over TLS is checked against caFile as well"),
+  ignore: openssl.isSkipped,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    await using _folder = { [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+    const { caFile, certFile, keyFile } = await makeCertificate(folder, openssl.path("openssl"));
+    const [cert = "", key = ""] = await Promise.all([certFile, keyFile].map((file) => Deno.readTextFile(file)));
+    await using proxy = await startTestProxy({ tls: { cert, key } });
+    await using server = await startServer();
+    const tenant = await server.database.createTenant();
+    await using connector = await makeConnector(server, tenant, { proxy: `https://localhost:${proxy.port}`, caFile });
+    connector.start();
+    await server.connected(tenant);
+    assert.deepEqual(new Set(proxy.asked), new Set([`127.0.0.1:${server.port}`]));
+    await assertComplains(
+      server.url,
+      /Cannot reach the proxy https:\/\/localhost:\d+: .*certificate.*; put the certificate of the proxy's/,
+      {
+        proxy: `https://localhost:${proxy.port}`,
+      },
+    );
+  },
+});

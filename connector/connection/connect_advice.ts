@@ -55,7 +55,11 @@ export function proxyErrorIn(error: unknown): ProxyError | undefined {
 /** Advice for a failure; `undefined` when its message says it all. */
 export function adviceFor(error: ConnectError): string | undefined {
   const proxyError = proxyErrorIn(error);
-  if (proxyError !== undefined) return PROXY_ADVICE[proxyError.code];
+  if (proxyError !== undefined) {
+    return isCertificateFailure(error)
+      ? "put the certificate of the proxy's authority into the file of caFile"
+      : PROXY_ADVICE[proxyError.code];
+  }
   const known = codesOf(error.cause).map((code) => SYSTEM_ADVICE[code]).find((advice) => advice !== undefined);
   return known ?? CODE_ADVICE[error.code];
 }

@@ -114,15 +114,17 @@ export class ServerAccess {
     { discovery, signal }: { readonly discovery?: Discovery | undefined; readonly signal: AbortSignal },
   ): Promise<unknown> {
     if (!(error instanceof ConnectError) || signal.aborted) return error;
-    if (isCertificateFailure(error)) return await this.#explainCertificate(error, signal);
+    const isOfProxy = proxyErrorIn(error) !== undefined;
+    if (isCertificateFailure(error) && !isOfProxy && this.baseUri.startsWith("https:")) {
+      return await this.#explainCertificate(error, signal);
+    }
     const parts = [error.message];
     if (error.code === "not_a_relayserver" && discovery !== undefined) {
       parts.push(`its discovery document says version ${discovery.serverVersion.slice(0, 50)}`);
     }
     const skew = error.code === "authentication_failed" ? this.#clock.describe() : undefined;
     parts.push(...[skew, adviceFor(error)].filter((part) => part !== undefined));
-    const code = proxyErrorIn(error) === undefined ? error.code : "proxy_failed";
-    return new ConnectError(code, parts.join("; "), { cause: error });
+    return new ConnectError(isOfProxy ? "proxy_failed" : error.code, parts.join("; "), { cause: error });
   }
 
   async #explainCertificate(error: ConnectError, signal: AbortSignal): Promise<ConnectError> {

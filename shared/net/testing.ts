@@ -6,7 +6,8 @@
 
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 
 /** A proxy on this machine. */
@@ -27,12 +28,15 @@ export interface TestProxy extends AsyncDisposable {
 export interface TestProxyOptions {
   /** `user:password`. */
   readonly credentials?: string;
+  /** Certificate and key (PEM) of a proxy that is itself reached over TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /** Starts a proxy that knows `CONNECT` and nothing else. */
-export function startTestProxy({ credentials }: TestProxyOptions = {}): Promise<TestProxy> {
+export function startTestProxy({ credentials, tls }: TestProxyOptions = {}): Promise<TestProxy> {
   const asked: string[] = [];
-  const server = createServer((_request, response) => response.writeHead(405).end());
+  const refuse = (_request: unknown, response: ServerResponse) => void response.writeHead(405).end();
+  const server = tls === undefined ? createServer(refuse) : createSecureServer(tls, refuse);
   const wanted = credentials === undefined ? undefined : `Basic ${Buffer.from(credentials).toString("base64")}`;
   server.on("connect", (request: IncomingMessage, socket: Socket) => {
     asked.push(request.url ?? "");
@@ -49,7 +53,7 @@ export function startTestProxy({ credentials }: TestProxyOptions = {}): Promise<
     upstream.on("close", () => socket.destroy());
     socket.on("close", () => upstream.destroy());
   });
-  return listen(server, asked);
+  return listen(server, { asked, scheme: tls === undefined ? "http" : "https" });
 }
 
 /** Starts something that answers what comes first on every connection with these bytes; with nothing when absent. */
@@ -58,10 +62,13 @@ export function startBrokenProxy(answer?: string): Promise<TestProxy> {
     socket.on("error", () => {});
     socket.once("data", () => answer === undefined ? undefined : socket.end(answer));
   });
-  return listen(server, []);
+  return listen(server, { asked: [], scheme: "http" });
 }
 
-async function listen(server: ReturnType<typeof createTcpServer>, asked: string[]): Promise<TestProxy> {
+async function listen(
+  server: ReturnType<typeof createTcpServer>,
+  { asked, scheme }: { readonly asked: readonly string[]; readonly scheme: string },
+): Promise<TestProxy> {
   const sockets = new Set<Socket>();
   let onLeft = () => {};
   server.on("connection", (socket: Socket) => {
@@ -77,7 +84,7 @@ async function listen(server: ReturnType<typeof createTcpServer>, asked: string[
   const cut = () => sockets.forEach((socket) => socket.destroy());
   return {
     port,
-    url: new URL(`http://127.0.0.1:${port}`),
+    url: new URL(`${scheme}://127.0.0.1:${port}`),
     asked,
     get open() {
       return sockets.size;
