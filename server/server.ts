@@ -129,6 +129,7 @@ class Server implements RelayServer {
         inlineBodyLimitBytes: config.inlineBodyLimit,
         reconnectMinimumDelayMs: config.reconnectMinimumDelay,
         reconnectMaximumDelayMs: config.reconnectMaximumDelay,
+        requestExpirationMs: config.requestExpiration,
       },
       handshakeTimeoutMs: config.handshakeTimeout,
       maxMessageBytes: config.limits.connectorMessage,

@@ -11,7 +11,8 @@ import { escapeText } from "../../shared/log/text_format.ts";
 import { VERSION } from "../../shared/version.ts";
 import type { ConnectorConfig } from "../config.ts";
 import { diagnoseServer } from "../diagnose/diagnose.ts";
-import { directNetwork } from "../diagnose/site_network.ts";
+import { Network } from "../connection/network.ts";
+import { proxyRules } from "../connection/proxy_rules.ts";
 import { messageOf } from "../diagnose/sockets.ts";
 import { StepError, type StepResult, StepSequence } from "../diagnose/step.ts";
 import { diagnoseTargets } from "../diagnose/targets.ts";
@@ -40,7 +41,7 @@ export const diagnose: Command<ConnectorConfig> = {
 };
 
 async function diagnoseAll(
-  { loadConfig, options }: CommandCall<ConnectorConfig>,
+  { loadConfig, options, io }: CommandCall<ConnectorConfig>,
   report: (result: StepResult) => void,
   signal: AbortSignal,
 ): Promise<void> {
@@ -54,7 +55,13 @@ async function diagnoseAll(
       const value = await advisedConfig(async () => {
         const config = loadConfig();
         const ca = config.caFile === undefined ? undefined : [await Deno.readTextFile(config.caFile)];
-        return { config, ca, registry: resources.use(await TargetRegistry.create(config.targets)) };
+        return {
+          config,
+          ca,
+          registry: resources.use(
+            await TargetRegistry.create(config.targets, { allowedTargets: config.allowedTargets }),
+          ),
+        };
       });
       const { tenantName, targets } = value.config;
       return { value, detail: `tenant ${tenantName}, ${Object.keys(targets).length} targets` };
@@ -62,7 +69,7 @@ async function diagnoseAll(
   );
   if (loaded === undefined) return;
   const { config, registry, ca } = loaded;
-  const network = resources.use(directNetwork(ca));
+  const network = new Network({ proxyFor: proxyRules({ proxy: config.proxy, env: io.env }), ca });
   for (const baseUri of config.relayServerBaseUri) {
     await diagnoseServer(baseUri, {
       network,

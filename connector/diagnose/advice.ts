@@ -9,6 +9,9 @@ import type { ConnectErrorCode } from "../connection/connect_error.ts";
 
 const ADVICE: Partial<Record<ConnectErrorCode, string>> = {
   server_unreachable: "Something between here and the server breaks connections: look at firewalls and proxies",
+  proxy_failed:
+    "Check the proxy: its address, user and password (proxy, or HTTPS_PROXY), and that it lets CONNECT through to the server; none turns it off",
+  certificate_refused: "This machine does not trust the certificate: see caFile",
   not_a_relayserver:
     "Check relayServerBaseUri. Where it is right, a proxy or a captive portal answers instead of the server: open its address in a browser",
   insecure_address: "The server must know that it is reached over https: set publicUrl, or trustedProxies, there",

@@ -10,6 +10,7 @@ import type { RequestHandler } from "../../shared/protocol/incoming_exchange.ts"
 import type { MessagePipe } from "../../shared/protocol/pipe.ts";
 import { ProtocolError } from "../../shared/protocol/protocol_error.ts";
 import type { Session } from "../../shared/protocol/session.ts";
+import { proxyErrorIn } from "../connection/connect_advice.ts";
 import { ConnectError } from "../connection/connect_error.ts";
 import { dial } from "../connection/dial.ts";
 import { discover, type Discovery } from "../connection/discovery.ts";
@@ -87,6 +88,7 @@ async function lookAtCertificate(
     return describeChain(chain);
   } catch (cause) {
     const reason = messageOf(cause);
+    if (proxyErrorIn(cause) !== undefined) throw new StepError(reason, adviceFor("proxy_failed"), { cause });
     const advice = adviceForCertificate(chain, { hostname: endpointOf(address).hostname, reason, nowMs: Date.now() });
     throw new StepError(`${reason}; the chain is ${describeChain(chain)}`, advice, { cause });
   }
@@ -171,7 +173,8 @@ async function advised<T>(look: () => Promise<T>): Promise<T> {
       throw new StepError(`The handshake failed: ${cause.message}`, adviceFor("protocol_mismatch"), { cause });
     }
     if (!(cause instanceof ConnectError)) throw cause;
-    throw new StepError(cause.message, adviceFor(cause.code), { cause });
+    const code = proxyErrorIn(cause) === undefined ? cause.code : "proxy_failed";
+    throw new StepError(cause.message, adviceFor(code), { cause });
   }
 }
 

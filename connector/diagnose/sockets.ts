@@ -118,7 +118,9 @@ async function handshake(
   request.on("error", reject);
   request.on("socket", (socket) => {
     const read = () => resolve(toChain((socket as TLSSocket).getPeerCertificate(true)));
-    socket.once("secureConnect", read);
+    // A tunnel through a proxy is handed over when its handshake is over.
+    if ((socket as TLSSocket).getPeerCertificate?.(true)?.subject !== undefined) read();
+    else socket.once("secureConnect", read);
   });
   try {
     return await withLimit(promise, options);

@@ -24,8 +24,15 @@ export interface LinkStatus {
 /** One target. */
 export interface TargetState {
   readonly name: string;
-  /** `unknown` where nobody asks it. */
-  readonly health: "healthy" | "unhealthy" | "unknown";
+  /** `web`, `echo`, `ping`, the path of a module, or `function` for a target in this process. */
+  readonly type: string;
+  readonly url?: string;
+  /** What its checks found; absent when it is not checked. */
+  readonly health?: {
+    readonly health: "healthy" | "unhealthy" | "unknown";
+    readonly since?: number;
+    readonly failure?: string;
+  };
 }
 
 /** What happened since the connector started. */

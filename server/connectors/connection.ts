@@ -7,6 +7,7 @@
 import type { RelayRequest } from "../../shared/http/message.ts";
 import type { Delivery, DeliveryOptions } from "../../shared/protocol/exchange.ts";
 import type { GoAwayReason, Reconnect } from "../../shared/protocol/frame.ts";
+import type { ServedTargets } from "../../shared/protocol/handshake_heads.ts";
 import type { Session } from "../../shared/protocol/session.ts";
 import type { Connection, ConnectorFacts } from "../dispatch/connections.ts";
 
@@ -23,29 +24,35 @@ export interface ConnectionFacts {
   readonly connector: ConnectorFacts;
   /** Names of the targets the connector serves. */
   readonly targets: readonly string[];
+  /** Names of those whose health check fails at the connector; none when absent. */
+  readonly unhealthyTargets?: readonly string[];
 }
 
 /** A connection after its handshake. */
 export class ConnectorConnection implements Connection {
-  readonly facts: ConnectionFacts;
   /** Requests it takes at once. */
   readonly capacity: number;
   readonly #session: Session;
+  #facts: ConnectionFacts;
   #tokenTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(session: Session, facts: ConnectionFacts, capacity: number) {
     this.#session = session;
-    this.facts = facts;
+    this.#facts = facts;
     this.capacity = capacity;
     session.ended.then(() => clearTimeout(this.#tokenTimer));
   }
 
+  get facts(): ConnectionFacts {
+    return this.#facts;
+  }
+
   get id(): string {
-    return this.facts.id;
+    return this.#facts.id;
   }
 
   get connector(): ConnectorFacts {
-    return this.facts.connector;
+    return this.#facts.connector;
   }
 
   /** Requests under way. */
@@ -61,6 +68,11 @@ export class ConnectorConnection implements Connection {
   /** Whether it takes requests at all. */
   get isOpen(): boolean {
     return this.#session.isOpen;
+  }
+
+  /** The connector serves other targets from now on, or their health has changed. */
+  setTargets({ targets, unhealthy = [] }: ServedTargets): void {
+    this.#facts = { ...this.#facts, targets, unhealthyTargets: unhealthy };
   }
 
   deliver(request: RelayRequest, options: DeliveryOptions): Delivery {

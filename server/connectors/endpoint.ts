@@ -8,7 +8,7 @@ import { RelayError } from "../../shared/errors/relay_error.ts";
 import { headerValue } from "../../shared/http/headers.ts";
 import { SUB_PROTOCOL } from "../../shared/protocol/frame.ts";
 import { acceptSession } from "../../shared/protocol/handshake.ts";
-import type { ConnectionSettings, Hello } from "../../shared/protocol/handshake_heads.ts";
+import type { ConnectionSettings, Hello, ServedTargets } from "../../shared/protocol/handshake_heads.ts";
 import type { MessagePipe } from "../../shared/protocol/pipe.ts";
 import type { Session, SessionHandlers } from "../../shared/protocol/session.ts";
 import { getLogger } from "../../shared/log/mod.ts";
@@ -162,7 +162,7 @@ export class ConnectorEndpoint {
     client: { id: string; tenant: Tenant; peerAddress: string },
   ): ConnectorConnection {
     const { id, tenant, peerAddress } = client;
-    const { connector, targets } = hello;
+    const { connector, targets, unhealthy = [] } = hello;
     const facts = {
       id,
       tenantId: tenant.id,
@@ -171,6 +171,7 @@ export class ConnectorEndpoint {
       connectedAt: this.#parts.now(),
       connector,
       targets,
+      unhealthyTargets: unhealthy,
     };
     return new ConnectorConnection(session, facts, tenant.maximumConcurrentConnectorRequests || DEFAULT_CAPACITY);
   }
@@ -196,7 +197,19 @@ export class ConnectorEndpoint {
       deliveryEnded: () => this.#parts.registry.changed(tenant.id),
       goAway: () => this.#parts.registry.changed(tenant.id),
       authenticate: (token) => void this.#renew(token, tenant, connected),
+      targets: (served) => void this.#changeTargets(served, tenant, connected),
     };
+  }
+
+  async #changeTargets(served: ServedTargets, tenant: Tenant, connected: Promise<ConnectorConnection>): Promise<void> {
+    const connection = await connected;
+    connection.setTargets(served);
+    logger.info("{tenant} serves the targets {targets}, unhealthy: {unhealthy}", {
+      connectionId: connection.id,
+      tenant: tenant.name,
+      targets: served.targets,
+      unhealthy: served.unhealthy ?? [],
+    });
   }
 
   /** A renewed token must be as good as the first. If it is not, what runs may finish. */

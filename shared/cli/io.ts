@@ -21,6 +21,11 @@ export interface Io {
   readonly isTerminal: boolean;
   /** Calls back for each request to end the program (SIGINT, SIGTERM) until the returned object is disposed. */
   onTermination(listener: () => void): Disposable;
+  /**
+   * Calls back for each request to read the configuration again (SIGHUP; there is none on Windows) until the object is disposed. Absent where
+   * nobody can ask.
+   */
+  onReload?(listener: () => void): Disposable;
 }
 
 /** A Ctrl-C reaches a program under `deno task` twice: from the terminal, and passed on by the task runner. */
@@ -38,6 +43,7 @@ export function systemIo(): Io {
     logStream: Deno.stdout.writable,
     isTerminal: Deno.stdout.isTerminal(),
     onTermination: listenToSignals,
+    onReload: listenToHangup,
   };
 }
 
@@ -51,6 +57,12 @@ function listenToSignals(listener: () => void): Disposable {
   };
   signals.forEach((signal) => Deno.addSignalListener(signal, onSignal));
   return { [Symbol.dispose]: () => signals.forEach((signal) => Deno.removeSignalListener(signal, onSignal)) };
+}
+
+function listenToHangup(listener: () => void): Disposable {
+  if (Deno.build.os === "windows") return { [Symbol.dispose]() {} };
+  Deno.addSignalListener("SIGHUP", listener);
+  return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGHUP", listener) };
 }
 
 function writeAll(file: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
