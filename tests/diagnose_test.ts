@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { WebSocketServer } from "ws";
 import { connectorProgram } from "../connector/cli/program.ts";
@@ -140,7 +141,6 @@ Deno.test("diagnose names a server that speaks another protocol version", async 
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => "relayserver.v1" });
   await using server = await startServer();
   const tenant = await server.database.createTenant();
-  const { createServer } = await import("node:http");
   const http = createServer((_request, response) => {
     const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
     const document = { serverVersion: "9.0.0", authorizationServer: server.url, connectorEndpoint: `${url}/connector` };
@@ -258,3 +258,58 @@ tlsTest("diagnose names the names of a certificate for somebody else", () =>
       advice: /It is for DNS:localhost.*not for 127\.0\.0\.2/,
     });
   }));
+
+/** A proxy that opens tunnels, or refuses to. */
+async function startTunnels(refusal?: string) {
+  const http = createServer();
+  const sockets = new Set<Socket>();
+  const keep = (socket: Socket) => sockets.add(socket.on("error", () => {}));
+  let tunnels = 0;
+  http.on("connection", keep);
+  http.on("connect", (request, socket) => {
+    if (refusal !== undefined) return void socket.end(`HTTP/1.1 ${refusal}\r\nContent-Length: 0\r\n\r\n`);
+    tunnels++;
+    const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(request.url ?? "") ?? [];
+    const upstream = connect(Number(port), host, () => {
+      socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+      socket.pipe(upstream).pipe(socket);
+    });
+    keep(upstream);
+  });
+  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
+  return {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    tunnels: () => tunnels,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => http.close(resolve));
+    },
+  };
+}
+
+Deno.test("diagnose takes the proxy that the connector takes", async () => {
+  await using server = await startServer();
+  await using proxy = await startTunnels();
+  const tenant = await server.database.createTenant();
+  const { code, steps } = await diagnose(server.url, tenant, { proxy: proxy.url });
+  assert.equal(code, 0, JSON.stringify(steps, null, 1));
+  assert.equal(steps.find(({ step }) => step === "proxy")?.detail, proxy.url);
+  assert.match(steps.find(({ step }) => step === "tcp")!.detail, new RegExp(`port ${new URL(proxy.url).port}`));
+  assert.ok(proxy.tunnels() >= 3, `${proxy.tunnels()} tunnels`);
+});
+
+Deno.test("diagnose names a proxy that wants other credentials, without showing those it has", async () => {
+  await using server = await startServer();
+  await using proxy = await startTunnels("407 Proxy Authentication Required");
+  const url = new URL(proxy.url);
+  Object.assign(url, { username: "me", password: "a-proxy-password" });
+  const tenant = await server.database.createTenant();
+  const result = await diagnose(server.url, tenant, { proxy: url.href });
+  assertFailedAt(result, "discovery", { detail: /407|authenticat/i, advice: /Check the proxy: .*user and password/ });
+  assert.doesNotMatch(result.out, /a-proxy-password/);
+});
+
+Deno.test("diagnose names a proxy that is not there", async () => {
+  const result = await diagnose("http://127.0.0.1:9", NOBODY, { proxy: "http://127.0.0.1:1" });
+  assertFailedAt(result, "tcp", { detail: /Cannot connect to 127\.0\.0\.1 port 1/, advice: /port/ });
+});
