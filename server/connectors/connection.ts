@@ -14,6 +14,7 @@ import type { Connection, ConnectorFacts } from "../dispatch/connections.ts";
 export interface ConnectionFacts {
   /** UUID. */
   readonly id: string;
+  readonly originId: string;
   readonly tenantId: string;
   readonly tenantName: string;
   /** Address of the peer, which may be a proxy. */
@@ -27,6 +28,7 @@ export interface ConnectionFacts {
 
 /** A connection after its handshake. */
 export class ConnectorConnection implements Connection {
+  readonly isRemote = false;
   readonly facts: ConnectionFacts;
   /** Requests it takes at once. */
   readonly capacity: number;
@@ -42,6 +44,10 @@ export class ConnectorConnection implements Connection {
 
   get id(): string {
     return this.facts.id;
+  }
+
+  get originId(): string {
+    return this.facts.originId;
   }
 
   get connector(): ConnectorFacts {

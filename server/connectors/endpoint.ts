@@ -165,6 +165,7 @@ export class ConnectorEndpoint {
     const { connector, targets } = hello;
     const facts = {
       id,
+      originId: this.#options.server.originId,
       tenantId: tenant.id,
       tenantName: tenant.name,
       peerAddress,

@@ -20,6 +20,15 @@ export interface RequestHead {
   readonly acknowledge?: boolean | undefined;
   readonly trace?: boolean | undefined;
   readonly expiresInMs?: number | undefined;
+  readonly tenantId?: string | undefined;
+}
+
+/** Which connection of another server brought a response. */
+export interface ServingConnection {
+  /** UUID. */
+  readonly id: string;
+  readonly machineName: string;
+  readonly version: string;
 }
 
 /** When a traced target was called, and how long it took to answer. */
@@ -35,6 +44,7 @@ export interface ResponseHead {
   readonly headers: HeaderLines;
   readonly length?: number | undefined;
   readonly trace?: TargetTrace | undefined;
+  readonly connection?: ServingConnection | undefined;
 }
 
 type Head = Record<string, unknown>;
@@ -52,6 +62,7 @@ export function readRequestHead(head: Head): RequestHead {
     acknowledge: head["acknowledge"] === true,
     trace: head["trace"] === true,
     expiresInMs: readCount(head, "expiresInMs"),
+    tenantId: head["tenantId"] === undefined ? undefined : readText(head, "tenantId"),
   };
 }
 
@@ -64,7 +75,13 @@ export function isStatus(value: unknown): value is number {
 export function readResponseHead(head: Head): ResponseHead {
   const status = head["status"];
   if (!isStatus(status)) throw malformed("status");
-  return { status, headers: readHeaders(head), length: readCount(head, "length"), trace: readTrace(head["trace"]) };
+  return {
+    status,
+    headers: readHeaders(head),
+    length: readCount(head, "length"),
+    trace: readTrace(head["trace"]),
+    connection: readConnection(head["connection"]),
+  };
 }
 
 /** Reads the reason of a cancel frame; an unknown one from a newer peer is `internal`. */
@@ -92,6 +109,16 @@ function readTrace(value: unknown): TargetTrace | undefined {
   const { targetStart, targetDurationMs } = (typeof value === "object" && value !== null ? value : {}) as Head;
   if (typeof targetStart !== "string" || typeof targetDurationMs !== "number") throw malformed("trace");
   return { targetStart, targetDurationMs };
+}
+
+function readConnection(value: unknown): ServingConnection | undefined {
+  if (value === undefined) return undefined;
+  const connection = (typeof value === "object" && value !== null ? value : {}) as Head;
+  return {
+    id: readText(connection, "id"),
+    machineName: readText(connection, "machineName"),
+    version: readText(connection, "version"),
+  };
 }
 
 function readHeaders(head: Head): HeaderLines {

@@ -11,7 +11,7 @@ import { readGoAway } from "./exchange_heads.ts";
 import { ExchangeTable } from "./exchange_table.ts";
 import { CloseCode, CONNECTION_ID, type Frame, FrameType, type GoAwayReason, type Reconnect } from "./frame.ts";
 import { type ConnectionSettings, readSettings } from "./handshake_heads.ts";
-import { IncomingExchange, type RequestHandler } from "./incoming_exchange.ts";
+import { type Acknowledges, IncomingExchange, type RequestHandler } from "./incoming_exchange.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import { OutgoingExchange } from "./outgoing_exchange.ts";
 import type { MessagePipe, PipeReceiver } from "./pipe.ts";
@@ -35,6 +35,8 @@ const MAX_DELIVERIES = 10_000;
 export interface SessionHandlers {
   /** Connector only: answers a request. */
   readonly request?: RequestHandler;
+  /** Connector only: when a request counts as received; `receipt` unless given. */
+  readonly acknowledges?: Acknowledges;
   /** Connector only: the server changed the settings. */
   readonly configure?: (settings: ConnectionSettings) => void;
   /** Server only: the connector renewed its token. */
@@ -217,10 +219,13 @@ export class Session implements PipeReceiver {
       throw new ProtocolError("unexpected_frame", "A request was not expected");
     }
     if (this.#exchanges.size >= MAX_DELIVERIES) {
-      const head = { code: "overloaded", message: "The connector has too many requests in flight" };
+      const head = { code: "overloaded", message: "The connector has too many requests in flight", refused: true };
       return void this.#send(FrameType.error, frame.id, { head });
     }
-    const exchange = new IncomingExchange(frame, this.#port, this.#acknowledgeSoon);
+    const exchange = new IncomingExchange(frame, this.#port, {
+      acknowledges: this.#options.handlers.acknowledges ?? "receipt",
+      acknowledge: this.#acknowledgeSoon,
+    });
     this.#exchanges.add(frame.id, exchange);
     exchange.start(frame, (request) => handler(request, this.#settings));
   }
