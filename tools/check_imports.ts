@@ -198,7 +198,9 @@ function withoutComments(source: string): string {
 function checkImportMap(text: string): Violation[] {
   const { imports = {} } = JSON.parse(text) as { imports?: Record<string, string> };
   const lines = text.split("\n");
-  return Object.entries(imports).filter(([, address]) => !/^npm:(@[^/@]+\/)?[^/@]+@\d+\.\d+\.\d+[^/]*$/.test(address))
+  return Object.entries(imports).filter(([, address]) =>
+    !/^npm:(@[^/@]+\/)?[^/@]+@\d+\.\d+\.\d+[^/]*(\/.+)?$/.test(address)
+  )
     .map(([name, address]) => ({
       file: "deno.json",
       line: lines.findIndex((line) => line.includes(JSON.stringify(name)) && line.includes(JSON.stringify(address))) +
