@@ -6,8 +6,8 @@
 
 import type { ConnectionRegistry } from "./registry.ts";
 
-/** Disconnected by an operator (protocol §9). */
-const DISCONNECTED_CODE = 4004;
+/** How long the requests of a connection that is to end may go on. */
+const GRACE_MS = 5_000;
 
 /** Lists and ends connections. */
 export class ConnectionDirectory {
@@ -42,10 +42,8 @@ export class ConnectionDirectory {
     return count;
   }
 
-  /** Ends a connection of a tenant; false when it has no such connection. */
+  /** Ends a connection of a tenant, in a few seconds where requests are under way; false when it has no such connection. */
   disconnect(tenantId: string, connectionId: string): boolean {
-    const connection = Array.from(this.#registry.list(tenantId)).find(({ id }) => id === connectionId);
-    connection?.close(DISCONNECTED_CODE, "disconnected by an operator");
-    return connection !== undefined;
+    return this.#registry.disconnect(tenantId, connectionId, { withinMs: GRACE_MS });
   }
 }

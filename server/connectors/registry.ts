@@ -34,9 +34,33 @@ export class ConnectionRegistry implements LocalConnections {
   }
 
   /** The connections of a tenant, or all. */
-  *list(tenantId?: string): Iterable<ConnectorConnection> {
+  *list(tenantId?: string): IteratorObject<ConnectorConnection, undefined> {
     if (tenantId !== undefined) return yield* this.#byTenant.get(tenantId) ?? [];
     for (const connections of this.#byTenant.values()) yield* connections;
+  }
+
+  /** The tenants that are connected here. */
+  tenantIds(): Iterable<string> {
+    return this.#byTenant.keys();
+  }
+
+  /** The connection with that id, if it is here. */
+  find(id: string): ConnectorConnection | undefined {
+    return this.list().find((connection) => connection.id === id);
+  }
+
+  /**
+   * Has a connection of a tenant end because an operator wants it; its connector may come back after a while.
+   *
+   * @param options How long its requests may go on, in milliseconds.
+   * @returns Whether the tenant has that connection here.
+   */
+  disconnect(tenantId: string, id: string, { withinMs }: { readonly withinMs: number }): boolean {
+    const connection = this.list(tenantId).find((connection) => connection.id === id);
+    if (connection === undefined) return false;
+    connection.dismiss({ reason: "disconnected", reconnect: "later", withinMs });
+    this.changed(tenantId);
+    return true;
   }
 
   /** Adds a connection; dispose when it has ended. */

@@ -94,7 +94,7 @@ export class ConnectionService {
   }
 
   /**
-   * Ends a connection. Requests under way on it fail, and the connector connects again if it may.
+   * Ends a connection, in a few seconds where requests are under way. The connector connects again if it may.
    *
    * @throws {ManagementError} `tenant_unknown`; `not_found` when the tenant has no such connection, whoever else has it.
    */

@@ -43,9 +43,9 @@ export function addConnectionRoutes(api: Api, parts: ConnectionRoutesParts): voi
     tags: TAGS,
     summary: "Disconnect a connector",
     description:
-      "Requests under way on it fail. The connector connects again if it may: to keep it out, remove its secret.",
+      "Requests under way on it have five seconds to finish. The connector connects again if it may: to keep it out, remove its secret.",
     request: { params: tenantParameter.extend(idParameter.shape) },
-    responses: { 204: { description: "The connection is closed." } },
+    responses: { 204: { description: "The connection ends." } },
   }, { role: "writer", credentials, refusals: [404] });
   api.openapi(removal, async (context) => {
     const { name, id } = context.req.valid("param");
