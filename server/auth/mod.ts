@@ -4,7 +4,9 @@
  * @module
  */
 
+export { Authority, type AuthorityOptions, type AuthorityTimes } from "./authority.ts";
 export { type IssuedToken, TokenIssuer, type TokenIssuerOptions } from "./issuer.ts";
+export { isIssuerUrl } from "./issuer_url.ts";
 export { OAuthError, type OAuthErrorCode } from "./oauth_error.ts";
 export { type AuthRoutesOptions, createAuthRoutes } from "./routes.ts";
 export { generateSecret, hashesAreEqual, hashSecret } from "./secret.ts";
@@ -17,3 +19,9 @@ export {
   type VerifiedToken,
   type VerifyTokenOptions,
 } from "./token_verifier.ts";
+export {
+  type TrustedIssuer,
+  TrustedIssuers,
+  type TrustedIssuersOptions,
+  type TrustedToken,
+} from "./trusted_issuers.ts";

@@ -4,11 +4,10 @@
  * @module
  */
 
-import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jose";
+import { type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jose";
 import { SIGNING_ALGORITHM } from "./signing_keys.ts";
 import { TokenError } from "./token_error.ts";
-
-const CLOCK_TOLERANCE_SECONDS = 5;
+import { CLOCK_TOLERANCE_SECONDS, translateTokenFault } from "./token_fault.ts";
 
 /** What a valid token says. */
 export interface VerifiedToken {
@@ -83,13 +82,7 @@ export class BuiltinTokenVerifier implements TokenVerifier {
       });
       return payload;
     } catch (error) {
-      if (error instanceof errors.JWTExpired) {
-        throw new TokenError("token_expired", "Cannot accept token: it has expired", { cause: error });
-      }
-      if (error instanceof errors.JOSEError) {
-        throw new TokenError("token_invalid", `Cannot accept token: ${reasonOf(error)}`, { cause: error });
-      }
-      throw error;
+      throw translateTokenFault(error);
     }
   }
 
@@ -98,12 +91,6 @@ export class BuiltinTokenVerifier implements TokenVerifier {
     if (key === undefined) throw new TokenError("token_invalid", "Cannot accept token: its signing key is not known");
     return key;
   }
-}
-
-/** Not the library's own words, which may repeat parts of the token. */
-function reasonOf(error: errors.JOSEError): string {
-  if (error instanceof errors.JWTClaimValidationFailed) return `its "${error.claim}" is not as expected`;
-  return "it is malformed, or its signature or algorithm is wrong";
 }
 
 function asVerifiedToken({ tenant_id, client_id, secret_id, scope, exp }: JWTPayload): VerifiedToken {
