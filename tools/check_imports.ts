@@ -30,7 +30,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["authentication.ts", "operation.ts"],
     ["config.ts", "http/"],
     ["relay/", "connectors/", "management/", "maintenance/"],
-    ["dispatch/", "listener/", "interceptors/", "statistics/", "metrics/"],
+    ["dispatch/", "listener/", "policy/", "interceptors/", "statistics/", "metrics/"],
     ["auth/"],
     ["transport/", "body_store/", "persistence/"],
   ],
@@ -48,7 +48,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
 const ROOTS = ["server/server.ts", "connector/connector.ts"];
 
 /** Folders that run wherever the web platform is: no `Deno`, no `node:`, no sockets, directly or through what they load. */
-const WEB_ONLY = ["shared/protocol/", "shared/http/", "server/relay/", "server/dispatch/"];
+const WEB_ONLY = ["shared/protocol/", "shared/http/", "server/relay/", "server/policy/", "server/dispatch/"];
 
 /** Packages that open sockets. */
 const SOCKET_PACKAGES = ["ws", "amqplib", "pg"];
