@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { z } from "zod";
 import { ApiKeys } from "./auth/api_keys.ts";
 import { LoginThrottle } from "./auth/login_throttle.ts";
 import { Passwords } from "./auth/passwords.ts";
@@ -34,7 +33,6 @@ export interface OperationParts {
   readonly server: { readonly originId: string; readonly version: string; readonly machineName: string };
   /** Who makes changes of tenants effective. */
   readonly tenantEvents: readonly TenantEvents[];
-  readonly accessPolicySchema: z.ZodType;
   readonly isTrustedProxy: (address: string) => boolean;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;

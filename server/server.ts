@@ -5,7 +5,6 @@
  */
 
 import { Hono } from "hono";
-import { z } from "zod";
 import { getLogger } from "../shared/log/mod.ts";
 import { VERSION } from "../shared/version.ts";
 import { type Authentication, createAuthentication } from "./authentication.ts";
@@ -149,7 +148,6 @@ class Server implements RelayServer {
       registry: this.#registry,
       server,
       tenantEvents: [watch],
-      accessPolicySchema: z.record(z.string(), z.unknown()),
       isTrustedProxy,
       now,
     });

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { z } from "zod";
 import { ApiKeyService } from "./api_key_service.ts";
 import { createManagementApi } from "./api/api.ts";
 import type { Api, ApiBasics } from "./api/environment.ts";
@@ -14,7 +13,6 @@ import { RequestLogService } from "./request_log_service.ts";
 import { SecretService } from "./secret_service.ts";
 import { StatisticsService } from "./statistics_service.ts";
 import type { Store } from "./store.ts";
-import { tenantInputSchemas } from "./tenant_document.ts";
 import { tellAll, type TenantEvents } from "./tenant_events.ts";
 import { TenantService } from "./tenant_service.ts";
 import { UserService } from "./user_service.ts";
@@ -25,8 +23,6 @@ export interface ManagementParts extends ApiBasics {
   readonly directory: ConnectionDirectory;
   /** Who makes changes effective. */
   readonly tenantEvents: readonly TenantEvents[];
-  /** Schema of a tenant's access policy. */
-  readonly accessPolicySchema: z.ZodType;
   /** Makes of a password what can be stored. */
   readonly hashPassword: (password: string) => Promise<string>;
   /** Told that an API key counts no longer. */
@@ -70,7 +66,6 @@ export function createManagement(parts: ManagementParts): Management {
     credentials: parts.credentials,
     clientAddress: parts.clientAddress,
     isSecure: parts.isSecure,
-    schemas: tenantInputSchemas(parts.accessPolicySchema),
     origins: store.origins,
     audit: store.audit,
     store,

@@ -13,6 +13,7 @@ import {
   type Tenant,
   type TenantSettings,
 } from "../persistence/mod.ts";
+import { accessPolicySchema } from "../policy/mod.ts";
 import { textSchema, timeSpanSchema } from "./input.ts";
 
 const SHORTEST_KEEP_ALIVE_MS = 100;
@@ -48,33 +49,26 @@ const ignoredFields = {
   connections: z.unknown().optional().meta({ readOnly: true, description: "Is not taken." }),
 };
 
-/**
- * The schemas of what is sent.
- *
- * @param accessPolicy Schema of the field `accessPolicy`.
- */
-export function tenantInputSchemas(accessPolicy: z.ZodType) {
-  const settings = {
-    ...v3Fields,
-    acknowledgeMode: z.enum(ACKNOWLEDGE_MODES).nullish(),
-    requireActiveConnection: z.boolean().nullish().meta({
-      description: "Whether a request fails at once when no connector is connected.",
-    }),
-    enabled: z.boolean().optional(),
-    accessPolicy: accessPolicy.nullish(),
-    ...ignoredFields,
-  };
-  const delays = {
-    path: ["reconnectMinimumDelay"],
-    message: "Must not be above reconnectMaximumDelay",
-  };
-  return {
-    creation: z.strictObject({ name: tenantNameSchema, ...settings }).refine(delaysAreInOrder, delays)
-      .meta({ id: "NewTenant" }),
-    change: z.strictObject({ name: tenantNameSchema.optional(), ...settings }).refine(delaysAreInOrder, delays)
-      .meta({ id: "TenantChange" }),
-  };
-}
+const settingFields = {
+  ...v3Fields,
+  acknowledgeMode: z.enum(ACKNOWLEDGE_MODES).nullish(),
+  requireActiveConnection: z.boolean().nullish().meta({
+    description: "Whether a request fails at once when no connector is connected.",
+  }),
+  enabled: z.boolean().optional(),
+  accessPolicy: accessPolicySchema.nullish(),
+  ...ignoredFields,
+};
+
+const delays = { path: ["reconnectMinimumDelay"], message: "Must not be above reconnectMaximumDelay" };
+
+/** Schema of what is said about a new tenant. */
+export const newTenantSchema = z.strictObject({ name: tenantNameSchema, ...settingFields })
+  .refine(delaysAreInOrder, delays).meta({ id: "NewTenant" });
+
+/** Schema of what is said about a tenant that exists. */
+export const tenantChangeSchema = z.strictObject({ name: tenantNameSchema.optional(), ...settingFields })
+  .refine(delaysAreInOrder, delays).meta({ id: "TenantChange" });
 
 function delaysAreInOrder(delays: {
   readonly reconnectMinimumDelay?: number | null | undefined;
@@ -83,12 +77,10 @@ function delaysAreInOrder(delays: {
   return (delays.reconnectMinimumDelay ?? 0) <= (delays.reconnectMaximumDelay ?? Infinity);
 }
 
-/** The schemas of {@link tenantInputSchemas}. */
-export type TenantInputSchemas = ReturnType<typeof tenantInputSchemas>;
 /** What is said about a new tenant. */
-export type NewTenant = z.output<TenantInputSchemas["creation"]>;
+export type NewTenant = z.output<typeof newTenantSchema>;
 /** What is said about a tenant that exists. */
-export type TenantChange = z.output<TenantInputSchemas["change"]>;
+export type TenantChange = z.output<typeof tenantChangeSchema>;
 
 /** The settings that an input stands for; those that it leaves alone are absent. */
 export function settingsOf(input: NewTenant | TenantChange): Partial<TenantSettings> {

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { z } from "zod";
 import { ApiKeys, generateApiKey } from "../auth/api_keys.ts";
 import { LoginThrottle } from "../auth/login_throttle.ts";
 import { hashSecret } from "../auth/mod.ts";
@@ -76,7 +75,6 @@ export class ManagementSite implements AsyncDisposable {
         tenantRemoved: (tenantId) => this.told.push(`removed ${tenantId}`),
         secretRemoved: (tenantId, secretId) => this.told.push(`secret removed ${tenantId} ${secretId}`),
       }],
-      accessPolicySchema: z.strictObject({ default: z.enum(["allow", "deny"]) }),
       hashPassword: (password) => passwords.hash(password),
       apiKeyRemoved: (id) => apiKeys.forget(id),
       credentials: { apiKeys, sessions },

@@ -9,7 +9,7 @@ import type { Context } from "hono";
 import type { Tenant } from "../../persistence/mod.ts";
 import type { ConnectionService } from "../connection_service.ts";
 import { textSchema } from "../input.ts";
-import { tenantDocumentSchema, type TenantInputSchemas, toTenantDocument } from "../tenant_document.ts";
+import { newTenantSchema, tenantChangeSchema, tenantDocumentSchema, toTenantDocument } from "../tenant_document.ts";
 import type { TenantService } from "../tenant_service.ts";
 import { entityTag, isKnown, readIfMatch } from "./entity_tag.ts";
 import { actorOf, type Api, type ApiBasics, type ApiEnvironment } from "./environment.ts";
@@ -22,7 +22,6 @@ const TAGS = ["Tenants"];
 export interface TenantRoutesParts extends ApiBasics {
   readonly tenants: TenantService;
   readonly connections: Pick<ConnectionService, "count">;
-  readonly schemas: TenantInputSchemas;
 }
 
 const shownTenantSchema = tenantDocumentSchema.extend({
@@ -80,7 +79,7 @@ function addCreation(api: Api, parts: TenantRoutesParts): void {
     path: "/management/tenants",
     tags: TAGS,
     summary: "Make a tenant",
-    request: { body: jsonBody(parts.schemas.creation) },
+    request: { body: jsonBody(newTenantSchema) },
     responses: {
       201: {
         ...jsonAnswer("The tenant.", shownTenantSchema),
@@ -129,7 +128,7 @@ function addChange(api: Api, parts: TenantRoutesParts): void {
     summary: "Change a tenant",
     description: "A field that RelayServer v3 has gets its default when it is absent; the others (acknowledgeMode, " +
       "requireActiveConnection, enabled, accessPolicy) keep their values. Effective at once on what is connected here.",
-    request: { params: tenantParameter, headers: ifMatch, body: jsonBody(parts.schemas.change) },
+    request: { params: tenantParameter, headers: ifMatch, body: jsonBody(tenantChangeSchema) },
     responses: { 200: { ...jsonAnswer("The tenant as it is now.", shownTenantSchema), headers: tagged } },
   }, { role: "writer", credentials: parts.credentials, refusals: [404, 412] });
   api.openapi(route, async (context) => {
