@@ -4,6 +4,7 @@
  * @module
  */
 
+import { join } from "node:path";
 import { openDatabase } from "./database.ts";
 import { migrateToLatest } from "./migrate.ts";
 import type { Database } from "./schema.ts";
@@ -19,6 +20,24 @@ export async function memoryDatabase(): Promise<Database> {
   const db = openDatabase({ path: ":memory:" });
   await migrateToLatest(db);
   return db;
+}
+
+/**
+ * Registers one test per database that is supported, each with a migrated database of its own.
+ *
+ * @param name The test's name, to which the database's is added.
+ */
+export function testOnDatabases(name: string, test: (db: Database) => Promise<void>): void {
+  Deno.test(`${name} (SQLite in memory)`, async () => {
+    await using db = await memoryDatabase();
+    await test(db);
+  });
+  Deno.test(`${name} (SQLite file)`, async () => {
+    using folder = temporaryFolder();
+    await using db = openDatabase({ path: join(folder.path, "relay.db") });
+    await migrateToLatest(db);
+    await test(db);
+  });
 }
 
 /** A clock that stands still until it is moved. Starts at 2026-01-01. */
