@@ -8,6 +8,7 @@ import { Histogram, type Registry } from "prom-client";
 
 /** One series of a histogram. */
 export interface HistogramSeries {
+  /** The same object at every reading: prom-client remembers its text form. */
   readonly labels: Readonly<Record<string, string>>;
   /** Counts by bucket, not cumulative; the last bucket has no bound. */
   readonly counts: ArrayLike<number>;
@@ -28,20 +29,23 @@ export interface CollectedHistogramOptions {
 
 interface HistogramValue {
   readonly metricName: string;
-  readonly labels: Record<string, string>;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Further labels. */
+  readonly sharedLabels: Readonly<Record<string, string>>;
   readonly value: number;
 }
 
 /** A histogram of prom-client that asks for its values when it is read. */
 export class CollectedHistogram extends Histogram<string> {
   readonly #options: CollectedHistogramOptions;
-  readonly #bounds: readonly string[];
+  /** Labels of the buckets. */
+  readonly #bounds: readonly Readonly<Record<string, string>>[];
 
   constructor(options: CollectedHistogramOptions) {
     const { name, help, labelNames, buckets, registers } = options;
     super({ name, help, labelNames, buckets: [...buckets], registers });
     this.#options = options;
-    this.#bounds = [...buckets.map(String), "+Inf"];
+    this.#bounds = [...buckets.map(String), "+Inf"].map((le) => ({ le }));
   }
 
   /** What the registry calls to write it. */
@@ -52,14 +56,14 @@ export class CollectedHistogram extends Histogram<string> {
 
   *#values(): Iterable<HistogramValue> {
     const { name, series } = this.#options;
-    for (const { labels, counts, sum } of series()) {
+    for (const { labels: sharedLabels, counts, sum } of series()) {
       let total = 0;
-      for (const [index, le] of this.#bounds.entries()) {
+      for (const [index, labels] of this.#bounds.entries()) {
         total += counts[index]!;
-        yield { metricName: `${name}_bucket`, labels: { ...labels, le }, value: total };
+        yield { metricName: `${name}_bucket`, labels, sharedLabels, value: total };
       }
-      yield { metricName: `${name}_sum`, labels, value: sum };
-      yield { metricName: `${name}_count`, labels, value: total };
+      yield { metricName: `${name}_sum`, labels: {}, sharedLabels, value: sum };
+      yield { metricName: `${name}_count`, labels: {}, sharedLabels, value: total };
     }
   }
 }

@@ -24,7 +24,8 @@ export interface CountedRequests {
 
 /** Counts requests. */
 export class RequestCounts {
-  readonly target: string;
+  /** Labels of its series; always the same object, whose text form prom-client remembers. */
+  readonly labels: Readonly<{ tenant: string; target: string }>;
   /** Durations by bucket, not cumulative; the last bucket has no bound. */
   readonly durations = new Float64Array(DURATION_BOUNDS.length + 1);
   readonly errors = new Map<RelayErrorCode, number>();
@@ -33,8 +34,13 @@ export class RequestCounts {
   responseBytes = 0;
   readonly #ends = new Float64Array(REQUEST_OUTCOMES.length * STATUS_CLASSES.length);
 
-  constructor(target: string) {
-    this.target = target;
+  constructor(labels: Readonly<{ tenant: string; target: string }>) {
+    this.labels = labels;
+  }
+
+  /** Whether nothing was counted yet. */
+  get isEmpty(): boolean {
+    return !this.durations.some((count) => count > 0);
   }
 
   /** Counts a request. */

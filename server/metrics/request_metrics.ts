@@ -42,7 +42,7 @@ export class RequestMetrics implements RelayObserver {
         targets: new Busiest({
           places: label === OTHER ? 0 : limits.targetsPerTenant,
           otherLabel: OTHER,
-          create: (target) => new RequestCounts(target),
+          create: (target) => new RequestCounts({ tenant: label, target }),
         }),
       }),
     });
@@ -107,10 +107,10 @@ export class RequestMetrics implements RelayObserver {
       buckets: DURATION_BOUNDS,
       registers,
       series: () =>
-        this.#series().map(({ labels, counts }) => ({
+        this.#series().map(({ labels, durations, durationMsSum }) => ({
           labels,
-          counts: counts.durations,
-          sum: counts.durationMsSum / 1_000,
+          counts: durations,
+          sum: durationMsSum / 1_000,
         })),
     });
   }
@@ -130,18 +130,16 @@ export class RequestMetrics implements RelayObserver {
       registers,
       collect() {
         this.reset();
-        for (const { labels, counts } of series()) {
-          for (const [further, value] of values(counts)) this.inc({ ...labels, ...further }, value);
+        for (const counts of series()) {
+          for (const [further, value] of values(counts)) this.inc({ ...counts.labels, ...further }, value);
         }
       },
     });
   }
 
-  #series(): { readonly labels: Labels; readonly counts: RequestCounts }[] {
-    return [...this.#tenants.values()].flatMap(({ label, targets }) =>
-      [...targets.values()]
-        .filter(({ durations }) => durations.some((count) => count > 0))
-        .map((counts) => ({ labels: { tenant: label, target: counts.target }, counts }))
+  #series(): RequestCounts[] {
+    return [...this.#tenants.values()].flatMap(({ targets }) =>
+      [...targets.values()].filter(({ isEmpty }) => !isEmpty)
     );
   }
 }

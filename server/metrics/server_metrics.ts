@@ -5,6 +5,7 @@
  */
 
 import { Counter, Gauge, Registry } from "prom-client";
+import { sleep } from "../../shared/time/sleep.ts";
 import { EventLoopLag } from "./event_loop_lag.ts";
 import { registerProcessMetrics } from "./process_metrics.ts";
 import { RequestMetrics, type SeriesLimits } from "./request_metrics.ts";
@@ -48,9 +49,14 @@ export class ServerMetrics implements Disposable {
 
   /** All metrics in the Prometheus text format. */
   async read(): Promise<string> {
-    const text = await this.#registry.metrics();
+    const texts: string[] = [];
+    for (const { name } of this.#registry.getMetricsAsArray()) {
+      texts.push(await this.#registry.getSingleMetricAsString(name));
+      // Thousands of series take milliseconds to write: requests get their turn in between.
+      await sleep(0);
+    }
     this.requests.rebalance();
-    return text;
+    return `${texts.join("\n\n")}\n`;
   }
 
   [Symbol.dispose](): void {
