@@ -40,6 +40,28 @@ const managementSection = z.strictObject({
   tls: tlsSection.prefault({}).describe("With it the management listener speaks HTTPS."),
 });
 
+const brokerUrl = text().refine(
+  (url) => /^amqps?:\/\/[^/?#\s]+/.test(url) && URL.canParse(url),
+  "Expected amqp: or amqps: with host, port and virtual host, such as amqp://user:password@broker:5672/relay",
+);
+
+const transportSection = z.strictObject({
+  type: choice(["memory", "amqp"]).prefault("memory").describe(
+    "What carries requests between origins: memory for a single one, amqp (RabbitMQ) for several.",
+  ),
+  amqp: z.strictObject({
+    urls: list(brokerUrl).prefault([]).describe(
+      "URLs of brokers, amqp: or amqps:, with user, password and virtual host. One after the other is tried.",
+    ),
+    queueType: choice(["quorum", "classic"]).prefault("quorum").describe("Kind of the tenants' queues."),
+    caFile: text().optional().describe("File with certificates of authorities that brokers are trusted by, in PEM."),
+  }).prefault({}).describe("The broker, for the type amqp."),
+}).refine((transport) => !(transport.type === "amqp" && transport.amqp?.urls?.length === 0), {
+  ...always,
+  path: ["amqp", "urls"],
+  message: "Must name a broker for the type amqp",
+});
+
 const limitsSection = z.strictObject({
   requests: integer({ minimum: 1 }).prefault(10_000).describe(
     "Requests of all tenants that can be under way at this origin at a time; more are answered 503.",
@@ -102,9 +124,13 @@ export const serverConfigSchema = z.strictObject({
       "Database, sqlite: and the path of its file. Without it the file is relay.db in the data directory.",
     ),
   }).prefault({}).describe("The database."),
-  transport: z.strictObject({
-    type: choice(["memory"]).prefault("memory").describe("What carries requests between origins."),
-  }).prefault({}).describe("The server transport."),
+  transport: transportSection.prefault({}).describe("The server transport."),
+  connectorTransportShortcut: flag().prefault(true).describe(
+    "Requests go straight to a connector at the same origin. Without it they go by the server transport as well.",
+  ),
+  serverTransportShortcut: flag().prefault(true).describe(
+    "What an origin answers itself does not go by the server transport.",
+  ),
   inlineBodyLimit: size().prefault("64KiB").describe(
     "Largest body that travels inside the message of its request, in bytes.",
   ),

@@ -13,13 +13,20 @@ import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
 import { ConnectorEndpoint } from "./connectors/endpoint.ts";
 import { ConnectionRegistry } from "./connectors/registry.ts";
 import { TenantWatch } from "./connectors/tenant_watch.ts";
-import { Dispatcher } from "./dispatch/dispatcher.ts";
+import { createDelivery, type CreateServerTransport, type Delivery } from "./delivery.ts";
 import { createHealthRoutes } from "./http/health.ts";
 import type { Listener, ListenerHandler, ListenerRequest } from "./listener/listener.ts";
 import { createListener, isTlsOn, type ListenerOptions } from "./listener/create_listener.ts";
 import { createTrustedProxies } from "./listener/trusted_proxies.ts";
 import { ManagementHandler } from "./http/management_handler.ts";
-import { type Database, migrateToLatest, openDatabase, SecretRepository, TenantRepository } from "./persistence/mod.ts";
+import {
+  type Database,
+  migrateToLatest,
+  openDatabase,
+  readDatabaseId,
+  SecretRepository,
+  TenantRepository,
+} from "./persistence/mod.ts";
 import { TenantCache } from "./persistence/tenant_cache.ts";
 import { createOperation, type Operation } from "./operation.ts";
 import { PublicHandler } from "./http/public_handler.ts";
@@ -27,7 +34,6 @@ import { accessLog } from "./relay/access_log.ts";
 import { Admission } from "./relay/admission.ts";
 import { HostAddresses } from "./relay/host_address.ts";
 import { Relay } from "./relay/relay.ts";
-import { MemoryTransport } from "./transport/memory_transport.ts";
 import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
 
 const logger = getLogger("server");
@@ -53,10 +59,22 @@ export interface RelayServer extends AsyncDisposable {
   readonly managementAddress: Address;
 }
 
+/** Somebody else's parts. */
+export interface RelayServerOptions {
+  /** Makes what carries requests between origins, instead of the configured one. */
+  readonly serverTransport?: CreateServerTransport;
+}
+
+/** This server met another one on its broker that does not share its database. */
+export class DatabaseConflictError extends Error {
+  override readonly name = "DatabaseConflictError";
+}
+
 /**
  * Makes a server. Nothing listens before `start`.
  *
  * @param config Checked configuration, see `docs/configuration.md`.
+ * @param options Parts that replace the built-in ones.
  * @throws {Error} when the database cannot be opened or was made by a newer version.
  * @example
  * ```ts
@@ -64,23 +82,52 @@ export interface RelayServer extends AsyncDisposable {
  * await server.start();
  * ```
  */
-export async function createRelayServer(config: ServerConfig): Promise<RelayServer> {
+export async function createRelayServer(
+  config: ServerConfig,
+  { serverTransport }: RelayServerOptions = {},
+): Promise<RelayServer> {
   const database = openDatabase({ path: databasePath(config) });
   try {
     await migrateToLatest(database);
-    return new Server(config, database);
+    const registry = new ConnectionRegistry();
+    const origin = { originId: crypto.randomUUID(), version: VERSION, machineName: Deno.hostname() };
+    const conflict = Promise.withResolvers<never>();
+    const delivery = await createDelivery({
+      config,
+      registry,
+      origin,
+      databaseId: await readDatabaseId(database),
+      createTransport: serverTransport,
+      foreignNeighbour: (originId) =>
+        conflict.reject(
+          new DatabaseConflictError(
+            `Origin ${originId} on the same broker uses another database: what one stores, the other would lose`,
+          ),
+        ),
+    });
+    return new Server(config, { database, registry, origin, delivery, conflict: conflict.promise });
   } catch (error) {
     await database.destroy();
     throw error;
   }
 }
 
+/** What a server is made of before it is one. */
+interface ServerParts {
+  readonly database: Database;
+  readonly registry: ConnectionRegistry;
+  readonly origin: { readonly originId: string; readonly version: string; readonly machineName: string };
+  readonly delivery: Delivery;
+  /** Rejects when this server must not run beside another one. */
+  readonly conflict: Promise<never>;
+}
+
 class Server implements RelayServer {
   readonly #config: ServerConfig;
   readonly #database: Database;
-  readonly #registry = new ConnectionRegistry();
-  readonly #transport: MemoryTransport;
-  readonly #dispatcher: Dispatcher;
+  readonly #registry: ConnectionRegistry;
+  readonly #delivery: Delivery;
+  readonly #conflict: Promise<never>;
   readonly #admission: Admission;
   readonly #relay: Relay;
   readonly #authentication: Authentication;
@@ -97,11 +144,14 @@ class Server implements RelayServer {
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(config: ServerConfig, database: Database) {
+  constructor(config: ServerConfig, { database, registry, origin, delivery, conflict }: ServerParts) {
     this.#config = config;
     this.#database = database;
+    this.#registry = registry;
+    this.#delivery = delivery;
+    this.#conflict = conflict;
     const now = Date.now;
-    const server = { originId: crypto.randomUUID(), version: VERSION, machineName: Deno.hostname() };
+    const server = origin;
     const tenants = new TenantRepository(database, now);
     const tenantCache = new TenantCache(tenants, {
       durationMs: config.tenantInfoCacheDuration,
@@ -131,8 +181,6 @@ class Server implements RelayServer {
       },
       now,
     }, { settings, withinMs: config.tenantInfoCacheDuration, drainTimeoutMs: config.drainTimeout });
-    this.#transport = new MemoryTransport({ maxQueuedPerTenant: config.limits.requestsPerTenant });
-    this.#dispatcher = new Dispatcher(this.#registry, this.#transport, { connectionGraceMs: config.connectionGrace });
     this.#admission = new Admission(config.limits);
     this.#connectors = new ConnectorEndpoint({ tenants, verifier, registry: this.#registry, watch, now }, {
       server,
@@ -153,7 +201,7 @@ class Server implements RelayServer {
     });
     const relay = this.#relay = new Relay({
       tenants: tenantCache,
-      dispatcher: this.#dispatcher,
+      dispatcher: delivery.dispatcher,
       admission: this.#admission,
       verifier,
       observers: [accessLog, operation.observer],
@@ -227,7 +275,8 @@ class Server implements RelayServer {
     // 4. Load balancers may send requests.
     this.#isReady = true;
     this.#operation.start();
-    Promise.race([this.#managementListener.finished, this.#publicListener.finished])
+    this.#delivery.start();
+    Promise.race([this.#managementListener.finished, this.#publicListener.finished, this.#conflict])
       .then(this.#finished.resolve, this.#finished.reject);
   }
 
@@ -248,6 +297,7 @@ class Server implements RelayServer {
     await new Delay(shutdownDelay).over;
     // 2. No new requests, no new connectors.
     this.#connectors.close();
+    this.#delivery.drain();
     const idle = this.#admission.close();
     // 3. What runs finishes. Connectors stay for it, and look for another server meanwhile.
     this.#registry.drainAll("draining", "now");
@@ -266,7 +316,7 @@ class Server implements RelayServer {
       clearInterval(this.#maintenance);
       this.#connectors.close();
       // 1. Requests that wait are answered.
-      this.#dispatcher[Symbol.dispose]();
+      this.#delivery.stop();
       // 2. Connections end; what is still in flight fails with them.
       for (const connection of [...this.#registry.list()]) connection.close(1001, "the server stops");
       // 3. Event streams, for which the listener would wait.
@@ -277,7 +327,7 @@ class Server implements RelayServer {
       this.#relay[Symbol.dispose]();
       this.#authentication[Symbol.dispose]();
       await this.#tenantWatch[Symbol.asyncDispose]();
-      await this.#transport[Symbol.asyncDispose]();
+      await this.#delivery[Symbol.asyncDispose]();
       await this.#database.destroy();
       this.#finished.resolve();
     })();

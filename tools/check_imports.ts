@@ -27,7 +27,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["main.ts", "mod.ts"],
     ["cli/"],
     ["server.ts"],
-    ["authentication.ts", "operation.ts"],
+    ["authentication.ts", "operation.ts", "delivery.ts"],
     ["config.ts", "http/"],
     ["maintenance/", "metrics/", "webhooks/"],
     ["statistics/"],

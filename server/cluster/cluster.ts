@@ -9,7 +9,7 @@ import type { IncomingRequest, TracedResponse } from "../../shared/protocol/exch
 import { getLogger } from "../../shared/log/logger.ts";
 import type { Connection } from "../dispatch/connections.ts";
 import type { PullResult, RemoteConnections } from "../dispatch/remote_connections.ts";
-import type { MailReceiver, ServerTransport } from "../transport/transport.ts";
+import type { MailReceiver, OriginMail } from "../transport/transport.ts";
 import { Links } from "./links.ts";
 import { decodeMail, encodeLetter, type Letter, type PresenceLetter, type PullLetter } from "./mail.ts";
 import { type PeerFacts, Presence } from "./presence.ts";
@@ -56,7 +56,7 @@ export interface ClusterOptions {
 
 /** What a {@link Cluster} works with. */
 export interface ClusterParts {
-  readonly transport: ServerTransport;
+  readonly mail: OriginMail;
   readonly connections: AnnouncedConnections;
 }
 
@@ -91,7 +91,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
       now: () => performance.now(),
       changed: (tenantId) => this.#tell(tenantId),
     });
-    this.#links = new Links(parts.transport.mail, {
+    this.#links = new Links(parts.mail, {
       originId: options.origin.originId,
       keepAliveIntervalMs: Math.min(options.keepAliveIntervalMs, MAX_LINK_KEEP_ALIVE_MS),
       serve: (request) => this.#serve(request),
@@ -104,7 +104,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     this.#service = service;
     // A heartbeat a third of the interval apart: two may be lost before the origin counts as gone.
     this.#heartbeat = setInterval(() => this.#beat(), this.#options.keepAliveIntervalMs / 3);
-    this.#parts.transport.mail.open(this);
+    this.#parts.mail.open(this);
   }
 
   /** The other origins. */
@@ -315,10 +315,10 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
   }
 
   #send(originId: string, letter: Letter): void {
-    this.#parts.transport.mail.send(originId, encodeLetter(letter));
+    this.#parts.mail.send(originId, encodeLetter(letter));
   }
 
   #broadcast(letter: Letter): void {
-    this.#parts.transport.mail.broadcast(encodeLetter(letter));
+    this.#parts.mail.broadcast(encodeLetter(letter));
   }
 }

@@ -63,6 +63,13 @@ export class ConnectionRegistry implements LocalConnections {
     return true;
   }
 
+  /** Open connections of a tenant. */
+  count(tenantId: string): number {
+    let count = 0;
+    for (const connection of this.#byTenant.get(tenantId) ?? []) if (connection.isOpen) count++;
+    return count;
+  }
+
   /** Adds a connection; dispose when it has ended. */
   add(connection: ConnectorConnection): Disposable {
     const { tenantId } = connection.facts;

@@ -13,6 +13,7 @@ class Site implements Disposable {
     const { session } = this.#stack.use(connectRaw());
     const connection = new ConnectorConnection(session, {
       id,
+      originId: "here",
       tenantId,
       tenantName: tenantId,
       secretId: null,

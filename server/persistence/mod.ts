@@ -45,6 +45,7 @@ export {
 } from "./schema.ts";
 export { type NewSecret, type Secret, SecretRepository } from "./secrets.ts";
 export { type NewUserSession, SessionRepository, type UserSession } from "./sessions.ts";
+export { readDatabaseId } from "./properties.ts";
 export { SigningKeyRepository, type StoredSigningKey } from "./signing_keys.ts";
 export {
   type FindStatisticsOptions,

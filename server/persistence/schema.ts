@@ -202,6 +202,12 @@ export interface AuditTable {
   after: string | null;
 }
 
+/** What there is once for the whole database. */
+export interface PropertyTable {
+  name: string;
+  value: string;
+}
+
 /** Kysely's record of the migrations that ran. */
 export interface MigrationTable {
   name: string;
@@ -221,6 +227,7 @@ export interface Schema {
   requests: RequestTable;
   statistics: StatisticsTable;
   audit: AuditTable;
+  properties: PropertyTable;
   kysely_migration: MigrationTable;
 }
 
