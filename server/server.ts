@@ -21,6 +21,7 @@ import { createTrustedProxies } from "./listener/trusted_proxies.ts";
 import { ManagementHandler } from "./http/management_handler.ts";
 import { type Database, migrateToLatest, openDatabase, SecretRepository, TenantRepository } from "./persistence/mod.ts";
 import { TenantCache } from "./persistence/tenant_cache.ts";
+import { createOperation, type Operation } from "./operation.ts";
 import { PublicHandler } from "./http/public_handler.ts";
 import { accessLog } from "./relay/access_log.ts";
 import { Admission } from "./relay/admission.ts";
@@ -84,6 +85,7 @@ class Server implements RelayServer {
   readonly #relay: Relay;
   readonly #authentication: Authentication;
   readonly #tenantWatch: TenantWatch;
+  readonly #operation: Operation;
   #maintenance: ReturnType<typeof setInterval> | undefined;
   readonly #connectors: ConnectorEndpoint;
   readonly #publicHandler: ListenerHandler;
@@ -140,12 +142,21 @@ class Server implements RelayServer {
       maxConnections: config.limits.connections,
     });
     const isTrustedProxy = createTrustedProxies(config.trustedProxies);
+    const operation = this.#operation = createOperation({
+      config,
+      database,
+      registry: this.#registry,
+      server,
+      tenantEvents: [watch],
+      isTrustedProxy,
+      now,
+    });
     const relay = this.#relay = new Relay({
       tenants: tenantCache,
       dispatcher: this.#dispatcher,
       admission: this.#admission,
       verifier,
-      observers: [accessLog],
+      observers: [accessLog, operation.observer],
     }, {
       server,
       requestBody: {
@@ -184,6 +195,7 @@ class Server implements RelayServer {
     });
     const management = new Hono<{ Bindings: WebBindings }>();
     management.route("/", health);
+    management.route("/", operation.routes);
     this.#managementHandler = new ManagementHandler(withProblemDocuments(management), config.management.allowedHosts);
   }
 
@@ -214,6 +226,7 @@ class Server implements RelayServer {
     this.#publicListener = await createListener(this.#publicHandler, publicOptions);
     // 4. Load balancers may send requests.
     this.#isReady = true;
+    this.#operation.start();
     Promise.race([this.#managementListener.finished, this.#publicListener.finished])
       .then(this.#finished.resolve, this.#finished.reject);
   }
@@ -231,6 +244,7 @@ class Server implements RelayServer {
     const { shutdownDelay, drainTimeout } = this.#config;
     // 1. Unready but serving, until load balancers have noticed.
     this.#isReady = false;
+    this.#operation.drain();
     await new Delay(shutdownDelay).over;
     // 2. No new requests, no new connectors.
     this.#connectors.close();
@@ -255,9 +269,11 @@ class Server implements RelayServer {
       this.#dispatcher[Symbol.dispose]();
       // 2. Connections end; what is still in flight fails with them.
       for (const connection of [...this.#registry.list()]) connection.close(1001, "the server stops");
-      // 3. The listeners, which wait for the last answers.
+      // 3. Event streams, for which the listener would wait.
+      await this.#operation.stop();
+      // 4. The listeners, which wait for the last answers.
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
-      // 4. What everything stood on.
+      // 5. What everything stood on.
       this.#relay[Symbol.dispose]();
       this.#authentication[Symbol.dispose]();
       await this.#tenantWatch[Symbol.asyncDispose]();

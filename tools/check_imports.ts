@@ -27,10 +27,10 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["main.ts", "mod.ts"],
     ["cli/"],
     ["server.ts"],
-    ["authentication.ts"],
+    ["authentication.ts", "operation.ts"],
     ["config.ts", "http/"],
     ["relay/", "connectors/", "management/", "maintenance/"],
-    ["dispatch/", "listener/", "interceptors/", "statistics/", "metrics/"],
+    ["dispatch/", "listener/", "policy/", "interceptors/", "statistics/", "metrics/"],
     ["auth/"],
     ["transport/", "body_store/", "persistence/"],
   ],
@@ -48,7 +48,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
 const ROOTS = ["server/server.ts", "connector/connector.ts"];
 
 /** Folders that run wherever the web platform is: no `Deno`, no `node:`, no sockets, directly or through what they load. */
-const WEB_ONLY = ["shared/protocol/", "shared/http/", "server/relay/", "server/dispatch/"];
+const WEB_ONLY = ["shared/protocol/", "shared/http/", "server/relay/", "server/policy/", "server/dispatch/"];
 
 /** Packages that open sockets. */
 const SOCKET_PACKAGES = ["ws", "amqplib", "pg"];
@@ -198,7 +198,9 @@ function withoutComments(source: string): string {
 function checkImportMap(text: string): Violation[] {
   const { imports = {} } = JSON.parse(text) as { imports?: Record<string, string> };
   const lines = text.split("\n");
-  return Object.entries(imports).filter(([, address]) => !/^npm:(@[^/@]+\/)?[^/@]+@\d+\.\d+\.\d+[^/]*$/.test(address))
+  return Object.entries(imports).filter(([, address]) =>
+    !/^npm:(@[^/@]+\/)?[^/@]+@\d+\.\d+\.\d+[^/]*(\/.+)?$/.test(address)
+  )
     .map(([name, address]) => ({
       file: "deno.json",
       line: lines.findIndex((line) => line.includes(JSON.stringify(name)) && line.includes(JSON.stringify(address))) +
