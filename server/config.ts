@@ -9,6 +9,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import { choice, duration, flag, httpUrl, integer, list, port, size, text } from "../shared/config/fields.ts";
 import { logSection } from "../shared/log/config.ts";
+import { isIssuerUrl } from "./auth/issuer_url.ts";
 
 /** Bytes of a connector message that are kept for the head beside an inline body. */
 const MESSAGE_HEAD_BYTES = 128 * 1024;
@@ -60,8 +61,15 @@ const limitsSection = z.strictObject({
   ),
 });
 
+const BUILTIN_ISSUER = "builtin";
+
 const authSection = z.strictObject({
-  issuer: choice(["builtin"]).prefault("builtin").describe("Who issues tokens: builtin is the server itself."),
+  issuer: text().refine(
+    (value) => value === BUILTIN_ISSUER || isIssuerUrl(value),
+    "Expected builtin or the https URL of an OIDC authority (http only for one on this machine)",
+  ).prefault(BUILTIN_ISSUER).describe(
+    "Who issues tokens: builtin is the server itself, a URL is that of an OIDC authority.",
+  ),
   audience: text().prefault("relayserver").describe("Audience that a token must have."),
   tokenLifetime: duration({ minimum: 1_000 }).prefault("1h").describe(
     "Lifetime of tokens of the built-in issuer, in milliseconds.",
@@ -134,6 +142,9 @@ export const serverConfigSchema = z.strictObject({
   tenantInfoCacheDuration: duration().prefault("10s").describe(
     "How long a tenant's settings are cached, in milliseconds.",
   ),
+  automaticTenantCreation: flag().prefault(false).describe(
+    "Make a tenant when a connector comes with a valid token of the OIDC authority and its client_id is no tenant yet.",
+  ),
   traceEndpoint: flag().prefault(true).describe("Serve /trace, which relays with tracing headers."),
   shutdownDelay: duration().prefault("0s").describe(
     "How long a stopping server says unready but serves, in milliseconds.",
@@ -155,6 +166,10 @@ export const serverConfigSchema = z.strictObject({
   ...always,
   path: ["reconnectMinimumDelay"],
   message: "Must not be above reconnectMaximumDelay",
+}).refine((config) => !(config.automaticTenantCreation === true && config.auth?.issuer === BUILTIN_ISSUER), {
+  ...always,
+  path: ["automaticTenantCreation"],
+  message: "Needs an OIDC authority in auth.issuer: the built-in issuer knows its tenants only",
 }).refine((config) => !isBelow(config.publicUrl, config.baseDomain), {
   ...always,
   path: ["publicUrl"],

@@ -48,6 +48,7 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
     requireActiveConnection: true,
     connectionGrace: 5_000,
     tenantInfoCacheDuration: 10_000,
+    automaticTenantCreation: false,
     traceEndpoint: true,
     shutdownDelay: 0,
     drainTimeout: 30_000,
@@ -68,7 +69,11 @@ Deno.test("serverConfigSchema reads every kind of value from the environment", (
     RELAY_SERVER__LISTENER: "node",
     RELAY_SERVER__TLS__CERT_FILE: "cert.pem",
     RELAY_SERVER__TLS__KEY_FILE: "key.pem",
+    RELAY_SERVER__AUTH__ISSUER: "https://login.example.com/realms/sites",
+    RELAY_SERVER__AUTOMATIC_TENANT_CREATION: "true",
   });
+  assert.equal(config.auth.issuer, "https://login.example.com/realms/sites");
+  assert.equal(config.automaticTenantCreation, true);
   assert.equal(config.listener, "node");
   assert.deepEqual(config.tls, { certFile: "cert.pem", keyFile: "key.pem" });
   assert.equal(config.requestExpiration, 60_000);
@@ -100,7 +105,10 @@ const REFUSED: readonly (readonly [flags: Record<string, string>, path: string])
   [{ requestExpiration: "120" }, "requestExpiration"],
   [{ drainTimeout: "25d" }, "drainTimeout"],
   [{ traceEndpoint: "yes" }, "traceEndpoint"],
-  [{ "auth.issuer": "https://login.example.com" }, "auth.issuer"],
+  [{ "auth.issuer": "http://login.example.com" }, "auth.issuer"],
+  [{ "auth.issuer": "https://login.example.com/?realm=a" }, "auth.issuer"],
+  [{ "auth.issuer": "login.example.com" }, "auth.issuer"],
+  [{ automaticTenantCreation: "true" }, "automaticTenantCreation"],
   [{ inlineBodyLimit: "1MiB" }, "inlineBodyLimit"],
   [{ "limits.connectorMessage": "128KiB" }, "inlineBodyLimit"],
   [{ maxBodySize: "1KiB" }, "inlineBodyLimit"],

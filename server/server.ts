@@ -7,26 +7,21 @@
 import { Hono } from "hono";
 import { getLogger } from "../shared/log/mod.ts";
 import { VERSION } from "../shared/version.ts";
-import { BuiltinTokenVerifier, createAuthRoutes, SigningKeys, TokenIssuer } from "./auth/mod.ts";
+import { type Authentication, createAuthentication } from "./authentication.ts";
 import { databasePath, type ServerConfig } from "./config.ts";
 import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
 import { ConnectorEndpoint } from "./connectors/endpoint.ts";
 import { ConnectionRegistry } from "./connectors/registry.ts";
+import { TenantWatch } from "./connectors/tenant_watch.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { createHealthRoutes } from "./http/health.ts";
 import type { Listener, ListenerHandler, ListenerRequest } from "./listener/listener.ts";
 import { createListener, isTlsOn, type ListenerOptions } from "./listener/create_listener.ts";
 import { createTrustedProxies } from "./listener/trusted_proxies.ts";
 import { ManagementHandler } from "./http/management_handler.ts";
-import {
-  type Database,
-  migrateToLatest,
-  openDatabase,
-  SecretRepository,
-  SigningKeyRepository,
-  TenantRepository,
-} from "./persistence/mod.ts";
+import { type Database, migrateToLatest, openDatabase, SecretRepository, TenantRepository } from "./persistence/mod.ts";
 import { TenantCache } from "./persistence/tenant_cache.ts";
+import { createOperation, type Operation } from "./operation.ts";
 import { PublicHandler } from "./http/public_handler.ts";
 import { accessLog } from "./relay/access_log.ts";
 import { Admission } from "./relay/admission.ts";
@@ -88,7 +83,9 @@ class Server implements RelayServer {
   readonly #dispatcher: Dispatcher;
   readonly #admission: Admission;
   readonly #relay: Relay;
-  readonly #keys: SigningKeys;
+  readonly #authentication: Authentication;
+  readonly #tenantWatch: TenantWatch;
+  readonly #operation: Operation;
   #maintenance: ReturnType<typeof setInterval> | undefined;
   readonly #connectors: ConnectorEndpoint;
   readonly #publicHandler: ListenerHandler;
@@ -106,39 +103,60 @@ class Server implements RelayServer {
     const now = Date.now;
     const server = { originId: crypto.randomUUID(), version: VERSION, machineName: Deno.hostname() };
     const tenants = new TenantRepository(database, now);
-    const keys = this.#keys = new SigningKeys({
-      store: new SigningKeyRepository(database),
-      tokenLifetimeMs: config.auth.tokenLifetime,
+    const tenantCache = new TenantCache(tenants, {
+      durationMs: config.tenantInfoCacheDuration,
+      now: () => performance.now(),
+    });
+    const authentication = this.#authentication = createAuthentication({
+      config,
+      database,
+      tenantCache,
+      tenantChanged: (tenantId) => this.#tenantWatch.tenantChanged(tenantId),
       now,
     });
-    const verifier = new BuiltinTokenVerifier({
-      keys,
-      audience: config.auth.audience,
-      ...(config.publicUrl === undefined ? {} : { issuer: config.publicUrl }),
+    const { verifier } = authentication;
+    const settings = {
+      keepAliveIntervalMs: config.keepAliveInterval,
+      inlineBodyLimitBytes: config.inlineBodyLimit,
+      reconnectMinimumDelayMs: config.reconnectMinimumDelay,
+      reconnectMaximumDelayMs: config.reconnectMaximumDelay,
+    };
+    const watch = this.#tenantWatch = new TenantWatch({
+      registry: this.#registry,
+      tenants,
+      secrets: new SecretRepository(database, now),
+      copies: {
+        forgetTenant: ({ id, name }) => name === undefined ? tenantCache.forgetId(id) : tenantCache.forget(name),
+        forgetSecret: (secretId) => authentication.forgetSecret(secretId),
+      },
       now,
-    });
+    }, { settings, withinMs: config.tenantInfoCacheDuration, drainTimeoutMs: config.drainTimeout });
     this.#transport = new MemoryTransport({ maxQueuedPerTenant: config.limits.requestsPerTenant });
     this.#dispatcher = new Dispatcher(this.#registry, this.#transport, { connectionGraceMs: config.connectionGrace });
     this.#admission = new Admission(config.limits);
-    this.#connectors = new ConnectorEndpoint({ tenants, verifier, registry: this.#registry, now }, {
+    this.#connectors = new ConnectorEndpoint({ tenants, verifier, registry: this.#registry, watch, now }, {
       server,
-      settings: {
-        keepAliveIntervalMs: config.keepAliveInterval,
-        inlineBodyLimitBytes: config.inlineBodyLimit,
-        reconnectMinimumDelayMs: config.reconnectMinimumDelay,
-        reconnectMaximumDelayMs: config.reconnectMaximumDelay,
-      },
+      settings,
       handshakeTimeoutMs: config.handshakeTimeout,
       maxMessageBytes: config.limits.connectorMessage,
       maxConnections: config.limits.connections,
     });
     const isTrustedProxy = createTrustedProxies(config.trustedProxies);
+    const operation = this.#operation = createOperation({
+      config,
+      database,
+      registry: this.#registry,
+      server,
+      tenantEvents: [watch],
+      isTrustedProxy,
+      now,
+    });
     const relay = this.#relay = new Relay({
-      tenants: new TenantCache(tenants, { durationMs: config.tenantInfoCacheDuration, now: () => performance.now() }),
+      tenants: tenantCache,
       dispatcher: this.#dispatcher,
       admission: this.#admission,
       verifier,
-      observers: [accessLog],
+      observers: [accessLog, operation.observer],
     }, {
       server,
       requestBody: {
@@ -155,18 +173,11 @@ class Server implements RelayServer {
     });
     const baseUrl = ({ incoming }: WebBindings) =>
       config.publicUrl ?? requestBaseUrl(incoming, { scheme: schemeOf(config), isTrustedProxy });
-    const issuer = new TokenIssuer({
-      tenants,
-      secrets: new SecretRepository(database, now),
-      signer: keys,
-      audience: config.auth.audience,
-      tokenLifetimeMs: config.auth.tokenLifetime,
-      now,
-    });
     const health = createHealthRoutes({ isReady: () => this.#isReady });
     const routes = new Hono<{ Bindings: WebBindings }>();
     routes.get(DISCOVERY_PATH, (context) =>
       context.json(discoveryDocument(baseUrl(context.env), {
+        authorizationServer: authentication.authorizationServer(baseUrl(context.env)),
         version: VERSION,
         originId: server.originId,
         endpointTimeoutMs: config.endpointTimeout,
@@ -175,7 +186,7 @@ class Server implements RelayServer {
         handshakeTimeoutMs: config.handshakeTimeout,
         keepAliveIntervalMs: config.keepAliveInterval,
       })));
-    routes.route("/", createAuthRoutes({ issuer, keys, baseUrl }));
+    routes.route("/", authentication.routes(baseUrl));
     routes.route("/", health);
     this.#publicHandler = new PublicHandler(relay, {
       connectors: this.#connectors,
@@ -184,6 +195,7 @@ class Server implements RelayServer {
     });
     const management = new Hono<{ Bindings: WebBindings }>();
     management.route("/", health);
+    management.route("/", operation.routes);
     this.#managementHandler = new ManagementHandler(withProblemDocuments(management), config.management.allowedHosts);
   }
 
@@ -205,7 +217,8 @@ class Server implements RelayServer {
     const managementOptions: ListenerOptions = { ...shared, ...management, listener: "native" };
     const publicOptions: ListenerOptions = { ...shared, hostname, port, listener, tls };
     // 1. Upkeep that does not wait for requests.
-    await this.#keys.rotateIfDue();
+    await this.#authentication.maintain();
+    this.#tenantWatch.start();
     this.#maintenance = setInterval(() => this.#maintain(), MAINTENANCE_INTERVAL_MS);
     // 2. Management first: whoever watches the server sees it before clients do.
     this.#managementListener = await createListener(this.#managementHandler, managementOptions);
@@ -213,13 +226,14 @@ class Server implements RelayServer {
     this.#publicListener = await createListener(this.#publicHandler, publicOptions);
     // 4. Load balancers may send requests.
     this.#isReady = true;
+    this.#operation.start();
     Promise.race([this.#managementListener.finished, this.#publicListener.finished])
       .then(this.#finished.resolve, this.#finished.reject);
   }
 
   /** What fails now is tried again the next time. */
   #maintain(): void {
-    this.#keys.rotateIfDue().catch((error) => logger.warn("Maintenance failed: {error}", { error }));
+    this.#authentication.maintain().catch((error) => logger.warn("Maintenance failed: {error}", { error }));
   }
 
   drain(): Promise<void> {
@@ -230,6 +244,7 @@ class Server implements RelayServer {
     const { shutdownDelay, drainTimeout } = this.#config;
     // 1. Unready but serving, until load balancers have noticed.
     this.#isReady = false;
+    this.#operation.drain();
     await new Delay(shutdownDelay).over;
     // 2. No new requests, no new connectors.
     this.#connectors.close();
@@ -254,10 +269,14 @@ class Server implements RelayServer {
       this.#dispatcher[Symbol.dispose]();
       // 2. Connections end; what is still in flight fails with them.
       for (const connection of [...this.#registry.list()]) connection.close(1001, "the server stops");
-      // 3. The listeners, which wait for the last answers.
+      // 3. Event streams, for which the listener would wait.
+      await this.#operation.stop();
+      // 4. The listeners, which wait for the last answers.
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
-      // 4. What everything stood on.
+      // 5. What everything stood on.
       this.#relay[Symbol.dispose]();
+      this.#authentication[Symbol.dispose]();
+      await this.#tenantWatch[Symbol.asyncDispose]();
       await this.#transport[Symbol.asyncDispose]();
       await this.#database.destroy();
       this.#finished.resolve();

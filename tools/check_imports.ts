@@ -27,6 +27,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["main.ts", "mod.ts"],
     ["cli/"],
     ["server.ts"],
+    ["authentication.ts", "operation.ts"],
     ["config.ts", "http/"],
     ["relay/", "connectors/", "management/", "maintenance/"],
     ["dispatch/", "listener/", "policy/", "interceptors/", "statistics/", "metrics/"],
@@ -197,7 +198,9 @@ function withoutComments(source: string): string {
 function checkImportMap(text: string): Violation[] {
   const { imports = {} } = JSON.parse(text) as { imports?: Record<string, string> };
   const lines = text.split("\n");
-  return Object.entries(imports).filter(([, address]) => !/^npm:(@[^/@]+\/)?[^/@]+@\d+\.\d+\.\d+[^/]*$/.test(address))
+  return Object.entries(imports).filter(([, address]) =>
+    !/^npm:(@[^/@]+\/)?[^/@]+@\d+\.\d+\.\d+[^/]*(\/.+)?$/.test(address)
+  )
     .map(([name, address]) => ({
       file: "deno.json",
       line: lines.findIndex((line) => line.includes(JSON.stringify(name)) && line.includes(JSON.stringify(address))) +

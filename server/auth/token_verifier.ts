@@ -5,6 +5,9 @@
  */
 
 import { type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jose";
+import { RelayError } from "../../shared/errors/relay_error.ts";
+import { PersistenceError } from "../persistence/mod.ts";
+import type { SecretIdentity } from "./secret_states.ts";
 import { SIGNING_ALGORITHM } from "./signing_keys.ts";
 import { TokenError } from "./token_error.ts";
 import { CLOCK_TOLERANCE_SECONDS, translateTokenFault } from "./token_fault.ts";
@@ -31,7 +34,8 @@ export interface VerifyTokenOptions {
 export interface TokenVerifier {
   /**
    * @param token The token's text.
-   * @throws {TokenError} `token_invalid`, `token_expired` or `scope_missing`. Any other error means that it could not be verified.
+   * @throws {TokenError} `token_invalid`, `token_expired` or `scope_missing`.
+   * @throws {RelayError} `authentication_unavailable` when it cannot be verified at present.
    */
   verify(token: string, options: VerifyTokenOptions): Promise<VerifiedToken>;
 }
@@ -46,6 +50,8 @@ export interface PublicKeys {
 export interface BuiltinTokenVerifierOptions {
   readonly keys: PublicKeys;
   readonly audience: string;
+  /** Says whether the secret that a token was got with still counts; without it a token counts until it ends. */
+  readonly secrets?: { isLive(secret: SecretIdentity): Promise<boolean> };
   /** The issuer that tokens must name, when it is known. */
   readonly issuer?: string;
   /** The time in milliseconds since 1970. */
@@ -65,7 +71,15 @@ export class BuiltinTokenVerifier implements TokenVerifier {
     if (!verified.scope.includes(scope)) {
       throw new TokenError("scope_missing", `Cannot accept token: it does not have the scope "${scope}"`);
     }
+    await this.#checkSecret(verified);
     return verified;
+  }
+
+  async #checkSecret({ secretId, tenantId }: VerifiedToken): Promise<void> {
+    const { secrets } = this.#options;
+    if (secrets === undefined || secretId === undefined) return;
+    if (await secrets.isLive({ id: secretId, tenantId })) return;
+    throw new TokenError("token_invalid", "Cannot accept token: the secret it was got with is not valid any more");
   }
 
   async #payloadOf(token: string): Promise<JWTPayload> {
@@ -87,9 +101,18 @@ export class BuiltinTokenVerifier implements TokenVerifier {
   }
 
   async #keyFor({ kid }: JWTHeaderParameters): Promise<CryptoKey> {
-    const key = typeof kid === "string" ? await this.#options.keys.find(kid) : undefined;
+    const key = typeof kid === "string" ? await this.#findKey(kid) : undefined;
     if (key === undefined) throw new TokenError("token_invalid", "Cannot accept token: its signing key is not known");
     return key;
+  }
+
+  async #findKey(kid: string): Promise<CryptoKey | undefined> {
+    try {
+      return await this.#options.keys.find(kid);
+    } catch (cause) {
+      if (!(cause instanceof PersistenceError)) throw cause;
+      throw new RelayError("authentication_unavailable", "The server cannot check tokens at present", { cause });
+    }
   }
 }
 

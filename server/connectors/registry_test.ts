@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { connectRaw, FakeTime, makeRequest } from "../../shared/protocol/testing.ts";
+import { connectRaw, FakeTime, makeRequest, SETTINGS } from "../../shared/protocol/testing.ts";
 import { ConnectorConnection } from "./connection.ts";
 import { ConnectionRegistry } from "./registry.ts";
 
@@ -15,11 +15,12 @@ class Site implements Disposable {
       id,
       tenantId,
       tenantName: tenantId,
+      secretId: null,
       peerAddress: "192.0.2.1",
       connectedAt: 0,
       connector: { version: "1", machineName: id },
       targets: [],
-    }, capacity);
+    }, { settings: SETTINGS, capacity });
     const registration = this.registry.add(connection);
     return { connection, remove: () => registration[Symbol.dispose]() };
   }

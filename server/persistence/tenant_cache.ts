@@ -24,6 +24,8 @@ export interface TenantCacheOptions {
 const MAX_ENTRIES = 20_000;
 
 interface Entry {
+  /** Once it was found. */
+  id: string | undefined;
   readonly tenant: Promise<Tenant | undefined>;
   readonly expiresAt: number;
 }
@@ -46,8 +48,9 @@ export class TenantCache implements TenantSource {
     if (known !== undefined && known.expiresAt > now) return known.tenant;
     const tenant = this.#source.findByName(name);
     this.#entries.delete(key);
-    this.#entries.set(key, { tenant, expiresAt: now + this.#options.durationMs });
-    tenant.catch(() => this.forget(name));
+    const entry: Entry = { id: undefined, tenant, expiresAt: now + this.#options.durationMs };
+    this.#entries.set(key, entry);
+    tenant.then((found) => entry.id = found?.id, () => this.forget(name));
     this.#makeRoom();
     return tenant;
   }
@@ -55,6 +58,13 @@ export class TenantCache implements TenantSource {
   /** Drops a tenant whose settings have changed. */
   forget(name: string): void {
     this.#entries.delete(name.toLowerCase());
+  }
+
+  /** Drops the tenant with that id, whatever its name. */
+  forgetId(id: string): void {
+    for (const [key, entry] of this.#entries) {
+      if (entry.id === id) this.#entries.delete(key);
+    }
   }
 
   /** The entries that were looked up longest ago go first. */
