@@ -68,9 +68,9 @@ export class TenantClientSecrets {
     return found.id;
   }
 
-  /** A tenant's secrets have changed here: they are read anew. */
-  forget(tenantId: string): void {
-    this.#known.delete(tenantId);
+  /** Secrets have changed here: all are read anew. */
+  forgetAll(): void {
+    this.#known.clear();
   }
 
   async #secretsOf(tenantId: string): Promise<Known> {

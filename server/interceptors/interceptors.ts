@@ -99,7 +99,11 @@ export class Interceptors {
     request: InterceptedResponse["request"],
     interception: Interception,
   ): Promise<ResponseDraftOptions> {
-    const draft = new ResponseDraft(response, { request, method: interception.method, getSignal: () => interception.signal });
+    const draft = new ResponseDraft(response, {
+      request,
+      method: interception.method,
+      getSignal: () => interception.signal,
+    });
     try {
       for (const interceptor of this.#forResponses) {
         await this.#run(interceptor, interception, async (wait) => {
