@@ -37,7 +37,14 @@ export async function interceptRequest(
   { exchange, tenant }: { readonly exchange: Exchange; readonly tenant: Tenant },
 ): Promise<InterceptedExchange> {
   const { requestId, clientAddress, hop, request: { signal, method } } = exchange;
-  const interception = new Interception({ tenant, requestId, clientAddress, hop, method, signal });
+  const interception = new Interception({
+    tenant: { id: tenant.id, name: tenant.name },
+    requestId,
+    clientAddress,
+    hop,
+    method,
+    signal,
+  });
   const draft = new RequestDraft(request, () => interception.signal);
   const answer = await interceptors.interceptRequest(draft, interception);
   const { body } = draft;
