@@ -33,8 +33,15 @@ export interface DeliveryParts {
   readonly databaseId: string;
   /** Somebody else's transport; then the configured one is not made. */
   readonly createTransport?: CreateServerTransport | undefined;
-  /** This server must not run beside another one with a database of its own. */
-  readonly foreignNeighbour: (originId: string) => void;
+}
+
+/** This server met another one on its broker that does not share its database. */
+export class DatabaseConflictError extends Error {
+  override readonly name = "DatabaseConflictError";
+
+  constructor(originId: string) {
+    super(`Origin ${originId} on the same broker uses another database: what one stores, the other would lose`);
+  }
 }
 
 /** Delivery as the server sees it. */
@@ -43,6 +50,8 @@ export interface Delivery extends AsyncDisposable {
   readonly transport: ServerTransport;
   /** This origin among the others, where there can be others. */
   readonly cluster: Cluster | undefined;
+  /** Rejects with a {@linkcode DatabaseConflictError} when this server must not run beside another one. */
+  readonly conflict: Promise<never>;
   /** Takes requests of other origins, and sends them some. */
   start(): void;
   /** Other origins send nothing more here. */
@@ -55,7 +64,12 @@ export interface Delivery extends AsyncDisposable {
 export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
   const { config, registry, origin } = parts;
   const transport = await createTransport(parts);
-  const cluster = createCluster(parts, transport);
+  const { promise: conflict, reject } = Promise.withResolvers<never>();
+  conflict.catch(() => {});
+  const cluster = createCluster(parts, {
+    transport,
+    foreignNeighbour: (originId) => reject(new DatabaseConflictError(originId)),
+  });
   const dispatcher = new Dispatcher({
     connections: registry,
     queues: transport.queues,
@@ -69,6 +83,7 @@ export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
     dispatcher,
     transport,
     cluster,
+    conflict,
     start: () => cluster?.start(dispatcher),
     drain: () => cluster?.drain(),
     stop: () => dispatcher[Symbol.dispose](),
@@ -88,8 +103,13 @@ function createTransport({ config, origin, createTransport }: DeliveryParts): Pr
 }
 
 /** An origin that is alone, and takes the short way to its connectors, has nobody to talk to. */
-function createCluster(parts: DeliveryParts, transport: ServerTransport): Cluster | undefined {
-  const { config, registry, origin, databaseId, foreignNeighbour } = parts;
+function createCluster(
+  { config, registry, origin, databaseId }: DeliveryParts,
+  { transport, foreignNeighbour }: {
+    readonly transport: ServerTransport;
+    readonly foreignNeighbour: (originId: string) => void;
+  },
+): Cluster | undefined {
   const isAlone = transport instanceof MemoryTransport;
   if (isAlone && config.connectorTransportShortcut) return undefined;
   const mail = config.serverTransportShortcut ? new ShortcutMail(transport.mail, origin.originId) : transport.mail;

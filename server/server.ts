@@ -7,6 +7,7 @@
 import { Hono } from "hono";
 import { getLogger } from "../shared/log/mod.ts";
 import { VERSION } from "../shared/version.ts";
+import { type Access, createAccess } from "./access.ts";
 import { type Authentication, createAuthentication } from "./authentication.ts";
 import { databasePath, type ServerConfig } from "./config.ts";
 import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
@@ -15,6 +16,8 @@ import { ConnectionRegistry } from "./connectors/registry.ts";
 import { TenantWatch } from "./connectors/tenant_watch.ts";
 import { createDelivery, type CreateServerTransport, type Delivery } from "./delivery.ts";
 import { createHealthRoutes } from "./http/health.ts";
+import { checkInterceptor, loadInterceptors } from "./interceptors/load.ts";
+import { type Interceptor, Interceptors } from "./interceptors/mod.ts";
 import type { Listener, ListenerHandler, ListenerRequest } from "./listener/listener.ts";
 import { createListener, isTlsOn, type ListenerOptions } from "./listener/create_listener.ts";
 import { createTrustedProxies } from "./listener/trusted_proxies.ts";
@@ -59,22 +62,20 @@ export interface RelayServer extends AsyncDisposable {
   readonly managementAddress: Address;
 }
 
-/** Somebody else's parts. */
+/** What a server takes beside its configuration. */
 export interface RelayServerOptions {
+  /** They see requests after those of the configuration, and responses before them. */
+  readonly interceptors?: readonly Interceptor[];
   /** Makes what carries requests between origins, instead of the configured one. */
   readonly serverTransport?: CreateServerTransport;
-}
-
-/** This server met another one on its broker that does not share its database. */
-export class DatabaseConflictError extends Error {
-  override readonly name = "DatabaseConflictError";
 }
 
 /**
  * Makes a server. Nothing listens before `start`.
  *
  * @param config Checked configuration, see `docs/configuration.md`.
- * @param options Parts that replace the built-in ones.
+ * @param options Parts that replace the built-in ones, or are added to them.
+ * @throws {ConfigError} when a module with interceptors cannot be loaded.
  * @throws {Error} when the database cannot be opened or was made by a newer version.
  * @example
  * ```ts
@@ -82,30 +83,24 @@ export class DatabaseConflictError extends Error {
  * await server.start();
  * ```
  */
-export async function createRelayServer(
-  config: ServerConfig,
-  { serverTransport }: RelayServerOptions = {},
-): Promise<RelayServer> {
+export async function createRelayServer(config: ServerConfig, options: RelayServerOptions = {}): Promise<RelayServer> {
+  const interceptors = [
+    ...await loadInterceptors(config.interceptors),
+    ...(options.interceptors ?? []).map(checkInterceptor),
+  ];
   const database = openDatabase({ path: databasePath(config) });
   try {
     await migrateToLatest(database);
     const registry = new ConnectionRegistry();
     const origin = { originId: crypto.randomUUID(), version: VERSION, machineName: Deno.hostname() };
-    const conflict = Promise.withResolvers<never>();
     const delivery = await createDelivery({
       config,
       registry,
       origin,
       databaseId: await readDatabaseId(database),
-      createTransport: serverTransport,
-      foreignNeighbour: (originId) =>
-        conflict.reject(
-          new DatabaseConflictError(
-            `Origin ${originId} on the same broker uses another database: what one stores, the other would lose`,
-          ),
-        ),
+      createTransport: options.serverTransport,
     });
-    return new Server(config, { database, registry, origin, delivery, conflict: conflict.promise });
+    return new Server(config, { database, registry, origin, delivery, interceptors });
   } catch (error) {
     await database.destroy();
     throw error;
@@ -118,8 +113,7 @@ interface ServerParts {
   readonly registry: ConnectionRegistry;
   readonly origin: { readonly originId: string; readonly version: string; readonly machineName: string };
   readonly delivery: Delivery;
-  /** Rejects when this server must not run beside another one. */
-  readonly conflict: Promise<never>;
+  readonly interceptors: readonly Interceptor[];
 }
 
 class Server implements RelayServer {
@@ -127,10 +121,10 @@ class Server implements RelayServer {
   readonly #database: Database;
   readonly #registry: ConnectionRegistry;
   readonly #delivery: Delivery;
-  readonly #conflict: Promise<never>;
   readonly #admission: Admission;
   readonly #relay: Relay;
   readonly #authentication: Authentication;
+  readonly #access: Access;
   readonly #tenantWatch: TenantWatch;
   readonly #operation: Operation;
   #maintenance: ReturnType<typeof setInterval> | undefined;
@@ -144,12 +138,11 @@ class Server implements RelayServer {
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(config: ServerConfig, { database, registry, origin, delivery, conflict }: ServerParts) {
+  constructor(config: ServerConfig, { database, registry, origin, delivery, interceptors }: ServerParts) {
     this.#config = config;
     this.#database = database;
     this.#registry = registry;
     this.#delivery = delivery;
-    this.#conflict = conflict;
     const now = Date.now;
     const server = origin;
     const tenants = new TenantRepository(database, now);
@@ -165,6 +158,12 @@ class Server implements RelayServer {
       now,
     });
     const { verifier } = authentication;
+    const access = this.#access = createAccess({
+      config,
+      database,
+      tokens: { clients: verifier, issuers: authentication.trustedIssuers },
+      now,
+    });
     const settings = {
       keepAliveIntervalMs: config.keepAliveInterval,
       inlineBodyLimitBytes: config.inlineBodyLimit,
@@ -177,7 +176,10 @@ class Server implements RelayServer {
       secrets: new SecretRepository(database, now),
       copies: {
         forgetTenant: ({ id, name }) => name === undefined ? tenantCache.forgetId(id) : tenantCache.forget(name),
-        forgetSecret: (secretId) => authentication.forgetSecret(secretId),
+        forgetSecret: (secretId) => {
+          authentication.forgetSecret(secretId);
+          access.forgetSecrets();
+        },
       },
       now,
     }, { settings, withinMs: config.tenantInfoCacheDuration, drainTimeoutMs: config.drainTimeout });
@@ -203,7 +205,8 @@ class Server implements RelayServer {
       tenants: tenantCache,
       dispatcher: delivery.dispatcher,
       admission: this.#admission,
-      verifier,
+      gate: access.gate,
+      interceptors: new Interceptors(interceptors, { maxTimeoutMs: config.requestExpiration }),
       observers: [accessLog, operation.observer],
     }, {
       server,
@@ -276,7 +279,7 @@ class Server implements RelayServer {
     this.#isReady = true;
     this.#operation.start();
     this.#delivery.start();
-    Promise.race([this.#managementListener.finished, this.#publicListener.finished, this.#conflict])
+    Promise.race([this.#managementListener.finished, this.#publicListener.finished, this.#delivery.conflict])
       .then(this.#finished.resolve, this.#finished.reject);
   }
 
@@ -325,6 +328,7 @@ class Server implements RelayServer {
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
       // 5. What everything stood on.
       this.#relay[Symbol.dispose]();
+      await this.#access[Symbol.asyncDispose]();
       this.#authentication[Symbol.dispose]();
       await this.#tenantWatch[Symbol.asyncDispose]();
       await this.#delivery[Symbol.asyncDispose]();

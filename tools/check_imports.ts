@@ -27,7 +27,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["main.ts", "mod.ts"],
     ["cli/"],
     ["server.ts"],
-    ["authentication.ts", "operation.ts", "delivery.ts"],
+    ["access.ts", "authentication.ts", "delivery.ts", "operation.ts"],
     ["config.ts", "http/"],
     ["maintenance/", "metrics/", "webhooks/"],
     ["statistics/"],

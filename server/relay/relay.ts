@@ -6,32 +6,28 @@
 
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { endToEndHeaders } from "../../shared/http/headers.ts";
-import {
-  type Body,
-  type HeaderLine,
-  isStreamBody,
-  type RelayRequest,
-  type RelayResponse,
-} from "../../shared/http/message.ts";
+import { type HeaderLine, isStreamBody, type RelayRequest, type RelayResponse } from "../../shared/http/message.ts";
 import { Deadlines } from "../../shared/time/deadlines.ts";
-import type { TokenVerifier } from "../auth/token_verifier.ts";
-import type { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { Dispatcher, DispatchOptions } from "../dispatch/dispatcher.ts";
 import type { DispatchedResponse } from "../dispatch/pending_request.ts";
+import type { Interceptors } from "../interceptors/mod.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
 import type { TenantSource } from "../persistence/tenant_cache.ts";
 import type { Tenant } from "../persistence/tenants.ts";
 import { type AddressReader, parseAddress, type RelayAddress } from "./address.ts";
 import type { Admission } from "./admission.ts";
-import { authenticateClient, isPreflight } from "./client_authentication.ts";
 import { withoutSharedCookies } from "./cookies.ts";
+import { Deliveries } from "./delivery.ts";
 import { Exchange, type ExchangeOptions } from "./exchange.ts";
 import { Expiration } from "./expiration.ts";
 import { answerFailure, statusOf, toRelayError } from "./failure.ts";
-import { forwardedHeaders, isForwardingHeader, type IsTrustedProxy } from "./forwarded.ts";
+import { ForwardedHeaders, type IsTrustedProxy } from "./forwarded.ts";
+import { type Admitted, type Gate, UNCHECKED } from "./gate.ts";
+import { type InterceptedExchange, interceptRequest, interceptResponse, type OutgoingRequest } from "./interception.ts";
 import type { RelayObserver } from "./observer.ts";
 import { type RequestBodyLimits, takeBody } from "./request_body.ts";
 import { type ResponseBodyLimits, watchBody } from "./response_body.ts";
-import { responseHeaders } from "./response_head.ts";
+import { type ClientResponse, withClientHeaders } from "./response_head.ts";
 import { clientTracing, type ServerFacts, targetTracing } from "./tracing.ts";
 
 /** What the relay is configured with. */
@@ -54,7 +50,8 @@ export interface RelayParts {
   readonly tenants: TenantSource;
   readonly dispatcher: Dispatcher;
   readonly admission: Admission;
-  readonly verifier: TokenVerifier;
+  readonly gate: Gate;
+  readonly interceptors: Interceptors;
   /** All of them hear of every request. */
   readonly observers: readonly RelayObserver[];
 }
@@ -63,14 +60,19 @@ export interface RelayParts {
 export class Relay implements Disposable {
   readonly #parts: RelayParts;
   readonly #options: RelayOptions;
-  readonly #deadlines: Deadlines;
   readonly #exchangeOptions: ExchangeOptions;
+  readonly #deadlines: Deadlines;
+  readonly #deliveries: Deliveries;
+  readonly #forwardedHeaders: ForwardedHeaders;
 
   constructor(parts: RelayParts, options: RelayOptions) {
+    const { server: { originId }, scheme, isTrustedProxy } = options;
     this.#parts = parts;
     this.#options = options;
+    this.#exchangeOptions = { originId, scheme, isTrustedProxy };
     this.#deadlines = new Deadlines(options.requestExpirationMs);
-    this.#exchangeOptions = { originId: options.server.originId, isTrustedProxy: options.isTrustedProxy };
+    this.#deliveries = new Deliveries(parts.dispatcher, parts.admission);
+    this.#forwardedHeaders = new ForwardedHeaders(isTrustedProxy);
   }
 
   /** Stops its timers. Requests under way do not expire any more. */
@@ -92,15 +94,14 @@ export class Relay implements Disposable {
       for (const observer of this.#parts.observers) observer.requestEnded(record);
     };
     try {
-      const address = this.#checkRoute(readAddress(request));
-      exchange.address = address;
-      const tenant = await this.#tenantOf(address);
-      exchange.tenant = tenant;
+      const address = exchange.address = this.#checkRoute(readAddress(request));
+      const tenant = exchange.tenant = await this.#tenantOf(address);
       this.#parts.admission.enter(tenant.id);
       admittedTenantId = tenant.id;
-      const isTraced = address.route === "trace" || tenant.enableTracing === true;
-      const response = await this.#relay(exchange, address, tenant, isTraced);
-      return this.#answer(exchange, response, { isTraced, ended });
+      const { gate } = this.#parts;
+      const admitted = gate.guards(tenant) ? await gate.admit(exchange, address, tenant) : UNCHECKED;
+      const response = await this.#relay(exchange, { address, tenant, admitted });
+      return this.#answer(exchange, response, ended);
     } catch (cause) {
       const error = toRelayError(cause);
       ended(statusOf(error.code), error);
@@ -122,90 +123,120 @@ export class Relay implements Disposable {
     return tenant;
   }
 
+  /** From the client's request to the response as the client is to get it. */
   async #relay(
     exchange: Exchange,
-    address: RelayAddress,
-    tenant: Tenant,
-    isTraced: boolean,
-  ): Promise<DispatchedResponse> {
-    const { request, requestId } = exchange;
-    let consumedHeader: string | undefined;
-    if (tenant.requireAuthentication && !isPreflight(request.method, request.headers)) {
-      consumedHeader = await authenticateClient(request.headers, tenant, this.#parts.verifier);
-    }
-    using expiration = new Expiration(this.#deadlines);
-    const body = await takeBody(request.body, this.#options.requestBody, (bytes) => {
+    { address, tenant, admitted }: {
+      readonly address: RelayAddress;
+      readonly tenant: Tenant;
+      readonly admitted: Admitted;
+    },
+  ): Promise<RelayResponse> {
+    const { signal, body, method } = exchange.request;
+    const expiration = new Expiration(this.#deadlines);
+    const onBytes = (bytes: number) => {
       exchange.requestBytes += bytes;
       expiration.extend();
-    });
-    const relayed: RelayRequest = {
-      requestId,
-      method: request.method,
+    };
+    const taken: OutgoingRequest = {
+      method,
       target: address.target,
       path: address.path,
-      headers: this.#requestHeaders(exchange, { body, consumedHeader, isTraced }),
-      body,
+      headers: this.#firstHeaders(exchange, admitted),
+      body: body === null ? null : await takeBody(body, this.#bodyLimits(exchange, admitted), onBytes),
+      isTraced: address.route === "trace" || tenant.enableTracing === true,
     };
-    const dispatch = this.#parts.dispatcher.dispatch(tenant.id, relayed, {
-      trace: isTraced,
-      expiresInMs: this.#options.requestExpirationMs,
-      requireActiveConnection: tenant.requireActiveConnection ?? this.#options.requireActiveConnection,
-    });
-    expiration.start(() => dispatch.cancel("expired"));
-    if (request.signal.aborted) dispatch.cancel("client_gone");
-    else request.signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });
-    return await dispatch.response;
+    const { interceptors } = this.#parts;
+    const intercepted = interceptors.isEmpty
+      ? undefined
+      : await interceptRequest(interceptors, taken, { exchange, tenant });
+    const { request, answer } = intercepted ?? { request: taken, answer: undefined };
+    const delivery = { tenantId: tenant.id, dispatch: this.#dispatchOptions(tenant, request.isTraced), expiration };
+    if (intercepted !== undefined && answer !== undefined) {
+      if (answer.isDelivered) await this.#deliveries.deliverUnanswered(this.#relayed(exchange, request), delivery);
+      const seen = await this.#intercepted(exchange, withClientHeaders(answer, method), intercepted);
+      return this.#presented(exchange, seen, undefined);
+    }
+    using _running = expiration;
+    const response = await this.#deliveries.deliver(this.#relayed(exchange, request), signal, delivery);
+    exchange.connectionId = response.connection.id;
+    const plain = withClientHeaders(response, method);
+    const presented = intercepted === undefined ? plain : await this.#intercepted(exchange, plain, intercepted);
+    return this.#presented(exchange, presented, request.isTraced ? response : undefined);
   }
 
-  #requestHeaders(
-    { request, requestId }: Exchange,
-    { body, consumedHeader, isTraced }: { body: Body; consumedHeader: string | undefined; isTraced: boolean },
-  ): HeaderLine[] {
-    const { isTrustedProxy, scheme, server } = this.#options;
+  /** What the client sent, but for what is not for targets. The forwarding headers are the first interceptor's work. */
+  #firstHeaders({ request, hop }: Exchange, { consumedHeader }: Admitted): HeaderLine[] {
     const headers = endToEndHeaders(
       request.headers,
-      (name) => isForwardingHeader(name) || name === consumedHeader || name === "expect" || name === "content-length",
+      (name) => name === consumedHeader || name === "expect" || name === "content-length",
     );
-    headers.push(
-      ...forwardedHeaders(
-        request.headers,
-        { peerAddress: request.peerAddress, host: request.host, scheme },
-        isTrustedProxy,
-      ),
-    );
-    if (isTraced) headers.push(...targetTracing(requestId, server));
+    return this.#forwardedHeaders.interceptRequest({ headers }, { hop }).headers;
+  }
+
+  #bodyLimits(exchange: Exchange, { maxBodyBytes }: Admitted): RequestBodyLimits {
+    const { requestBody } = this.#options;
+    if (maxBodyBytes === undefined || maxBodyBytes >= (requestBody.maxBodyBytes ?? Infinity)) return requestBody;
+    const refused = () => this.#parts.gate.bodyRefused(exchange, maxBodyBytes);
+    return { ...requestBody, maxBodyBytes, refused };
+  }
+
+  #dispatchOptions(tenant: Tenant, trace: boolean): DispatchOptions {
+    const { requestExpirationMs, requireActiveConnection } = this.#options;
+    return {
+      trace,
+      expiresInMs: requestExpirationMs,
+      requireActiveConnection: tenant.requireActiveConnection ?? requireActiveConnection,
+    };
+  }
+
+  /** The request as the target is to see it. */
+  #relayed({ requestId }: Exchange, { method, target, path, headers, body, isTraced }: OutgoingRequest): RelayRequest {
+    if (isTraced) headers.push(...targetTracing(requestId, this.#options.server));
     else if (!isStreamBody(body)) headers.push(["RelayServer-RequestId", requestId]);
-    return headers;
+    return { requestId, method, target, path, headers, body };
+  }
+
+  async #intercepted(
+    exchange: Exchange,
+    response: ClientResponse,
+    intercepted: InterceptedExchange,
+  ): Promise<ClientResponse> {
+    const { interceptors } = this.#parts;
+    if (!interceptors.seeResponses) return response;
+    const limits = this.#options.responseBody;
+    return await interceptResponse(interceptors, response, { exchange, intercepted, limits });
+  }
+
+  /**
+   * The response as the client is to see it.
+   *
+   * @param traced The target's response, if its tracing is for the client.
+   */
+  #presented(
+    { requestId, address }: Exchange,
+    { status, headers, body }: ClientResponse,
+    traced: DispatchedResponse | undefined,
+  ): RelayResponse {
+    const lines = address?.baseDomain === undefined ? headers : withoutSharedCookies(headers, address.baseDomain);
+    if (traced !== undefined) lines.push(...clientTracing(requestId, this.#options.server, traced));
+    return { status, headers: lines, body };
   }
 
   #answer(
     exchange: Exchange,
-    response: DispatchedResponse,
-    { isTraced, ended }: { isTraced: boolean; ended: (status: number, error?: RelayError) => void },
+    { status, headers, body }: RelayResponse,
+    ended: (status: number, error?: RelayError) => void,
   ): RelayResponse {
-    const { status, body } = response;
-    exchange.connectionId = response.connection.id;
-    const headers = this.#responseHeaders(exchange, response);
-    if (isTraced) headers.push(...clientTracing(exchange.requestId, this.#options.server, response));
     if (!isStreamBody(body)) {
-      exchange.responseBytes = body?.length ?? 0;
+      exchange.relayedResponseBytes = body?.length ?? 0;
       ended(status);
       return { status, headers, body };
     }
     const stream = watchBody(body, this.#options.responseBody, (bytes, error) => {
-      exchange.responseBytes = bytes;
+      exchange.relayedResponseBytes = bytes;
       ended(status, error);
     });
     return { status, headers, body: body.length === undefined ? { stream } : { stream, length: body.length } };
-  }
-
-  #responseHeaders({ request, address }: Exchange, response: DispatchedResponse): HeaderLine[] {
-    try {
-      const headers = responseHeaders(response, request.method);
-      return address?.baseDomain === undefined ? headers : withoutSharedCookies(headers, address.baseDomain);
-    } catch (error) {
-      if (isStreamBody(response.body)) response.body.stream.cancel(error).catch(() => {});
-      throw error;
-    }
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import { RelayError } from "../../shared/errors/relay_error.ts";
-import type { StreamBody } from "../../shared/http/message.ts";
+import { type Body, isStreamBody, type StreamBody } from "../../shared/http/message.ts";
 
 /** How a body ended: `undefined` when it is complete. */
 export type BodyEnded = (bytes: number, error: RelayError | undefined) => void;
@@ -71,4 +71,25 @@ async function readWithin(
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Passes a body through, and says after each part how many bytes there were so far. */
+export function countBody({ stream, length }: StreamBody, counted: (bytes: number) => void): StreamBody {
+  const reader = stream.getReader();
+  let bytes = 0;
+  const counting = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      if (done) return controller.close();
+      counted(bytes += value.length);
+      controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+  return length === undefined ? { stream: counting } : { stream: counting, length };
+}
+
+/** Says that nobody will read a body, unless somebody does already. */
+export function giveUpBody(body: Body): void {
+  if (isStreamBody(body) && !body.stream.locked) body.stream.cancel().catch(() => {});
 }
