@@ -154,7 +154,7 @@ class Server implements RelayServer {
       dispatcher: this.#dispatcher,
       admission: this.#admission,
       verifier,
-      observer: accessLog,
+      observers: [accessLog],
     }, {
       server,
       requestBody: {

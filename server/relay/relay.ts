@@ -24,10 +24,11 @@ import { type AddressReader, parseAddress, type RelayAddress } from "./address.t
 import type { Admission } from "./admission.ts";
 import { authenticateClient, isPreflight } from "./client_authentication.ts";
 import { withoutSharedCookies } from "./cookies.ts";
+import { Exchange, type ExchangeOptions } from "./exchange.ts";
 import { Expiration } from "./expiration.ts";
 import { answerFailure, statusOf, toRelayError } from "./failure.ts";
-import { clientAddress, forwardedHeaders, isForwardingHeader, type IsTrustedProxy } from "./forwarded.ts";
-import type { RelayedRequest, RelayObserver } from "./observer.ts";
+import { forwardedHeaders, isForwardingHeader, type IsTrustedProxy } from "./forwarded.ts";
+import type { RelayObserver } from "./observer.ts";
 import { type RequestBodyLimits, takeBody } from "./request_body.ts";
 import { type ResponseBodyLimits, watchBody } from "./response_body.ts";
 import { responseHeaders } from "./response_head.ts";
@@ -54,7 +55,8 @@ export interface RelayParts {
   readonly dispatcher: Dispatcher;
   readonly admission: Admission;
   readonly verifier: TokenVerifier;
-  readonly observer: RelayObserver;
+  /** All of them hear of every request. */
+  readonly observers: readonly RelayObserver[];
 }
 
 /** Serves `/relay`, `/trace` and the hosts of targets. */
@@ -62,11 +64,13 @@ export class Relay implements Disposable {
   readonly #parts: RelayParts;
   readonly #options: RelayOptions;
   readonly #deadlines: Deadlines;
+  readonly #exchangeOptions: ExchangeOptions;
 
   constructor(parts: RelayParts, options: RelayOptions) {
     this.#parts = parts;
     this.#options = options;
     this.#deadlines = new Deadlines(options.requestExpirationMs);
+    this.#exchangeOptions = { originId: options.server.originId, isTrustedProxy: options.isTrustedProxy };
   }
 
   /** Stops its timers. Requests under way do not expire any more. */
@@ -80,11 +84,12 @@ export class Relay implements Disposable {
    * @param readAddress Says whom it is for; without it the path does.
    */
   async handle(request: ListenerRequest, readAddress: AddressReader = parseAddress): Promise<RelayResponse> {
-    const exchange = new Exchange(request, this.#options.isTrustedProxy);
+    const exchange = new Exchange(request, this.#exchangeOptions);
     let admittedTenantId: string | undefined;
     const ended = (status: number, error?: RelayError) => {
       if (admittedTenantId !== undefined) this.#parts.admission.leave(admittedTenantId);
-      this.#parts.observer.requestEnded(exchange.record(status, error));
+      const record = exchange.record(status, error);
+      for (const observer of this.#parts.observers) observer.requestEnded(record);
     };
     try {
       const address = this.#checkRoute(readAddress(request));
@@ -202,43 +207,5 @@ export class Relay implements Disposable {
       if (isStreamBody(response.body)) response.body.stream.cancel(error).catch(() => {});
       throw error;
     }
-  }
-}
-
-/** What becomes known of a request while it is relayed. */
-class Exchange {
-  readonly requestId: string = crypto.randomUUID();
-  readonly request: ListenerRequest;
-  address: RelayAddress | undefined;
-  tenant: Tenant | undefined;
-  connectionId: string | undefined;
-  requestBytes = 0;
-  responseBytes = 0;
-  readonly #startedAtMs = performance.now();
-  readonly #isTrustedProxy: IsTrustedProxy;
-
-  constructor(request: ListenerRequest, isTrustedProxy: IsTrustedProxy) {
-    this.request = request;
-    this.#isTrustedProxy = isTrustedProxy;
-  }
-
-  record(status: number, error: RelayError | undefined): RelayedRequest {
-    const { headers, peerAddress, method } = this.request;
-    const path = this.address?.path ?? "";
-    const queryAt = path.indexOf("?");
-    return {
-      requestId: this.requestId,
-      tenant: this.tenant?.name ?? this.address?.tenant ?? "",
-      target: this.address?.target ?? "",
-      method,
-      path: queryAt === -1 ? path : path.slice(0, queryAt),
-      clientAddress: clientAddress(headers, peerAddress, this.#isTrustedProxy),
-      status,
-      errorCode: error?.code,
-      requestBytes: this.requestBytes,
-      responseBytes: this.responseBytes,
-      durationMs: performance.now() - this.#startedAtMs,
-      connectionId: this.connectionId,
-    };
   }
 }

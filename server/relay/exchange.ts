@@ -1,0 +1,74 @@
+/**
+ * What becomes known of one request while it is relayed.
+ *
+ * @module
+ */
+
+import type { RelayError } from "../../shared/errors/relay_error.ts";
+import type { ListenerRequest } from "../listener/listener.ts";
+import type { Tenant } from "../persistence/tenants.ts";
+import type { RelayAddress } from "./address.ts";
+import { clientAddress, type IsTrustedProxy } from "./forwarded.ts";
+import { outcomeOf, type RelayedRequest } from "./observer.ts";
+
+/** What an {@link Exchange} knows of its server. */
+export interface ExchangeOptions {
+  readonly originId: string;
+  readonly isTrustedProxy: IsTrustedProxy;
+}
+
+/** One request and its answer. */
+export class Exchange {
+  readonly requestId: string = crypto.randomUUID();
+  readonly request: ListenerRequest;
+  address: RelayAddress | undefined;
+  tenant: Tenant | undefined;
+  connectionId: string | undefined;
+  requestBytes = 0;
+  responseBytes = 0;
+  readonly #startedAtMs = Date.now();
+  readonly #startedAt = performance.now();
+  readonly #options: ExchangeOptions;
+
+  constructor(request: ListenerRequest, options: ExchangeOptions) {
+    this.request = request;
+    this.#options = options;
+  }
+
+  /** The client's address, as far as proxies are believed. */
+  get clientAddress(): string {
+    const { headers, peerAddress } = this.request;
+    return clientAddress(headers, peerAddress, this.#options.isTrustedProxy);
+  }
+
+  /**
+   * What there is to tell when it is over.
+   *
+   * @param status What the client got.
+   */
+  record(status: number, error: RelayError | undefined): RelayedRequest {
+    const path = this.address?.path ?? "";
+    const queryAt = path.indexOf("?");
+    return {
+      requestId: this.requestId,
+      originId: this.#options.originId,
+      tenantId: this.tenant?.id,
+      tenant: this.tenant?.name ?? this.address?.tenant ?? "",
+      target: this.address?.target ?? "",
+      method: this.request.method,
+      path: queryAt === -1 ? path : path.slice(0, queryAt),
+      clientAddress: this.clientAddress,
+      startedAtMs: this.#startedAtMs,
+      durationMs: performance.now() - this.#startedAt,
+      status,
+      outcome: outcomeOf(error?.code),
+      errorCode: error?.code,
+      policyReason: undefined,
+      requestBytes: this.requestBytes,
+      relayedRequestBytes: this.requestBytes,
+      responseBytes: this.responseBytes,
+      relayedResponseBytes: this.responseBytes,
+      connectionId: this.connectionId,
+    };
+  }
+}
