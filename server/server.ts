@@ -9,7 +9,7 @@ import { getLogger } from "../shared/log/mod.ts";
 import { VERSION } from "../shared/version.ts";
 import { type Access, createAccess } from "./access.ts";
 import { type Authentication, createAuthentication } from "./authentication.ts";
-import { databasePath, type ServerConfig } from "./config.ts";
+import { databaseUrl, type ServerConfig } from "./config.ts";
 import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
 import { ConnectorEndpoint } from "./connectors/endpoint.ts";
 import { ConnectionRegistry } from "./connectors/registry.ts";
@@ -24,6 +24,7 @@ import { createTrustedProxies } from "./listener/trusted_proxies.ts";
 import { ManagementHandler } from "./http/management_handler.ts";
 import {
   type Database,
+  DatabaseMonitor,
   migrateToLatest,
   openDatabase,
   readDatabaseId,
@@ -88,7 +89,9 @@ export async function createRelayServer(config: ServerConfig, options: RelayServ
     ...await loadInterceptors(config.interceptors),
     ...(options.interceptors ?? []).map(checkInterceptor),
   ];
-  const database = openDatabase({ path: databasePath(config) });
+  const monitor = new DatabaseMonitor();
+  const { maximumConnections } = config.database;
+  const database = openDatabase({ url: databaseUrl(config), maximumConnections, observer: monitor });
   try {
     await migrateToLatest(database);
     const registry = new ConnectionRegistry();
@@ -100,7 +103,7 @@ export async function createRelayServer(config: ServerConfig, options: RelayServ
       databaseId: await readDatabaseId(database),
       createTransport: options.serverTransport,
     });
-    return new Server(config, { database, registry, origin, delivery, interceptors });
+    return new Server(config, { database, monitor, registry, origin, delivery, interceptors });
   } catch (error) {
     await database.destroy();
     throw error;
@@ -110,6 +113,7 @@ export async function createRelayServer(config: ServerConfig, options: RelayServ
 /** What a server is made of before it is one. */
 interface ServerParts {
   readonly database: Database;
+  readonly monitor: DatabaseMonitor;
   readonly registry: ConnectionRegistry;
   readonly origin: { readonly originId: string; readonly version: string; readonly machineName: string };
   readonly delivery: Delivery;
@@ -121,6 +125,7 @@ class Server implements RelayServer {
   readonly #database: Database;
   readonly #registry: ConnectionRegistry;
   readonly #delivery: Delivery;
+  readonly #monitor: DatabaseMonitor;
   readonly #admission: Admission;
   readonly #relay: Relay;
   readonly #authentication: Authentication;
@@ -138,9 +143,11 @@ class Server implements RelayServer {
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(config: ServerConfig, { database, registry, origin, delivery, interceptors }: ServerParts) {
+  constructor(config: ServerConfig, parts: ServerParts) {
+    const { database, monitor, registry, origin, delivery, interceptors } = parts;
     this.#config = config;
     this.#database = database;
+    this.#monitor = monitor;
     this.#registry = registry;
     this.#delivery = delivery;
     const now = Date.now;
@@ -149,6 +156,7 @@ class Server implements RelayServer {
     const tenantCache = new TenantCache(tenants, {
       durationMs: config.tenantInfoCacheDuration,
       now: () => performance.now(),
+      isSourceAvailable: () => monitor.status.isAvailable,
     });
     const authentication = this.#authentication = createAuthentication({
       config,
@@ -184,7 +192,7 @@ class Server implements RelayServer {
       now,
     }, { settings, withinMs: config.tenantInfoCacheDuration, drainTimeoutMs: config.drainTimeout });
     this.#admission = new Admission(config.limits);
-    this.#connectors = new ConnectorEndpoint({ tenants, verifier, registry: this.#registry, watch, now }, {
+    this.#connectors = new ConnectorEndpoint({ tenants: tenantCache, verifier, registry: this.#registry, watch, now }, {
       server,
       settings,
       handshakeTimeoutMs: config.handshakeTimeout,
@@ -224,7 +232,7 @@ class Server implements RelayServer {
     });
     const baseUrl = ({ incoming }: WebBindings) =>
       config.publicUrl ?? requestBaseUrl(incoming, { scheme: schemeOf(config), isTrustedProxy });
-    const health = createHealthRoutes({ isReady: () => this.#isReady });
+    const health = createHealthRoutes({ isReady: () => this.#isReady, database: () => monitor.status });
     const routes = new Hono<{ Bindings: WebBindings }>();
     routes.get(DISCOVERY_PATH, (context) =>
       context.json(discoveryDocument(baseUrl(context.env), {
@@ -268,6 +276,7 @@ class Server implements RelayServer {
     const managementOptions: ListenerOptions = { ...shared, ...management, listener: "native" };
     const publicOptions: ListenerOptions = { ...shared, hostname, port, listener, tls };
     // 1. Upkeep that does not wait for requests.
+    this.#monitor.watch(this.#database);
     await this.#authentication.maintain();
     this.#tenantWatch.start();
     this.#maintenance = setInterval(() => this.#maintain(), MAINTENANCE_INTERVAL_MS);
@@ -332,6 +341,7 @@ class Server implements RelayServer {
       this.#authentication[Symbol.dispose]();
       await this.#tenantWatch[Symbol.asyncDispose]();
       await this.#delivery[Symbol.asyncDispose]();
+      this.#monitor[Symbol.dispose]();
       await this.#database.destroy();
       this.#finished.resolve();
     })();

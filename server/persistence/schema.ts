@@ -208,6 +208,13 @@ export interface PropertyTable {
   value: string;
 }
 
+/** One row per migration from 0003 on: what a program must know to run on the schema that it made. */
+export interface SchemaCompatibilityTable {
+  migration: string;
+  /** The name of a migration. */
+  requires: string;
+}
+
 /** Kysely's record of the migrations that ran. */
 export interface MigrationTable {
   name: string;
@@ -228,6 +235,7 @@ export interface Schema {
   statistics: StatisticsTable;
   audit: AuditTable;
   properties: PropertyTable;
+  schema_compatibility: SchemaCompatibilityTable;
   kysely_migration: MigrationTable;
 }
 

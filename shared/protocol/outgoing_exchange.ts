@@ -140,7 +140,13 @@ export class OutgoingExchange implements Exchange, Delivery {
     const { status, headers, length, trace, connection } = readResponseHead(parseHead(frame));
     this.acknowledged();
     if ((frame.flags & FLAG_MORE) === 0) {
-      this.#settle.resolve({ status, headers, body: frame.payload.length === 0 ? null : frame.payload, trace, connection });
+      this.#settle.resolve({
+        status,
+        headers,
+        body: frame.payload.length === 0 ? null : frame.payload,
+        trace,
+        connection,
+      });
       return this.#end();
     }
     this.#receiver = new BodyReceiver(
