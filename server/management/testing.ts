@@ -105,7 +105,11 @@ export class ManagementSite implements AsyncDisposable {
     const response = await this.fetch(method, path, options);
     const text = await response.text();
     const isJson = /json/.test(response.headers.get("Content-Type") ?? "");
-    return { status: response.status, headers: response.headers, json: isJson ? JSON.parse(text) : text };
+    return {
+      status: response.status,
+      headers: response.headers,
+      json: isJson && text !== "" ? JSON.parse(text) : text,
+    };
   }
 
   /** Calls the API and leaves the answer's body unread. */
@@ -132,4 +136,12 @@ export class ManagementSite implements AsyncDisposable {
     this.management[Symbol.dispose]();
     await this.#database.destroy();
   }
+}
+
+/** A test that runs on every database. */
+export function managementTest(name: string, run: (site: ManagementSite) => Promise<void>): void {
+  Deno.test(name, async () => {
+    await using site = await ManagementSite.open();
+    await run(site);
+  });
 }
