@@ -19,6 +19,8 @@ import { createStore, type Store } from "./store.ts";
 /** What the tests' passwords cost; more would only take time. */
 const CHEAP = { logN: 4, r: 1, p: 1 };
 
+const HEARTBEAT_MS = 50;
+
 /** A password that the rules allow. */
 export const PASSWORD = "correct horse battery";
 
@@ -78,6 +80,7 @@ export class ManagementSite implements AsyncDisposable {
       hashPassword: (password) => passwords.hash(password),
       apiKeyRemoved: (id) => apiKeys.forget(id),
       credentials: { apiKeys, sessions },
+      heartbeatMs: HEARTBEAT_MS,
       clientAddress: ({ peerAddress }) => peerAddress,
       isSecure: ({ headers }) => headers.some(([name, value]) => name === "x-forwarded-proto" && value === "https"),
       originId: crypto.randomUUID(),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type CallOptions, type ManagementSite, managementTest } from "../testing.ts";
+import { type CallOptions, type ManagementSite, managementTest, PASSWORD } from "../testing.ts";
 
 const PATH = "/management/events";
 
@@ -12,8 +12,16 @@ class EventReader implements AsyncDisposable {
     this.#reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   }
 
-  /** The next block, or undefined at the end. */
+  /** The next block that is no sign of life, or undefined at the end. */
   async block(): Promise<string | undefined> {
+    for (;;) {
+      const block = await this.anyBlock();
+      if (!block?.startsWith(":")) return block;
+    }
+  }
+
+  /** The next block, or undefined at the end. */
+  async anyBlock(): Promise<string | undefined> {
     for (;;) {
       const end = this.#text.indexOf("\n\n");
       if (end !== -1) {
@@ -121,4 +129,23 @@ managementTest("event streams end when the server stops", async (site) => {
 managementTest("HEAD of events opens no stream", async (site) => {
   for (let count = 0; count < 150; count++) assert.equal((await site.call("HEAD", PATH)).status, 200);
   await using _reader = await watch(site);
+});
+
+managementTest("event streams show signs of life, and end when the key is removed", async (site) => {
+  const { json: key } = await site.call("POST", "/management/api-keys", { json: { name: "watcher", role: "reader" } });
+  await using reader = await watch(site, "?types=originChanged", { as: null, headers: { "Api-Key": key.value } });
+  assert.equal(await reader.anyBlock(), ": still here");
+  await site.call("DELETE", `/management/api-keys/${key.id}`);
+  assert.equal(await reader.block(), undefined);
+});
+
+managementTest("event streams end when the role becomes another", async (site) => {
+  const { json: user } = await site.call("POST", "/management/users", {
+    json: { name: "Ada", role: "writer", password: PASSWORD },
+  });
+  const login = await site.call("POST", "/management/session", { as: null, json: { name: "Ada", password: PASSWORD } });
+  const Cookie = login.headers.get("Set-Cookie")!.split(";")[0]!;
+  await using reader = await watch(site, "", { as: null, headers: { Cookie } });
+  await site.call("PUT", `/management/users/${user.id}`, { json: { role: "reader" } });
+  assert.equal(await reader.block(), undefined);
 });
