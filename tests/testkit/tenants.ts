@@ -5,11 +5,14 @@
  */
 
 import { importJWK, SignJWT } from "jose";
+import { generateApiKey } from "../../server/auth/api_keys.ts";
 import { generateSecret, hashSecret } from "../../server/auth/mod.ts";
 import {
+  ApiKeyRepository,
   type Database,
   migrateToLatest,
   openDatabase,
+  type Role,
   SecretRepository,
   type SecretUse,
   SigningKeyRepository,
@@ -75,6 +78,19 @@ export class TestDatabase implements AsyncDisposable {
     const value = generateSecret();
     const { use, expiresAt = null } = options;
     await this.#secrets.insert({ tenantId, hash: await hashSecret(value), use, expiresAt });
+    return value;
+  }
+
+  /** Makes an API key and gives its value. */
+  async addApiKey(role: Role): Promise<string> {
+    const value = generateApiKey();
+    const name = `${role} ${crypto.randomUUID()}`;
+    await new ApiKeyRepository(this.#database, Date.now).insert({
+      name,
+      role,
+      hash: await hashSecret(value),
+      expiresAt: null,
+    });
     return value;
   }
 
