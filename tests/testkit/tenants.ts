@@ -5,11 +5,13 @@
  */
 
 import { exportJWK, generateKeyPair, importJWK, type JWK, type JWTHeaderParameters, SignJWT } from "jose";
-import { generateSecret, hashSecret } from "../../server/auth/mod.ts";
+import { generateApiKey, generateSecret, hashSecret } from "../../server/auth/mod.ts";
 import {
+  ApiKeyRepository,
   type Database,
   migrateToLatest,
   openDatabase,
+  type Role,
   SecretRepository,
   type SecretUse,
   SigningKeyRepository,
@@ -79,6 +81,25 @@ export class TestDatabase implements AsyncDisposable {
     const { use, expiresAt = null } = options;
     await this.#secrets.insert({ tenantId, hash: await hashSecret(value), use, expiresAt });
     return value;
+  }
+
+  /** Adds a key for the management API. */
+  async addApiKey(role: Role): Promise<string> {
+    const value = generateApiKey();
+    const name = `key-${crypto.randomUUID()}`;
+    const hash = await hashSecret(value);
+    await new ApiKeyRepository(this.#database, Date.now).insert({ name, hash, role, expiresAt: null });
+    return value;
+  }
+
+  /** The ids of a tenant's secrets of a use, as somebody sees them who lists them. */
+  async secretIds(tenantId: string, use: SecretUse): Promise<string[]> {
+    const secrets = await this.#secrets.listByTenant(tenantId);
+    return secrets.filter((secret) => secret.use === use).map(({ id }) => id);
+  }
+
+  async removeSecret(tenantId: string, id: string): Promise<void> {
+    await this.#secrets.remove(tenantId, id);
   }
 
   async updateTenant(id: string, settings: Partial<TenantSettings>): Promise<Tenant | undefined> {
