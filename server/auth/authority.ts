@@ -68,6 +68,8 @@ export class Authority implements Disposable {
   #known: Known | undefined;
   #fetching: Promise<void> | undefined;
   #failures = 0;
+  /** When a token with an unknown key last caused a fetch. */
+  #unknownKeyAt = -Infinity;
   /** No fetch before this time. */
   #retryAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -155,8 +157,11 @@ export class Authority implements Disposable {
   /** The keys after those that a token's key is not among; nothing when it is too early to ask again, or there is no answer. */
   async #keysAfter(known: Known): Promise<Known | undefined> {
     const now = this.#options.now();
-    const isDue = now - known.fetchedAt >= this.#times.unknownKeyIntervalMs && now >= this.#retryAt;
-    if (this.#known === known && (isDue || this.#fetching !== undefined)) await this.#fetch().catch(() => {});
+    if (this.#known !== known) return this.#known;
+    const isDue = now - this.#unknownKeyAt >= this.#times.unknownKeyIntervalMs && now >= this.#retryAt;
+    if (!isDue && this.#fetching === undefined) return undefined;
+    if (isDue) this.#unknownKeyAt = now;
+    await this.#fetch().catch(() => {});
     return this.#known === known ? undefined : this.#known;
   }
 
