@@ -8,7 +8,7 @@ import { Hono } from "hono";
 import { getLogger } from "../shared/log/mod.ts";
 import { VERSION } from "../shared/version.ts";
 import { type Authentication, createAuthentication } from "./authentication.ts";
-import { databasePath, type ServerConfig } from "./config.ts";
+import { databaseUrl, type ServerConfig } from "./config.ts";
 import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
 import { ConnectorEndpoint } from "./connectors/endpoint.ts";
 import { ConnectionRegistry } from "./connectors/registry.ts";
@@ -19,7 +19,14 @@ import type { Listener, ListenerHandler, ListenerRequest } from "./listener/list
 import { createListener, isTlsOn, type ListenerOptions } from "./listener/create_listener.ts";
 import { createTrustedProxies } from "./listener/trusted_proxies.ts";
 import { ManagementHandler } from "./http/management_handler.ts";
-import { type Database, migrateToLatest, openDatabase, SecretRepository, TenantRepository } from "./persistence/mod.ts";
+import {
+  type Database,
+  DatabaseMonitor,
+  migrateToLatest,
+  openDatabase,
+  SecretRepository,
+  TenantRepository,
+} from "./persistence/mod.ts";
 import { TenantCache } from "./persistence/tenant_cache.ts";
 import { createOperation, type Operation } from "./operation.ts";
 import { PublicHandler } from "./http/public_handler.ts";
@@ -65,10 +72,12 @@ export interface RelayServer extends AsyncDisposable {
  * ```
  */
 export async function createRelayServer(config: ServerConfig): Promise<RelayServer> {
-  const database = openDatabase({ path: databasePath(config) });
+  const monitor = new DatabaseMonitor();
+  const { maximumConnections } = config.database;
+  const database = openDatabase({ url: databaseUrl(config), maximumConnections, observer: monitor });
   try {
     await migrateToLatest(database);
-    return new Server(config, database);
+    return new Server(config, { database, monitor });
   } catch (error) {
     await database.destroy();
     throw error;
@@ -78,6 +87,7 @@ export async function createRelayServer(config: ServerConfig): Promise<RelayServ
 class Server implements RelayServer {
   readonly #config: ServerConfig;
   readonly #database: Database;
+  readonly #monitor: DatabaseMonitor;
   readonly #registry = new ConnectionRegistry();
   readonly #transport: MemoryTransport;
   readonly #dispatcher: Dispatcher;
@@ -97,15 +107,20 @@ class Server implements RelayServer {
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(config: ServerConfig, database: Database) {
+  constructor(
+    config: ServerConfig,
+    { database, monitor }: { readonly database: Database; readonly monitor: DatabaseMonitor },
+  ) {
     this.#config = config;
     this.#database = database;
+    this.#monitor = monitor;
     const now = Date.now;
     const server = { originId: crypto.randomUUID(), version: VERSION, machineName: Deno.hostname() };
     const tenants = new TenantRepository(database, now);
     const tenantCache = new TenantCache(tenants, {
       durationMs: config.tenantInfoCacheDuration,
       now: () => performance.now(),
+      isSourceAvailable: () => monitor.status.isAvailable,
     });
     const authentication = this.#authentication = createAuthentication({
       config,
@@ -134,7 +149,7 @@ class Server implements RelayServer {
     this.#transport = new MemoryTransport({ maxQueuedPerTenant: config.limits.requestsPerTenant });
     this.#dispatcher = new Dispatcher(this.#registry, this.#transport, { connectionGraceMs: config.connectionGrace });
     this.#admission = new Admission(config.limits);
-    this.#connectors = new ConnectorEndpoint({ tenants, verifier, registry: this.#registry, watch, now }, {
+    this.#connectors = new ConnectorEndpoint({ tenants: tenantCache, verifier, registry: this.#registry, watch, now }, {
       server,
       settings,
       handshakeTimeoutMs: config.handshakeTimeout,
@@ -173,7 +188,7 @@ class Server implements RelayServer {
     });
     const baseUrl = ({ incoming }: WebBindings) =>
       config.publicUrl ?? requestBaseUrl(incoming, { scheme: schemeOf(config), isTrustedProxy });
-    const health = createHealthRoutes({ isReady: () => this.#isReady });
+    const health = createHealthRoutes({ isReady: () => this.#isReady, database: () => monitor.status });
     const routes = new Hono<{ Bindings: WebBindings }>();
     routes.get(DISCOVERY_PATH, (context) =>
       context.json(discoveryDocument(baseUrl(context.env), {
@@ -217,6 +232,7 @@ class Server implements RelayServer {
     const managementOptions: ListenerOptions = { ...shared, ...management, listener: "native" };
     const publicOptions: ListenerOptions = { ...shared, hostname, port, listener, tls };
     // 1. Upkeep that does not wait for requests.
+    this.#monitor.watch(this.#database);
     await this.#authentication.maintain();
     this.#tenantWatch.start();
     this.#maintenance = setInterval(() => this.#maintain(), MAINTENANCE_INTERVAL_MS);
@@ -278,6 +294,7 @@ class Server implements RelayServer {
       this.#authentication[Symbol.dispose]();
       await this.#tenantWatch[Symbol.asyncDispose]();
       await this.#transport[Symbol.asyncDispose]();
+      this.#monitor[Symbol.dispose]();
       await this.#database.destroy();
       this.#finished.resolve();
     })();
