@@ -4,11 +4,7 @@
  * @module
  */
 
-import { ApiKeys, generateApiKey } from "../auth/api_keys.ts";
-import { LoginThrottle } from "../auth/login_throttle.ts";
-import { hashSecret } from "../auth/mod.ts";
-import { Passwords } from "../auth/passwords.ts";
-import { Sessions } from "../auth/sessions.ts";
+import { ApiKeys, generateApiKey, hashSecret, LoginThrottle, Passwords, Sessions } from "../auth/mod.ts";
 import { findPostgres } from "../../tests/testkit/postgres.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
 import { type Database, migrateToLatest, openDatabase, type Role } from "../persistence/mod.ts";
