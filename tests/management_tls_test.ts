@@ -7,7 +7,9 @@ import { startServer } from "./testkit/server.ts";
 const openssl = await requireCommands(["openssl"], { requirement: "proxy" });
 
 Deno.test({
-  name: openssl.label("management over TLS: events arrive as they happen, a stop ends them, cookies are for HTTPS only"),
+  name: openssl.label(
+    "management over TLS: events arrive as they happen, a stop ends them, cookies are for HTTPS only",
+  ),
   ignore: openssl.isSkipped,
   async fn() {
     const folder = await Deno.makeTempDir({ prefix: "relayserver-" });
