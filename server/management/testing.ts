@@ -19,6 +19,8 @@ import { createStore, type Store } from "./store.ts";
 /** What the tests' passwords cost; more would only take time. */
 const CHEAP = { logN: 4, r: 1, p: 1 };
 
+const HEARTBEAT_MS = 50;
+
 /** A password that the rules allow. */
 export const PASSWORD = "correct horse battery";
 
@@ -78,6 +80,7 @@ export class ManagementSite implements AsyncDisposable {
       hashPassword: (password) => passwords.hash(password),
       apiKeyRemoved: (id) => apiKeys.forget(id),
       credentials: { apiKeys, sessions },
+      heartbeatMs: HEARTBEAT_MS,
       clientAddress: ({ peerAddress }) => peerAddress,
       isSecure: ({ headers }) => headers.some(([name, value]) => name === "x-forwarded-proto" && value === "https"),
       originId: crypto.randomUUID(),
@@ -105,7 +108,11 @@ export class ManagementSite implements AsyncDisposable {
     const response = await this.fetch(method, path, options);
     const text = await response.text();
     const isJson = /json/.test(response.headers.get("Content-Type") ?? "");
-    return { status: response.status, headers: response.headers, json: isJson ? JSON.parse(text) : text };
+    return {
+      status: response.status,
+      headers: response.headers,
+      json: isJson && text !== "" ? JSON.parse(text) : text,
+    };
   }
 
   /** Calls the API and leaves the answer's body unread. */
@@ -132,4 +139,12 @@ export class ManagementSite implements AsyncDisposable {
     this.management[Symbol.dispose]();
     await this.#database.destroy();
   }
+}
+
+/** A test that runs on every database. */
+export function managementTest(name: string, run: (site: ManagementSite) => Promise<void>): void {
+  Deno.test(name, async () => {
+    await using site = await ManagementSite.open();
+    await run(site);
+  });
 }
