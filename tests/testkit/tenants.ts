@@ -95,16 +95,6 @@ export class TestDatabase implements AsyncDisposable {
     return value;
   }
 
-  /** The ids of a tenant's secrets of a use, as somebody sees them who lists them. */
-  async secretIds(tenantId: string, use: SecretUse): Promise<string[]> {
-    const secrets = await this.#secrets.listByTenant(tenantId);
-    return secrets.filter((secret) => secret.use === use).map(({ id }) => id);
-  }
-
-  async removeSecret(tenantId: string, id: string): Promise<void> {
-    await this.#secrets.remove(tenantId, id);
-  }
-
   async updateTenant(id: string, settings: Partial<TenantSettings>): Promise<Tenant | undefined> {
     return await this.#tenants.update(id, settings);
   }
