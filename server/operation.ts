@@ -4,10 +4,12 @@
  * @module
  */
 
+import { getLogger } from "../shared/log/mod.ts";
 import { ApiKeys } from "./auth/api_keys.ts";
 import { LoginThrottle } from "./auth/login_throttle.ts";
 import { Passwords } from "./auth/passwords.ts";
 import { Sessions } from "./auth/sessions.ts";
+import { SetupCode } from "./auth/setup_code.ts";
 import type { ServerConfig } from "./config.ts";
 import { ConnectionDirectory } from "./connectors/connection_directory.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
@@ -44,6 +46,10 @@ export interface Operation {
   readonly routes: Management["api"];
   /** Hears of relayed requests, for those who watch. */
   readonly observer: RelayObserver;
+  /** With it the first user is made. */
+  readonly setupCode: SetupCode;
+  /** Prints the setup code in the log when there is no user yet. */
+  offerSetup(): Promise<void>;
   /** The server takes requests. */
   start(): void;
   /** The server takes no new requests. */
@@ -51,6 +57,12 @@ export interface Operation {
   /** Ends event streams, for which the listener would wait, and writes down that this origin has stopped. */
   stop(): Promise<void>;
 }
+
+const SETUP_HINT =
+  "There is no user yet: make the first administrator with the command `users add NAME --role admin`, " +
+  "or with the setup code {code}";
+
+const logger = getLogger("server");
 
 /** Puts management together. */
 export function createOperation(parts: OperationParts): Operation {
@@ -89,10 +101,16 @@ export function createOperation(parts: OperationParts): Operation {
   registry.onPresence(({ tenantId, tenantName, isOnline }) =>
     events.publish({ type: isOnline ? "tenantOnline" : "tenantOffline", tenantId, data: { tenantId, tenantName } })
   );
+  const setupCode = new SetupCode({ made: (code) => logger.warn(SETUP_HINT, { code }) });
   return {
     routes: management.api,
+    setupCode,
     observer: requestEvents(events),
     start: () => announcer.start(),
+    async offerSetup() {
+      const { totalCount } = await store.users.list({ take: 1 });
+      if (totalCount === 0) setupCode.renew();
+    },
     drain: () => announcer.drain(),
     async stop() {
       management[Symbol.dispose]();

@@ -252,6 +252,7 @@ class Server implements RelayServer {
     // 4. Load balancers may send requests.
     this.#isReady = true;
     this.#operation.start();
+    await this.#operation.offerSetup();
     Promise.race([this.#managementListener.finished, this.#publicListener.finished])
       .then(this.#finished.resolve, this.#finished.reject);
   }
