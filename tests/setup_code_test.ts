@@ -14,7 +14,7 @@ Deno.test("a server without users logs a setup code, and one that has a user doe
     assert.match(String(properties.code), /^[A-Za-z0-9_-]{43}$/);
   }
   {
-    await using database = openDatabase({ path: `${folder}/relay.db` });
+    await using database = openDatabase({ url: `sqlite:${folder}/relay.db` });
     const passwordHash = await new Passwords({ logN: 4, r: 8, p: 1 }).hash("correct horse battery");
     await new UserRepository(database, Date.now).insert({ name: "ann", role: "admin", passwordHash });
   }

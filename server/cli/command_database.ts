@@ -7,7 +7,7 @@
 
 import type { CommandCall } from "../../shared/cli/mod.ts";
 import { Passwords } from "../auth/mod.ts";
-import { databasePath, type ServerConfig } from "../config.ts";
+import { databaseUrl, type ServerConfig } from "../config.ts";
 import { ApiKeyService } from "../management/api_key_service.ts";
 import { createStore, type Store } from "../management/mod.ts";
 import { SecretService } from "../management/secret_service.ts";
@@ -29,7 +29,7 @@ const NOBODY = { tenantChanged: () => {}, tenantRemoved: () => {}, secretRemoved
 
 /** Opens the configured database and brings it up to date. */
 export async function openCommandDatabase({ loadConfig }: CommandCall<ServerConfig>): Promise<CommandDatabase> {
-  const db = openDatabase({ path: databasePath(loadConfig()) });
+  const db = openDatabase({ url: databaseUrl(loadConfig()) });
   try {
     await migrateToLatest(db);
   } catch (error) {

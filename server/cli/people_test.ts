@@ -31,7 +31,7 @@ function setUp() {
       return { code, stdout: io.out(), stderr: io.err() };
     },
     async read<T>(read: (store: ReturnType<typeof createStore>) => Promise<T>): Promise<T> {
-      await using db = openDatabase({ path });
+      await using db = openDatabase({ url: `sqlite:${path}` });
       return await read(createStore(db, Date.now));
     },
     [Symbol.dispose]: () => folder[Symbol.dispose](),

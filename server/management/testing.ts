@@ -4,17 +4,16 @@
  * @module
  */
 
-import { ApiKeys, generateApiKey } from "../auth/api_keys.ts";
-import { LoginThrottle } from "../auth/login_throttle.ts";
-import { hashSecret } from "../auth/mod.ts";
-import { Passwords } from "../auth/passwords.ts";
-import { Sessions } from "../auth/sessions.ts";
+import { ApiKeys, generateApiKey, hashSecret, LoginThrottle, Passwords, Sessions } from "../auth/mod.ts";
+import { findPostgres } from "../../tests/testkit/postgres.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
-import type { Database, Role } from "../persistence/mod.ts";
+import { type Database, migrateToLatest, openDatabase, type Role } from "../persistence/mod.ts";
 import { memoryDatabase } from "../persistence/testing.ts";
 import type { ConnectionEntry } from "./connection_service.ts";
 import { createManagement, type Management } from "./management.ts";
 import { createStore, type Store } from "./store.ts";
+
+const postgres = await findPostgres();
 
 /** What the tests' passwords cost; more would only take time. */
 const CHEAP = { logN: 4, r: 1, p: 1 };
@@ -141,10 +140,27 @@ export class ManagementSite implements AsyncDisposable {
   }
 }
 
-/** A test that runs on every database. */
+/** Registers a test of management on a database in memory. */
 export function managementTest(name: string, run: (site: ManagementSite) => Promise<void>): void {
-  Deno.test(name, async () => {
-    await using site = await ManagementSite.open();
-    await run(site);
+  Deno.test(name, () => runOn(undefined, run));
+}
+
+/** Registers a test of management for each kind of database. */
+export function managementTestOnDatabases(name: string, run: (site: ManagementSite) => Promise<void>): void {
+  managementTest(`${name} (SQLite)`, run);
+  Deno.test({
+    name: postgres.label(`${name} (PostgreSQL)`),
+    ignore: postgres.isSkipped,
+    fn: async () => {
+      await using database = await postgres.createDatabase();
+      const db = openDatabase({ url: database.url });
+      await migrateToLatest(db);
+      await runOn(db, run);
+    },
   });
+}
+
+async function runOn(db: Database | undefined, run: (site: ManagementSite) => Promise<void>): Promise<void> {
+  await using site = await ManagementSite.open(db);
+  await run(site);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ManagementSite, managementTest, PASSWORD } from "../testing.ts";
+import { type ManagementSite, managementTestOnDatabases, PASSWORD } from "../testing.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -20,7 +20,7 @@ async function documentRoutes(site: ManagementSite): Promise<[string, string, Re
   ];
 }
 
-managementTest("documents that are no JSON objects are refused by every route", async (site) => {
+managementTestOnDatabases("documents that are no JSON objects are refused by every route", async (site) => {
   const bodies = [
     "",
     " ",
@@ -48,7 +48,7 @@ managementTest("documents that are no JSON objects are refused by every route", 
   }
 });
 
-managementTest("documents of another type are refused by every route", async (site) => {
+managementTestOnDatabases("documents of another type are refused by every route", async (site) => {
   for (const [method, path, json] of await documentRoutes(site)) {
     for (
       const type of [
@@ -67,7 +67,7 @@ managementTest("documents of another type are refused by every route", async (si
   }
 });
 
-managementTest("documents of another JSON type or with parameters are taken", async (site) => {
+managementTestOnDatabases("documents of another JSON type or with parameters are taken", async (site) => {
   for (const type of ["application/json; charset=utf-8", "application/vnd.x+json", "APPLICATION/JSON"]) {
     const answer = await site.call("POST", "/management/api-keys", {
       body: JSON.stringify({ name: type.replaceAll(/\W/g, ""), role: "reader" }),
@@ -77,42 +77,52 @@ managementTest("documents of another JSON type or with parameters are taken", as
   }
 });
 
-managementTest("documents above 1 MiB are refused by every route, with and without a length", async (site) => {
-  for (const [method, path, json] of await documentRoutes(site)) {
-    const body = JSON.stringify({ ...json, filler: "x".repeat(MEBIBYTE) });
-    const headers = { "Content-Type": "application/json" };
-    for (const extra of [{}, { "Content-Length": String(body.length) }, { "Content-Length": "0" }]) {
-      const answer = await site.call(method, path, { body, headers: { ...headers, ...extra } });
-      assert.deepEqual([answer.status, answer.json.code], [413, "body_too_large"], `${method} ${path}`);
+managementTestOnDatabases(
+  "documents above 1 MiB are refused by every route, with and without a length",
+  async (site) => {
+    for (const [method, path, json] of await documentRoutes(site)) {
+      const body = JSON.stringify({ ...json, filler: "x".repeat(MEBIBYTE) });
+      const headers = { "Content-Type": "application/json" };
+      for (const extra of [{}, { "Content-Length": String(body.length) }, { "Content-Length": "0" }]) {
+        const answer = await site.call(method, path, { body, headers: { ...headers, ...extra } });
+        assert.deepEqual([answer.status, answer.json.code], [413, "body_too_large"], `${method} ${path}`);
+      }
     }
-  }
-});
+  },
+);
 
-managementTest("fields that are not known or of a wrong type are refused by name, all at once", async (site) => {
-  for (const [method, path, json] of await documentRoutes(site)) {
-    const wrong = { ...Object.fromEntries(Object.keys(json).map((key) => [key, { not: "this" }])), extra: 1, "<b>": 2 };
-    const answer = await site.call(method, path, { json: wrong });
-    assert.equal(answer.status, 400);
-    assert.equal(answer.headers.get("Content-Type"), "application/problem+json");
-    assert.equal(answer.headers.get("RelayServer-Error"), "invalid_request");
-    const paths = answer.json.problems.map(({ path }: { path: string }) => path).sort();
-    assert.deepEqual(paths, Object.keys(wrong).sort(), `${method} ${path}`);
-    const polluted = await site.call(method, path, {
-      body: JSON.stringify(json).replace("{", '{"__proto__":{"role":"admin"},'),
-      headers: { "Content-Type": "application/json" },
-    });
-    assert.equal(polluted.status, 400, `${method} ${path} with __proto__`);
-  }
-});
+managementTestOnDatabases(
+  "fields that are not known or of a wrong type are refused by name, all at once",
+  async (site) => {
+    for (const [method, path, json] of await documentRoutes(site)) {
+      const wrong = {
+        ...Object.fromEntries(Object.keys(json).map((key) => [key, { not: "this" }])),
+        extra: 1,
+        "<b>": 2,
+      };
+      const answer = await site.call(method, path, { json: wrong });
+      assert.equal(answer.status, 400);
+      assert.equal(answer.headers.get("Content-Type"), "application/problem+json");
+      assert.equal(answer.headers.get("RelayServer-Error"), "invalid_request");
+      const paths = answer.json.problems.map(({ path }: { path: string }) => path).sort();
+      assert.deepEqual(paths, Object.keys(wrong).sort(), `${method} ${path}`);
+      const polluted = await site.call(method, path, {
+        body: JSON.stringify(json).replace("{", '{"__proto__":{"role":"admin"},'),
+        headers: { "Content-Type": "application/json" },
+      });
+      assert.equal(polluted.status, 400, `${method} ${path} with __proto__`);
+    }
+  },
+);
 
-managementTest("a problem document does not grow with what was sent", async (site) => {
+managementTestOnDatabases("a problem document does not grow with what was sent", async (site) => {
   const many = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`${"k".repeat(100)}${index}`, 1]));
   const { json } = await site.call("POST", "/management/tenants", { json: { ...many, ["x".repeat(10_000)]: 1 } });
   assert.ok(JSON.stringify(json).length < 30_000);
   assert.match(json.detail, /500\d problems/);
 });
 
-managementTest("tenants have wrong fields refused one by one", async (site) => {
+managementTestOnDatabases("tenants have wrong fields refused one by one", async (site) => {
   const wrong: Record<string, unknown[]> = {
     name: ["", ".", "..", "a b", "a/b", "ä", "x".repeat(101), "<script>", "a'--", null, 5, "a\n"],
     displayName: ["x".repeat(201), 5, "a\u0000b", "\u001b[31m", "\ud800"],
@@ -144,7 +154,7 @@ managementTest("tenants have wrong fields refused one by one", async (site) => {
   assert.equal((await site.call("GET", "/management/tenants")).json.totalCount, 0);
 });
 
-managementTest("a policy of any depth is refused or kept, never a fault", async (site) => {
+managementTestOnDatabases("a policy of any depth is refused or kept, never a fault", async (site) => {
   const nested = `{"name":"deep","accessPolicy":${'{"default":'.repeat(20_000)}1${"}".repeat(20_000)}}`;
   const { status } = await site.call("POST", "/management/tenants", {
     body: nested,
@@ -153,54 +163,57 @@ managementTest("a policy of any depth is refused or kept, never a fault", async 
   assert.equal(status, 400);
 });
 
-managementTest("query parameters that are not known, malformed or doubled are refused by name", async (site) => {
-  await site.call("POST", "/management/tenants", { json: { name: "acme" } });
-  const cases: [path: string, field: string][] = [
-    ["/management/tenants?skip=-1", "skip"],
-    ["/management/tenants?skip=1.5", "skip"],
-    ["/management/tenants?skip=1e3", "skip"],
-    ["/management/tenants?skip=", "skip"],
-    ["/management/tenants?skip=99999999999", "skip"],
-    ["/management/tenants?take=0", "take"],
-    ["/management/tenants?take=1001", "take"],
-    ["/management/tenants?take=0x10", "take"],
-    ["/management/tenants?take=1&take=2", "take"],
-    ["/management/tenants?serach=x", "serach"],
-    ["/management/tenants?search=%00", "search"],
-    [`/management/tenants?search=${"x".repeat(201)}`, "search"],
-    ["/management/requests?from=yesterday", "from"],
-    ["/management/requests?from=2026-01-01", "from"],
-    ["/management/requests?to=2026-01-01T00:00:00", "to"],
-    ["/management/requests?outcome=success", "outcome.0"],
-    ["/management/requests?outcome=failed,", "outcome.1"],
-    ["/management/requests?status=6xx", "status"],
-    ["/management/requests?status=40", "status"],
-    ["/management/requests?requestId=1", "requestId"],
-    ["/management/requests?path=%00", "path"],
-    ["/management/requests?tenant=a%20b", "tenant"],
-    ["/management/requests?tenantId=x", "tenantId"],
-    ["/management/tenants/acme/requests?tenant=other", "tenant"],
-    ["/management/tenants/acme/statistics?resolution=90s", "resolution"],
-    ["/management/tenants/acme/statistics?resolution=0s", "resolution"],
-    ["/management/tenants/acme/statistics?resolution=hour", "resolution"],
-    ["/management/tenants/acme/statistics?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "from"],
-    [
-      "/management/tenants/acme/statistics?from=2026-01-01T00:00:00Z&to=2026-03-01T00:00:00Z&resolution=60s",
-      "resolution",
-    ],
-    ["/management/audit?subjectKind=%00", "subjectKind"],
-    ["/management/audit?to=x", "to"],
-    ["/management/events?types=everything", "types.0"],
-    ["/management/events?tenant=..", "tenant"],
-    ["/management/users?search=%01", "search"],
-  ];
-  for (const [path, field] of cases) {
-    const { status, json } = await site.call("GET", path);
-    assert.deepEqual([status, json.problems?.[0]?.path, json.problems?.[0]?.in], [400, field, "query"], path);
-  }
-});
+managementTestOnDatabases(
+  "query parameters that are not known, malformed or doubled are refused by name",
+  async (site) => {
+    await site.call("POST", "/management/tenants", { json: { name: "acme" } });
+    const cases: [path: string, field: string][] = [
+      ["/management/tenants?skip=-1", "skip"],
+      ["/management/tenants?skip=1.5", "skip"],
+      ["/management/tenants?skip=1e3", "skip"],
+      ["/management/tenants?skip=", "skip"],
+      ["/management/tenants?skip=99999999999", "skip"],
+      ["/management/tenants?take=0", "take"],
+      ["/management/tenants?take=1001", "take"],
+      ["/management/tenants?take=0x10", "take"],
+      ["/management/tenants?take=1&take=2", "take"],
+      ["/management/tenants?serach=x", "serach"],
+      ["/management/tenants?search=%00", "search"],
+      [`/management/tenants?search=${"x".repeat(201)}`, "search"],
+      ["/management/requests?from=yesterday", "from"],
+      ["/management/requests?from=2026-01-01", "from"],
+      ["/management/requests?to=2026-01-01T00:00:00", "to"],
+      ["/management/requests?outcome=success", "outcome.0"],
+      ["/management/requests?outcome=failed,", "outcome.1"],
+      ["/management/requests?status=6xx", "status"],
+      ["/management/requests?status=40", "status"],
+      ["/management/requests?requestId=1", "requestId"],
+      ["/management/requests?path=%00", "path"],
+      ["/management/requests?tenant=a%20b", "tenant"],
+      ["/management/requests?tenantId=x", "tenantId"],
+      ["/management/tenants/acme/requests?tenant=other", "tenant"],
+      ["/management/tenants/acme/statistics?resolution=90s", "resolution"],
+      ["/management/tenants/acme/statistics?resolution=0s", "resolution"],
+      ["/management/tenants/acme/statistics?resolution=hour", "resolution"],
+      ["/management/tenants/acme/statistics?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "from"],
+      [
+        "/management/tenants/acme/statistics?from=2026-01-01T00:00:00Z&to=2026-03-01T00:00:00Z&resolution=60s",
+        "resolution",
+      ],
+      ["/management/audit?subjectKind=%00", "subjectKind"],
+      ["/management/audit?to=x", "to"],
+      ["/management/events?types=everything", "types.0"],
+      ["/management/events?tenant=..", "tenant"],
+      ["/management/users?search=%01", "search"],
+    ];
+    for (const [path, field] of cases) {
+      const { status, json } = await site.call("GET", path);
+      assert.deepEqual([status, json.problems?.[0]?.path, json.problems?.[0]?.in], [400, field, "query"], path);
+    }
+  },
+);
 
-managementTest("names and ids in paths cannot be anything else", async (site) => {
+managementTestOnDatabases("names and ids in paths cannot be anything else", async (site) => {
   await site.call("POST", "/management/tenants", { json: { name: "acme" } });
   const names = [
     "%00",
@@ -229,7 +242,7 @@ managementTest("names and ids in paths cannot be anything else", async (site) =>
   }
 });
 
-managementTest("a document that does not arrive in time, or breaks off, is refused", async (site) => {
+managementTestOnDatabases("a document that does not arrive in time, or breaks off, is refused", async (site) => {
   const broken = new ReadableStream({
     pull: (controller) => controller.error(new Error("gone")),
   });
@@ -240,7 +253,7 @@ managementTest("a document that does not arrive in time, or breaks off, is refus
   assert.deepEqual([status, json.code], [400, "invalid_request"]);
 });
 
-managementTest("faults of the database become problem documents that tell nothing of it", async (site) => {
+managementTestOnDatabases("faults of the database become problem documents that tell nothing of it", async (site) => {
   site.store.tenants.list = () => Promise.reject(new Error("secret detail of the database"));
   const { status, json } = await site.call("GET", "/management/tenants");
   assert.deepEqual([status, json.code], [500, "internal_error"]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { LoggedRequest } from "../../persistence/mod.ts";
-import { type ManagementSite, managementTest } from "../testing.ts";
+import { type ManagementSite, managementTestOnDatabases } from "../testing.ts";
 
 const START = Date.UTC(2026, 5, 1, 12);
 const MINUTE_MS = 60_000;
@@ -34,27 +34,30 @@ function logged(tenantId: string | null, minute: number, changes: Partial<Logged
   };
 }
 
-managementTest("requests are listed newest first and read by id, by their tenant or of all", async (site) => {
-  const [acme, other] = [await createTenant(site, "acme"), await createTenant(site, "other")];
-  const rows = [logged(acme, 0), logged(acme, 1), logged(other, 2, { tenantName: "other" }), logged(null, 3)];
-  await site.store.requests.insertMany(rows);
-  const ids = async (path: string) => {
-    const { json } = await site.call("GET", path, { as: "reader" });
-    return json.results.map(({ id }: { id: string }) => rows.findIndex((row) => row.id === id));
-  };
-  assert.deepEqual(await ids("/management/requests"), [3, 2, 1, 0]);
-  assert.deepEqual(await ids("/management/requests?skip=1&take=2"), [2, 1]);
-  assert.deepEqual(await ids("/management/tenants/ACME/requests"), [1, 0]);
-  assert.deepEqual(await ids("/management/requests?tenant=Other"), [2]);
-  assert.deepEqual(await ids(`/management/requests?tenantId=${other}`), [2]);
-  assert.equal((await site.call("GET", "/management/requests?tenant=gone")).status, 404);
-  const { startedAt, ...rest } = rows[0]!;
-  const one = await site.call("GET", `/management/requests/${rows[0]!.id}`);
-  assert.deepEqual(one.json, { ...rest, started: new Date(startedAt).toISOString() });
-  assert.equal((await site.call("GET", `/management/requests/${crypto.randomUUID()}`)).status, 404);
-});
+managementTestOnDatabases(
+  "requests are listed newest first and read by id, by their tenant or of all",
+  async (site) => {
+    const [acme, other] = [await createTenant(site, "acme"), await createTenant(site, "other")];
+    const rows = [logged(acme, 0), logged(acme, 1), logged(other, 2, { tenantName: "other" }), logged(null, 3)];
+    await site.store.requests.insertMany(rows);
+    const ids = async (path: string) => {
+      const { json } = await site.call("GET", path, { as: "reader" });
+      return json.results.map(({ id }: { id: string }) => rows.findIndex((row) => row.id === id));
+    };
+    assert.deepEqual(await ids("/management/requests"), [3, 2, 1, 0]);
+    assert.deepEqual(await ids("/management/requests?skip=1&take=2"), [2, 1]);
+    assert.deepEqual(await ids("/management/tenants/ACME/requests"), [1, 0]);
+    assert.deepEqual(await ids("/management/requests?tenant=Other"), [2]);
+    assert.deepEqual(await ids(`/management/requests?tenantId=${other}`), [2]);
+    assert.equal((await site.call("GET", "/management/requests?tenant=gone")).status, 404);
+    const { startedAt, ...rest } = rows[0]!;
+    const one = await site.call("GET", `/management/requests/${rows[0]!.id}`);
+    assert.deepEqual(one.json, { ...rest, started: new Date(startedAt).toISOString() });
+    assert.equal((await site.call("GET", `/management/requests/${crypto.randomUUID()}`)).status, 404);
+  },
+);
 
-managementTest("requests are found by every filter, and by several together", async (site) => {
+managementTestOnDatabases("requests are found by every filter, and by several together", async (site) => {
   const acme = await createTenant(site, "acme");
   const rows = [
     logged(acme, 0),
@@ -89,7 +92,7 @@ managementTest("requests are found by every filter, and by several together", as
   assert.deepEqual(await found("target=' or 1=1 --"), []);
 });
 
-managementTest("a request of another tenant is not found through a tenant", async (site) => {
+managementTestOnDatabases("a request of another tenant is not found through a tenant", async (site) => {
   const [acme] = [await createTenant(site, "acme"), await createTenant(site, "other")];
   const row = logged(acme, 0);
   await site.store.requests.insertMany([row]);
@@ -97,7 +100,7 @@ managementTest("a request of another tenant is not found through a tenant", asyn
   assert.deepEqual([json.totalCount, json.results], [0, []]);
 });
 
-managementTest("statistics are summed up by interval", async (site) => {
+managementTestOnDatabases("statistics are summed up by interval", async (site) => {
   const acme = await createTenant(site, "acme");
   const entry = (minute: number, changes = {}) => ({
     tenantId: acme,
@@ -151,7 +154,7 @@ managementTest("statistics are summed up by interval", async (site) => {
   assert.deepEqual([resolution, Date.parse(to) - Date.parse(from) <= 25 * 60 * MINUTE_MS], ["01:00:00", true]);
 });
 
-managementTest("origins are listed, the newest first", async (site) => {
+managementTestOnDatabases("origins are listed, the newest first", async (site) => {
   const origin = { id: crypto.randomUUID(), machineName: "<m>", version: "1", publicUrl: null, connections: 2 };
   await site.store.origins.save({ ...origin, state: "stopped", startedAt: START });
   await site.store.origins.save({ ...origin, id: crypto.randomUUID(), state: "ready", startedAt: START + 1 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { hashSecret } from "../../auth/mod.ts";
-import { type Answered, type ManagementSite, managementTest, PASSWORD } from "../testing.ts";
+import { type Answered, type ManagementSite, managementTestOnDatabases, PASSWORD } from "../testing.ts";
 
 const USERS = "/management/users";
 const KEYS = "/management/api-keys";
@@ -17,7 +17,7 @@ async function logIn(site: ManagementSite, name = "Ada", password = PASSWORD): P
   return headers.get("Set-Cookie")!.split(";")[0]!;
 }
 
-managementTest("users are made, listed, changed and removed without showing a password", async (site) => {
+managementTestOnDatabases("users are made, listed, changed and removed without showing a password", async (site) => {
   const created = await createUser(site);
   assert.equal(created.status, 201);
   const { id } = created.json;
@@ -40,7 +40,7 @@ managementTest("users are made, listed, changed and removed without showing a pa
   assert.ok(!/scrypt|battery/.test(JSON.stringify(audit)));
 });
 
-managementTest("users need a name and a password that the rules allow", async (site) => {
+managementTestOnDatabases("users need a name and a password that the rules allow", async (site) => {
   const cases = [
     { password: "short" },
     { password: "aaaaaaaaaaaaaaaa" },
@@ -62,26 +62,29 @@ managementTest("users need a name and a password that the rules allow", async (s
   assert.equal((await createUser(site, { name: "<img src=x onerror=alert(1)>'; drop table users" })).status, 201);
 });
 
-managementTest("API keys are made with a value that is shown once, and count until they are removed", async (site) => {
-  const created = await site.call("POST", KEYS, { json: { name: "ci", role: "reader" } });
-  assert.equal(created.status, 201);
-  const { value, ...key } = created.json;
-  assert.match(value, /^rsk_/);
-  const by = (path: string) => site.call("GET", path, { as: null, headers: { "Api-Key": value } });
-  assert.equal((await by("/management/tenants")).status, 200);
-  assert.deepEqual((await by(SESSION)).json, { kind: "api_key", id: key.id, name: "ci", role: "reader" });
-  assert.equal((await by(USERS)).status, 403);
-  assert.equal((await site.call("POST", KEYS, { json: { name: "CI", role: "reader" } })).status, 409);
-  const list = await site.call("GET", `${KEYS}?search=ci`);
-  assert.deepEqual({ ...list.json.results[0], lastUsed: null }, key);
-  assert.equal((await site.store.apiKeys.findById(key.id))?.hash, await hashSecret(value));
-  assert.equal((await site.call("DELETE", `${KEYS}/${key.id}`)).status, 204);
-  assert.equal((await by("/management/tenants")).status, 401);
-  assert.equal((await site.call("DELETE", `${KEYS}/${key.id}`)).status, 404);
-  assert.ok(!JSON.stringify((await site.call("GET", "/management/audit")).json).includes(value));
-});
+managementTestOnDatabases(
+  "API keys are made with a value that is shown once, and count until they are removed",
+  async (site) => {
+    const created = await site.call("POST", KEYS, { json: { name: "ci", role: "reader" } });
+    assert.equal(created.status, 201);
+    const { value, ...key } = created.json;
+    assert.match(value, /^rsk_/);
+    const by = (path: string) => site.call("GET", path, { as: null, headers: { "Api-Key": value } });
+    assert.equal((await by("/management/tenants")).status, 200);
+    assert.deepEqual((await by(SESSION)).json, { kind: "api_key", id: key.id, name: "ci", role: "reader" });
+    assert.equal((await by(USERS)).status, 403);
+    assert.equal((await site.call("POST", KEYS, { json: { name: "CI", role: "reader" } })).status, 409);
+    const list = await site.call("GET", `${KEYS}?search=ci`);
+    assert.deepEqual({ ...list.json.results[0], lastUsed: null }, key);
+    assert.equal((await site.store.apiKeys.findById(key.id))?.hash, await hashSecret(value));
+    assert.equal((await site.call("DELETE", `${KEYS}/${key.id}`)).status, 204);
+    assert.equal((await by("/management/tenants")).status, 401);
+    assert.equal((await site.call("DELETE", `${KEYS}/${key.id}`)).status, 404);
+    assert.ok(!JSON.stringify((await site.call("GET", "/management/audit")).json).includes(value));
+  },
+);
 
-managementTest("API keys that are unknown, expired or malformed do not count", async (site) => {
+managementTestOnDatabases("API keys that are unknown, expired or malformed do not count", async (site) => {
   const expired = await site.addKey("admin", { expiresAt: Date.now() - 1 });
   for (const key of [expired, `rsk_${"A".repeat(43)}`, "", "x".repeat(5000), "rsk_' or 1=1 --"]) {
     const { status, json, headers } = await site.call("GET", SESSION, { as: null, headers: { "Api-Key": key } });
@@ -90,7 +93,7 @@ managementTest("API keys that are unknown, expired or malformed do not count", a
   }
 });
 
-managementTest("POST session logs in by a cookie that pages of other sites cannot use", async (site) => {
+managementTestOnDatabases("POST session logs in by a cookie that pages of other sites cannot use", async (site) => {
   await createUser(site);
   const answer = await site.call("POST", SESSION, { as: null, json: { name: "ADA", password: PASSWORD } });
   assert.equal(answer.status, 200);
@@ -116,7 +119,7 @@ managementTest("POST session logs in by a cookie that pages of other sites canno
   assert.deepEqual([audit.json.results[0].actor.kind, audit.json.results[0].actor.name], ["user", "Ada"]);
 });
 
-managementTest("a session ends by logout, expiry, a new password, and with its user", async (site) => {
+managementTestOnDatabases("a session ends by logout, expiry, a new password, and with its user", async (site) => {
   const { id } = (await createUser(site)).json;
   const isValid = async (Cookie: string) =>
     (await site.call("GET", SESSION, { as: null, headers: { Cookie } })).status === 200;
@@ -141,14 +144,14 @@ managementTest("a session ends by logout, expiry, a new password, and with its u
   assert.equal(await isValid(fourth), false);
 });
 
-managementTest("a wrong key is not made good by a session", async (site) => {
+managementTestOnDatabases("a wrong key is not made good by a session", async (site) => {
   await createUser(site);
   const Cookie = await logIn(site);
   const { status } = await site.call("GET", SESSION, { as: null, headers: { Cookie, "Api-Key": "rsk_wrong" } });
   assert.equal(status, 401);
 });
 
-managementTest("changes by session and logins are refused to pages of other sites", async (site) => {
+managementTestOnDatabases("changes by session and logins are refused to pages of other sites", async (site) => {
   await createUser(site, { role: "admin" });
   const Cookie = await logIn(site);
   const foreign: Record<string, string>[] = [
@@ -186,7 +189,7 @@ managementTest("changes by session and logins are refused to pages of other site
   assert.equal(byKey.status, 201);
 });
 
-managementTest(
+managementTestOnDatabases(
   "logins that fail say nothing about why, and are slowed down for that account and address",
   async (site) => {
     await createUser(site);

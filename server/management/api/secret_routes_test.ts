@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { hashSecret } from "../../auth/mod.ts";
-import { type ManagementSite, managementTest } from "../testing.ts";
+import { type ManagementSite, managementTestOnDatabases } from "../testing.ts";
 
 async function secretsOf(site: ManagementSite, name: string): Promise<string> {
   await site.call("POST", "/management/tenants", { json: { name } });
   return `/management/tenants/${name}/secrets`;
 }
 
-managementTest("POST secrets shows the value once and stores its hash only", async (site) => {
+managementTestOnDatabases("POST secrets shows the value once and stores its hash only", async (site) => {
   const path = await secretsOf(site, "acme");
   const expiration = new Date(Date.now() + 60_000).toISOString();
   const { status, json } = await site.call("POST", path, { json: { use: "client", expiration }, as: "writer" });
@@ -23,7 +23,7 @@ managementTest("POST secrets shows the value once and stores its hash only", asy
   assert.ok(!JSON.stringify(audit.json).includes(value));
 });
 
-managementTest(
+managementTestOnDatabases(
   "POST secrets makes one for connectors that does not expire unless it is told otherwise",
   async (site) => {
     const path = await secretsOf(site, "acme");
@@ -35,7 +35,7 @@ managementTest(
   },
 );
 
-managementTest("POST secrets takes points in time to come, with their offset", async (site) => {
+managementTestOnDatabases("POST secrets takes points in time to come, with their offset", async (site) => {
   const path = await secretsOf(site, "acme");
   const post = (expiration: unknown) => site.call("POST", path, { json: { expiration } });
   assert.equal((await post("2999-12-31T23:59:59+02:00")).json.expiration, "2999-12-31T21:59:59.000Z");
@@ -47,7 +47,7 @@ managementTest("POST secrets takes points in time to come, with their offset", a
   }
 });
 
-managementTest("DELETE secrets removes a tenant's own secret only, and tells who uses it", async (site) => {
+managementTestOnDatabases("DELETE secrets removes a tenant's own secret only, and tells who uses it", async (site) => {
   const [path, other] = [await secretsOf(site, "acme"), await secretsOf(site, "other")];
   const { id } = (await site.call("POST", path, { json: {} })).json;
   const tenant = (await site.call("GET", "/management/tenants/acme")).json;
@@ -59,7 +59,7 @@ managementTest("DELETE secrets removes a tenant's own secret only, and tells who
   assert.equal((await site.call("GET", "/management/audit?action=secret.remove")).json.totalCount, 1);
 });
 
-managementTest("secrets and connections of a tenant that does not exist are 404", async (site) => {
+managementTestOnDatabases("secrets and connections of a tenant that does not exist are 404", async (site) => {
   for (const path of ["secrets", "connections", "requests", "statistics"]) {
     const { status, json } = await site.call("GET", `/management/tenants/nobody/${path}`);
     assert.deepEqual([status, json.code], [404, "tenant_unknown"], path);
@@ -67,46 +67,49 @@ managementTest("secrets and connections of a tenant that does not exist are 404"
   assert.equal((await site.call("POST", "/management/tenants/nobody/secrets", { json: {} })).status, 404);
 });
 
-managementTest("GET connections shows who is connected, DELETE disconnects a tenant's own only", async (site) => {
-  await secretsOf(site, "acme");
-  await secretsOf(site, "other");
-  const tenant = (await site.call("GET", "/management/tenants/acme")).json;
-  const entry = {
-    id: crypto.randomUUID(),
-    tenantId: tenant.id,
-    originId: crypto.randomUUID(),
-    peerAddress: "192.0.2.1",
-    connectedAt: Date.UTC(2026, 0, 1),
-    machineName: "<site>",
-    version: "1.2.3",
-    targets: ["erp"],
-    inFlight: 3,
-    capacity: 256,
-  };
-  site.connections.push(entry);
-  const path = "/management/tenants/acme/connections";
-  const { id, originId, machineName, version, targets, inFlight, capacity } = entry;
-  const connected = "2026-01-01T00:00:00.000Z";
-  assert.deepEqual((await site.call("GET", path, { as: "reader" })).json, {
-    results: [{
-      id,
-      originId,
-      address: "192.0.2.1",
-      connected,
-      machineName,
-      version,
-      targets,
-      inFlight,
-      capacity,
-    }],
-    totalCount: 1,
-    offset: 0,
-    pageSize: 10,
-  });
-  assert.equal((await site.call("GET", "/management/tenants/acme")).json.connections, 1);
-  assert.equal((await site.call("GET", "/management/tenants")).json.results[0].connections, 1);
-  assert.equal((await site.call("DELETE", `/management/tenants/other/connections/${id}`)).status, 404);
-  assert.equal((await site.call("DELETE", `${path}/${id}`, { as: "writer" })).status, 204);
-  assert.equal((await site.call("DELETE", `${path}/${id}`)).status, 404);
-  assert.equal((await site.call("GET", "/management/audit?action=connection.close")).json.results[0].before.id, id);
-});
+managementTestOnDatabases(
+  "GET connections shows who is connected, DELETE disconnects a tenant's own only",
+  async (site) => {
+    await secretsOf(site, "acme");
+    await secretsOf(site, "other");
+    const tenant = (await site.call("GET", "/management/tenants/acme")).json;
+    const entry = {
+      id: crypto.randomUUID(),
+      tenantId: tenant.id,
+      originId: crypto.randomUUID(),
+      peerAddress: "192.0.2.1",
+      connectedAt: Date.UTC(2026, 0, 1),
+      machineName: "<site>",
+      version: "1.2.3",
+      targets: ["erp"],
+      inFlight: 3,
+      capacity: 256,
+    };
+    site.connections.push(entry);
+    const path = "/management/tenants/acme/connections";
+    const { id, originId, machineName, version, targets, inFlight, capacity } = entry;
+    const connected = "2026-01-01T00:00:00.000Z";
+    assert.deepEqual((await site.call("GET", path, { as: "reader" })).json, {
+      results: [{
+        id,
+        originId,
+        address: "192.0.2.1",
+        connected,
+        machineName,
+        version,
+        targets,
+        inFlight,
+        capacity,
+      }],
+      totalCount: 1,
+      offset: 0,
+      pageSize: 10,
+    });
+    assert.equal((await site.call("GET", "/management/tenants/acme")).json.connections, 1);
+    assert.equal((await site.call("GET", "/management/tenants")).json.results[0].connections, 1);
+    assert.equal((await site.call("DELETE", `/management/tenants/other/connections/${id}`)).status, 404);
+    assert.equal((await site.call("DELETE", `${path}/${id}`, { as: "writer" })).status, 204);
+    assert.equal((await site.call("DELETE", `${path}/${id}`)).status, 404);
+    assert.equal((await site.call("GET", "/management/audit?action=connection.close")).json.results[0].before.id, id);
+  },
+);

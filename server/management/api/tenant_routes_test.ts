@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ManagementSite, managementTest } from "../testing.ts";
+import { type ManagementSite, managementTestOnDatabases } from "../testing.ts";
 
 const PATH = "/management/tenants";
 
@@ -8,7 +8,7 @@ async function create(site: ManagementSite, json: Record<string, unknown>): Prom
   assert.equal(status, 201);
 }
 
-managementTest("POST tenants makes a tenant with the defaults of RelayServer v3", async (site) => {
+managementTestOnDatabases("POST tenants makes a tenant with the defaults of RelayServer v3", async (site) => {
   const answer = await site.call("POST", PATH, { json: { name: "Acme" }, as: "writer" });
   assert.equal(answer.status, 201);
   assert.equal(answer.headers.get("Location"), `${PATH}/Acme`);
@@ -37,36 +37,39 @@ managementTest("POST tenants makes a tenant with the defaults of RelayServer v3"
   assert.deepEqual(site.told, [`changed ${id}`]);
 });
 
-managementTest("POST tenants keeps every field, durations as hh:mm:ss whatever form they came in", async (site) => {
-  const sent = {
-    name: "acme",
-    displayName: "Acme <b>Inc</b>",
-    description: "'; drop table tenants; --\nsecond line",
-    requireAuthentication: true,
-    maximumConcurrentConnectorRequests: 12,
-    keepAliveInterval: "00:00:30",
-    enableTracing: null,
-    reconnectMinimumDelay: "1500ms",
-    reconnectMaximumDelay: "1.02:03:04",
-    acknowledgeMode: "manual",
-    requireActiveConnection: false,
-    enabled: false,
-    accessPolicy: { default: "deny" },
-  };
-  await create(site, sent);
-  const { json } = await site.call("GET", `${PATH}/ACME`, { as: "reader" });
-  const { id: _id, created: _created, updated: _updated, connections: _connections, ...kept } = json;
-  assert.deepEqual(kept, { ...sent, reconnectMinimumDelay: "00:00:01.500" });
-});
+managementTestOnDatabases(
+  "POST tenants keeps every field, durations as hh:mm:ss whatever form they came in",
+  async (site) => {
+    const sent = {
+      name: "acme",
+      displayName: "Acme <b>Inc</b>",
+      description: "'; drop table tenants; --\nsecond line",
+      requireAuthentication: true,
+      maximumConcurrentConnectorRequests: 12,
+      keepAliveInterval: "00:00:30",
+      enableTracing: null,
+      reconnectMinimumDelay: "1500ms",
+      reconnectMaximumDelay: "1.02:03:04",
+      acknowledgeMode: "manual",
+      requireActiveConnection: false,
+      enabled: false,
+      accessPolicy: { default: "deny" },
+    };
+    await create(site, sent);
+    const { json } = await site.call("GET", `${PATH}/ACME`, { as: "reader" });
+    const { id: _id, created: _created, updated: _updated, connections: _connections, ...kept } = json;
+    assert.deepEqual(kept, { ...sent, reconnectMinimumDelay: "00:00:01.500" });
+  },
+);
 
-managementTest("POST tenants refuses a name that exists, in any case", async (site) => {
+managementTestOnDatabases("POST tenants refuses a name that exists, in any case", async (site) => {
   await create(site, { name: "acme" });
   const { status, json } = await site.call("POST", PATH, { json: { name: "ACME" } });
   assert.deepEqual([status, json.code], [409, "name_taken"]);
   assert.equal(site.told.length, 1);
 });
 
-managementTest(
+managementTestOnDatabases(
   "PUT gives fields of RelayServer v3 their defaults when they are absent, and keeps the others",
   async (site) => {
     await create(site, {
@@ -95,7 +98,7 @@ managementTest(
   },
 );
 
-managementTest("PUT takes a document back as GET gave it", async (site) => {
+managementTestOnDatabases("PUT takes a document back as GET gave it", async (site) => {
   await create(site, { name: "acme", displayName: "Acme", reconnectMaximumDelay: "00:05:00" });
   const before = await site.call("GET", `${PATH}/acme`);
   const after = await site.call("PUT", `${PATH}/acme`, { json: { ...before.json, description: "new" } });
@@ -103,14 +106,14 @@ managementTest("PUT takes a document back as GET gave it", async (site) => {
   assert.deepEqual({ ...after.json, updated: 0 }, { ...before.json, description: "new", updated: 0 });
 });
 
-managementTest("PUT does not rename", async (site) => {
+managementTestOnDatabases("PUT does not rename", async (site) => {
   await create(site, { name: "acme" });
   const other = await site.call("PUT", `${PATH}/acme`, { json: { name: "other" } });
   assert.deepEqual([other.status, other.json.problems[0].path], [400, "name"]);
   assert.equal((await site.call("PUT", `${PATH}/acme`, { json: { name: "Acme" } })).json.name, "acme");
 });
 
-managementTest("PUT and DELETE with If-Match change only what the client has seen", async (site) => {
+managementTestOnDatabases("PUT and DELETE with If-Match change only what the client has seen", async (site) => {
   await create(site, { name: "acme" });
   const put = (tag: string) => site.call("PUT", `${PATH}/acme`, { json: {}, headers: { "If-Match": tag } });
   assert.equal((await put('"1"')).headers.get("ETag"), '"2"');
@@ -127,7 +130,7 @@ managementTest("PUT and DELETE with If-Match change only what the client has see
   assert.equal((await remove('"4"')).status, 404);
 });
 
-managementTest("of two writers with the same version one wins; without one both do", async (site) => {
+managementTestOnDatabases("of two writers with the same version one wins; without one both do", async (site) => {
   await create(site, { name: "acme" });
   const put = (displayName: string, headers = {}) =>
     site.call("PUT", `${PATH}/acme`, { json: { displayName }, headers });
@@ -138,7 +141,7 @@ managementTest("of two writers with the same version one wins; without one both 
   assert.equal((await site.call("GET", `${PATH}/acme`)).headers.get("ETag"), '"6"');
 });
 
-managementTest("GET with If-None-Match answers 304 when nothing has changed", async (site) => {
+managementTestOnDatabases("GET with If-None-Match answers 304 when nothing has changed", async (site) => {
   await create(site, { name: "acme" });
   const get = (tag: string) => site.call("GET", `${PATH}/acme`, { headers: { "If-None-Match": tag } });
   const same = await get('"1"');
@@ -146,22 +149,25 @@ managementTest("GET with If-None-Match answers 304 when nothing has changed", as
   assert.equal((await get('"0"')).status, 200);
 });
 
-managementTest("DELETE removes a tenant; one of that name that is made later inherits nothing", async (site) => {
-  await create(site, { name: "acme", displayName: "old" });
-  const { id } = (await site.call("GET", `${PATH}/acme`)).json;
-  const secret = await site.call("POST", `${PATH}/acme/secrets`, { json: {} });
-  assert.equal((await site.call("DELETE", `${PATH}/ACME`, { as: "writer" })).status, 204);
-  assert.equal((await site.call("GET", `${PATH}/acme`)).json.code, "tenant_unknown");
-  assert.equal(site.told.at(-1), `removed ${id}`);
-  await create(site, { name: "acme" });
-  const anew = (await site.call("GET", `${PATH}/acme`)).json;
-  assert.notEqual(anew.id, id);
-  assert.equal(anew.displayName, null);
-  assert.equal((await site.call("GET", `${PATH}/acme/secrets`)).json.totalCount, 0);
-  assert.equal((await site.call("DELETE", `${PATH}/acme/secrets/${secret.json.id}`)).status, 404);
-});
+managementTestOnDatabases(
+  "DELETE removes a tenant; one of that name that is made later inherits nothing",
+  async (site) => {
+    await create(site, { name: "acme", displayName: "old" });
+    const { id } = (await site.call("GET", `${PATH}/acme`)).json;
+    const secret = await site.call("POST", `${PATH}/acme/secrets`, { json: {} });
+    assert.equal((await site.call("DELETE", `${PATH}/ACME`, { as: "writer" })).status, 204);
+    assert.equal((await site.call("GET", `${PATH}/acme`)).json.code, "tenant_unknown");
+    assert.equal(site.told.at(-1), `removed ${id}`);
+    await create(site, { name: "acme" });
+    const anew = (await site.call("GET", `${PATH}/acme`)).json;
+    assert.notEqual(anew.id, id);
+    assert.equal(anew.displayName, null);
+    assert.equal((await site.call("GET", `${PATH}/acme/secrets`)).json.totalCount, 0);
+    assert.equal((await site.call("DELETE", `${PATH}/acme/secrets/${secret.json.id}`)).status, 404);
+  },
+);
 
-managementTest("GET tenants gives pages by name, searched in name and display name", async (site) => {
+managementTestOnDatabases("GET tenants gives pages by name, searched in name and display name", async (site) => {
   for (const name of ["delta", "Alpha", "charlie", "bravo"]) await create(site, { name, displayName: `X ${name}%` });
   const list = async (query: string) => {
     const { json } = await site.call("GET", `${PATH}?${query}`, { as: "reader" });
@@ -177,7 +183,7 @@ managementTest("GET tenants gives pages by name, searched in name and display na
   assert.deepEqual(await list("search='%20or%201=1--"), [[], 0, 0, 10]);
 });
 
-managementTest("every change of a tenant is in the audit: who, what, before and after", async (site) => {
+managementTestOnDatabases("every change of a tenant is in the audit: who, what, before and after", async (site) => {
   await create(site, { name: "acme" });
   await site.call("PUT", `${PATH}/acme`, { json: { displayName: "Acme" }, as: "writer" });
   await site.call("PUT", `${PATH}/acme`, { json: { displayName: 1 } });
@@ -198,7 +204,7 @@ managementTest("every change of a tenant is in the audit: who, what, before and 
   assert.equal((await of("from=2999-01-01T00:00:00Z")).json.totalCount, 0);
 });
 
-managementTest("a change that fails leaves neither a row nor an audit entry behind", async (site) => {
+managementTestOnDatabases("a change that fails leaves neither a row nor an audit entry behind", async (site) => {
   site.store.audit.insert = () => Promise.reject(new Error("no"));
   const original = site.store.transaction;
   Object.assign(site.store, {
