@@ -182,6 +182,9 @@ export const serverConfigSchema = z.strictObject({
   drainTimeout: duration().prefault("30s").describe(
     "How long a stopping server waits for requests in flight, in milliseconds.",
   ),
+  interceptors: list(text()).prefault([]).describe(
+    "Modules with interceptors, by their paths; the first one sees requests first and responses last.",
+  ),
   auth: authSection.prefault({}).describe("Tokens of connectors and clients."),
   log: logSection(),
 }).refine((config) => !(config.inlineBodyLimit + MESSAGE_HEAD_BYTES > config.limits?.connectorMessage), {

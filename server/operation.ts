@@ -5,7 +5,8 @@
  */
 
 import type { MiddlewareHandler } from "hono";
-import { ApiKeys, LoginThrottle, Passwords, Sessions } from "./auth/mod.ts";
+import { getLogger } from "../shared/log/mod.ts";
+import { ApiKeys, LoginThrottle, Passwords, Sessions, SetupCode } from "./auth/mod.ts";
 import type { ServerConfig } from "./config.ts";
 import { ConnectionDirectory } from "./connectors/connection_directory.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
@@ -42,6 +43,10 @@ export interface Operation {
   readonly routes: Management["api"];
   /** Hears of relayed requests, for those who watch. */
   readonly observer: RelayObserver;
+  /** With it the first user is made. */
+  readonly setupCode: SetupCode;
+  /** Prints the setup code in the log when there is no user yet. */
+  offerSetup(): Promise<void>;
   /** Answers whoever may not read, for routes of others on the management listener. */
   readonly requireReader: MiddlewareHandler;
   /** The server takes requests. */
@@ -51,6 +56,12 @@ export interface Operation {
   /** Ends event streams, for which the listener would wait. */
   stop(): void;
 }
+
+const SETUP_HINT =
+  "There is no user yet: make the first administrator with the command `users add NAME --role admin`, " +
+  "or with the setup code {code}";
+
+const logger = getLogger("server");
 
 /** Puts management together. */
 export function createOperation(parts: OperationParts): Operation {
@@ -82,11 +93,17 @@ export function createOperation(parts: OperationParts): Operation {
   registry.onPresence(({ tenantId, tenantName, isOnline }) =>
     events.publish({ type: isOnline ? "tenantOnline" : "tenantOffline", tenantId, data: { tenantId, tenantName } })
   );
+  const setupCode = new SetupCode({ made: (code) => logger.warn(SETUP_HINT, { code }) });
   return {
     routes: management.api,
+    setupCode,
     observer: requestEvents(events),
     requireReader: createRoleGuard("reader", credentials),
     start: () => tellState("ready"),
+    async offerSetup() {
+      const { totalCount } = await store.users.list({ take: 1 });
+      if (totalCount === 0) setupCode.renew();
+    },
     drain: () => tellState("draining"),
     stop: () => management[Symbol.dispose](),
   };

@@ -7,6 +7,7 @@
 import { Hono } from "hono";
 import { getLogger } from "../shared/log/mod.ts";
 import { VERSION } from "../shared/version.ts";
+import { type Access, createAccess } from "./access.ts";
 import { type Authentication, createAuthentication } from "./authentication.ts";
 import { databaseUrl, type ServerConfig } from "./config.ts";
 import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
@@ -15,6 +16,8 @@ import { ConnectionRegistry } from "./connectors/registry.ts";
 import { TenantWatch } from "./connectors/tenant_watch.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { createHealthRoutes } from "./http/health.ts";
+import { checkInterceptor, loadInterceptors } from "./interceptors/load.ts";
+import { type Interceptor, Interceptors } from "./interceptors/mod.ts";
 import type { Listener, ListenerHandler, ListenerRequest } from "./listener/listener.ts";
 import { createListener, isTlsOn, type ListenerOptions } from "./listener/create_listener.ts";
 import { createTrustedProxies } from "./listener/trusted_proxies.ts";
@@ -60,10 +63,17 @@ export interface RelayServer extends AsyncDisposable {
   readonly managementAddress: Address;
 }
 
+/** What a server takes beside its configuration. */
+export interface RelayServerOptions {
+  /** They see requests after those of the configuration, and responses before them. */
+  readonly interceptors?: readonly Interceptor[];
+}
+
 /**
  * Makes a server. Nothing listens before `start`.
  *
  * @param config Checked configuration, see `docs/configuration.md`.
+ * @throws {ConfigError} when a module with interceptors cannot be loaded.
  * @throws {Error} when the database cannot be opened or was made by a newer version.
  * @example
  * ```ts
@@ -71,17 +81,28 @@ export interface RelayServer extends AsyncDisposable {
  * await server.start();
  * ```
  */
-export async function createRelayServer(config: ServerConfig): Promise<RelayServer> {
+export async function createRelayServer(config: ServerConfig, options: RelayServerOptions = {}): Promise<RelayServer> {
+  const interceptors = [
+    ...await loadInterceptors(config.interceptors),
+    ...(options.interceptors ?? []).map(checkInterceptor),
+  ];
   const monitor = new DatabaseMonitor();
   const { maximumConnections } = config.database;
   const database = openDatabase({ url: databaseUrl(config), maximumConnections, observer: monitor });
   try {
     await migrateToLatest(database);
-    return new Server(config, { database, monitor });
+    return new Server(config, { database, monitor, interceptors });
   } catch (error) {
     await database.destroy();
     throw error;
   }
+}
+
+/** What a server is made with. */
+interface ServerParts {
+  readonly database: Database;
+  readonly monitor: DatabaseMonitor;
+  readonly interceptors: readonly Interceptor[];
 }
 
 class Server implements RelayServer {
@@ -94,6 +115,7 @@ class Server implements RelayServer {
   readonly #admission: Admission;
   readonly #relay: Relay;
   readonly #authentication: Authentication;
+  readonly #access: Access;
   readonly #tenantWatch: TenantWatch;
   readonly #operation: Operation;
   #maintenance: ReturnType<typeof setInterval> | undefined;
@@ -107,10 +129,7 @@ class Server implements RelayServer {
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(
-    config: ServerConfig,
-    { database, monitor }: { readonly database: Database; readonly monitor: DatabaseMonitor },
-  ) {
+  constructor(config: ServerConfig, { database, monitor, interceptors }: ServerParts) {
     this.#config = config;
     this.#database = database;
     this.#monitor = monitor;
@@ -130,6 +149,12 @@ class Server implements RelayServer {
       now,
     });
     const { verifier } = authentication;
+    const access = this.#access = createAccess({
+      config,
+      database,
+      tokens: { clients: verifier, issuers: authentication.trustedIssuers },
+      now,
+    });
     const settings = {
       keepAliveIntervalMs: config.keepAliveInterval,
       inlineBodyLimitBytes: config.inlineBodyLimit,
@@ -142,7 +167,10 @@ class Server implements RelayServer {
       secrets: new SecretRepository(database, now),
       copies: {
         forgetTenant: ({ id, name }) => name === undefined ? tenantCache.forgetId(id) : tenantCache.forget(name),
-        forgetSecret: (secretId) => authentication.forgetSecret(secretId),
+        forgetSecret: (secretId) => {
+          authentication.forgetSecret(secretId);
+          access.forgetSecrets();
+        },
       },
       now,
     }, { settings, withinMs: config.tenantInfoCacheDuration, drainTimeoutMs: config.drainTimeout });
@@ -170,7 +198,8 @@ class Server implements RelayServer {
       tenants: tenantCache,
       dispatcher: this.#dispatcher,
       admission: this.#admission,
-      verifier,
+      gate: access.gate,
+      interceptors: new Interceptors(interceptors, { maxTimeoutMs: config.requestExpiration }),
       observers: [accessLog, operation.observer],
     }, {
       server,
@@ -243,6 +272,7 @@ class Server implements RelayServer {
     // 4. Load balancers may send requests.
     this.#isReady = true;
     this.#operation.start();
+    await this.#operation.offerSetup();
     Promise.race([this.#managementListener.finished, this.#publicListener.finished])
       .then(this.#finished.resolve, this.#finished.reject);
   }
@@ -291,6 +321,7 @@ class Server implements RelayServer {
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
       // 5. What everything stood on.
       this.#relay[Symbol.dispose]();
+      await this.#access[Symbol.asyncDispose]();
       this.#authentication[Symbol.dispose]();
       await this.#tenantWatch[Symbol.asyncDispose]();
       await this.#transport[Symbol.asyncDispose]();

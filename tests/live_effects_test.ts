@@ -4,6 +4,7 @@ import { FrameType } from "../shared/protocol/frame.ts";
 import { startConnector } from "./testkit/connector.ts";
 import { assertAnswer, assertProblem, requestToken } from "./testkit/http.ts";
 import { testLog } from "./testkit/log.ts";
+import { ManagementClient } from "./testkit/management.ts";
 import { RawConnector, refusedUpgrade } from "./testkit/raw_connector.ts";
 import { startServer, type TestServer } from "./testkit/server.ts";
 import type { TestTenant } from "./testkit/tenants.ts";
@@ -18,15 +19,17 @@ interface Change {
 }
 
 /** Asks the management API. */
-async function manage(server: TestServer, method: string, path: string, body?: unknown): Promise<void> {
-  const { port } = server.relayServer.managementAddress;
-  const response = await fetch(`http://127.0.0.1:${port}/management/tenants/${path}`, {
-    method,
-    headers: { "Api-Key": await server.database.addApiKey("admin"), "Content-Type": "application/json" },
-    body: body === undefined ? null : JSON.stringify(body),
-  });
-  const text = await response.text();
-  assert.ok(response.ok, `${response.status} ${text}`);
+async function manage(server: TestServer, method: string, path: string, json?: unknown): Promise<void> {
+  const client = await ManagementClient.of(server);
+  const answer = await client.call(method, `/tenants/${path}`, { json });
+  assert.ok(answer.status < 300, `${answer.status} ${JSON.stringify(answer.json)}`);
+}
+
+/** The first secret of a use. */
+async function secretId(server: TestServer, tenant: TestTenant, use: "connector" | "client"): Promise<string> {
+  const secret = (await server.database.listSecrets(tenant.id)).find((secret) => secret.use === use);
+  assert.ok(secret !== undefined);
+  return secret.id;
 }
 
 const timeSpan = (ms: number | null | undefined) => ms === undefined || ms === null ? undefined : `${ms}ms`;
@@ -103,7 +106,7 @@ for (const [where, change] of Object.entries(CHANGES)) {
   Deno.test(`a connection ends when the secret of its token is removed ${where}, and others stay`, async () => {
     await using server = await start();
     const tenant = await server.database.createTenant();
-    const [removed = ""] = await server.database.secretIds(tenant.id, "connector");
+    const removed = await secretId(server, tenant, "connector");
     using connector = await connect(server, tenant);
     const secret = await server.database.addSecret(tenant.id, { use: "connector" });
     using other = await connect(server, { ...tenant, connectorSecret: secret });
@@ -119,7 +122,7 @@ for (const [where, change] of Object.entries(CHANGES)) {
   Deno.test(`a client's token does not outlive its secret that is removed ${where}`, async () => {
     await using server = await start();
     const tenant = await server.database.createTenant({ requireAuthentication: true });
-    const [removed = ""] = await server.database.secretIds(tenant.id, "client");
+    const removed = await secretId(server, tenant, "client");
     await using _connector = await startConnector(server, tenant, { targets: { app: () => new Response("hello") } });
     const headers = { authorization: `Bearer ${await server.token(tenant, "client")}` };
     await assertAnswer(await server.relay(tenant, "app", { headers }), { text: "hello" });

@@ -27,7 +27,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["main.ts", "mod.ts"],
     ["cli/"],
     ["server.ts"],
-    ["authentication.ts", "operation.ts"],
+    ["access.ts", "authentication.ts", "operation.ts"],
     ["config.ts", "http/"],
     ["relay/", "connectors/", "management/", "maintenance/"],
     ["dispatch/", "listener/", "policy/", "interceptors/", "statistics/", "metrics/"],

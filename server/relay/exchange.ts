@@ -5,6 +5,7 @@
  */
 
 import type { RelayError } from "../../shared/errors/relay_error.ts";
+import type { Hop } from "../interceptors/mod.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
 import type { Tenant } from "../persistence/tenants.ts";
 import type { RelayAddress } from "./address.ts";
@@ -14,6 +15,8 @@ import { outcomeOf, type RelayedRequest } from "./observer.ts";
 /** What an {@link Exchange} knows of its server. */
 export interface ExchangeOptions {
   readonly originId: string;
+  /** Scheme of the public listener. */
+  readonly scheme: "http" | "https";
   readonly isTrustedProxy: IsTrustedProxy;
 }
 
@@ -23,12 +26,18 @@ export class Exchange {
   readonly request: ListenerRequest;
   address: RelayAddress | undefined;
   tenant: Tenant | undefined;
+  policyReason: string | undefined;
   connectionId: string | undefined;
   requestBytes = 0;
-  responseBytes = 0;
+  /** What the target got, when interceptors have changed the body. */
+  relayedRequestBytes: number | undefined;
+  /** What the target sent, when interceptors have seen the body. */
+  responseBytes: number | undefined;
+  relayedResponseBytes = 0;
   readonly #startedAtMs = Date.now();
   readonly #startedAt = performance.now();
   readonly #options: ExchangeOptions;
+  #clientAddress: string | undefined;
 
   constructor(request: ListenerRequest, options: ExchangeOptions) {
     this.request = request;
@@ -38,7 +47,13 @@ export class Exchange {
   /** The client's address, as far as proxies are believed. */
   get clientAddress(): string {
     const { headers, peerAddress } = this.request;
-    return clientAddress(headers, peerAddress, this.#options.isTrustedProxy);
+    return this.#clientAddress ??= clientAddress(headers, peerAddress, this.#options.isTrustedProxy);
+  }
+
+  /** How the request reached this server. */
+  get hop(): Hop {
+    const { peerAddress, host } = this.request;
+    return { peerAddress, host, scheme: this.#options.scheme };
   }
 
   /**
@@ -63,11 +78,11 @@ export class Exchange {
       status,
       outcome: outcomeOf(error?.code),
       errorCode: error?.code,
-      policyReason: undefined,
+      policyReason: this.policyReason,
       requestBytes: this.requestBytes,
-      relayedRequestBytes: this.requestBytes,
-      responseBytes: this.responseBytes,
-      relayedResponseBytes: this.responseBytes,
+      relayedRequestBytes: this.relayedRequestBytes ?? this.requestBytes,
+      responseBytes: this.responseBytes ?? this.relayedResponseBytes,
+      relayedResponseBytes: this.relayedResponseBytes,
       connectionId: this.connectionId,
     };
   }

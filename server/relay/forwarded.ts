@@ -5,27 +5,33 @@
  */
 
 import type { HeaderLine, HeaderLines } from "../../shared/http/message.ts";
+import type { Hop, InterceptedRequest, Interceptor, InterceptorContext } from "../interceptors/mod.ts";
 
 /** Whether an address belongs to a proxy whose forwarding headers are believed. */
 export type IsTrustedProxy = (address: string) => boolean;
-
-/** How a request reached this server. */
-export interface Hop {
-  /** Address of the peer: the client, or the last proxy. */
-  readonly peerAddress: string;
-  /** The request's `Host`. */
-  readonly host: string;
-  /** Scheme of the listener. */
-  readonly scheme: "http" | "https";
-}
 
 /** The pseudonym in `Via`. */
 const VIA = "1.1 relayserver";
 const FORWARDING = new Set(["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "via"]);
 
-/** Whether a header is one of those that {@link forwardedHeaders} writes anew. */
-export function isForwardingHeader(name: string): boolean {
-  return FORWARDING.has(name);
+/** The built-in interceptor, which sees every request first. */
+export class ForwardedHeaders implements Interceptor {
+  readonly name = "forwarded-headers";
+  readonly #isTrustedProxy: IsTrustedProxy;
+
+  constructor(isTrustedProxy: IsTrustedProxy) {
+    this.#isTrustedProxy = isTrustedProxy;
+  }
+
+  /** Replaces the forwarding headers. */
+  interceptRequest(
+    { headers }: Pick<InterceptedRequest, "headers">,
+    { hop }: Pick<InterceptorContext, "hop">,
+  ): { readonly headers: HeaderLine[] } {
+    const kept = headers.filter(([name]) => !FORWARDING.has(name.toLowerCase()));
+    kept.push(...forwardedHeaders(headers, hop, this.#isTrustedProxy));
+    return { headers: kept };
+  }
 }
 
 /** The forwarding headers for the target: those of a trusted peer extended, those of anybody else replaced. */

@@ -6,28 +6,24 @@
 
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { endToEndHeaders } from "../../shared/http/headers.ts";
-import {
-  type Body,
-  type HeaderLine,
-  isStreamBody,
-  type RelayRequest,
-  type RelayResponse,
-} from "../../shared/http/message.ts";
+import { isStreamBody, type RelayRequest, type RelayResponse } from "../../shared/http/message.ts";
 import { Deadlines } from "../../shared/time/deadlines.ts";
-import type { TokenVerifier } from "../auth/token_verifier.ts";
-import type { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { Dispatcher, DispatchOptions } from "../dispatch/dispatcher.ts";
 import type { DispatchedResponse } from "../dispatch/pending_request.ts";
+import type { Interceptors, RequestDraftOptions } from "../interceptors/mod.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
 import type { TenantSource } from "../persistence/tenant_cache.ts";
 import type { Tenant } from "../persistence/tenants.ts";
 import { type AddressReader, parseAddress, type RelayAddress } from "./address.ts";
 import type { Admission } from "./admission.ts";
-import { authenticateClient, isPreflight } from "./client_authentication.ts";
 import { withoutSharedCookies } from "./cookies.ts";
+import { Deliveries } from "./delivery.ts";
 import { Exchange, type ExchangeOptions } from "./exchange.ts";
 import { Expiration } from "./expiration.ts";
 import { answerFailure, statusOf, toRelayError } from "./failure.ts";
-import { forwardedHeaders, isForwardingHeader, type IsTrustedProxy } from "./forwarded.ts";
+import { ForwardedHeaders, type IsTrustedProxy } from "./forwarded.ts";
+import type { Admitted, Gate } from "./gate.ts";
+import { giveUp, type InterceptedExchange, interceptRequest, interceptResponse } from "./interception.ts";
 import type { RelayObserver } from "./observer.ts";
 import { type RequestBodyLimits, takeBody } from "./request_body.ts";
 import { type ResponseBodyLimits, watchBody } from "./response_body.ts";
@@ -54,23 +50,32 @@ export interface RelayParts {
   readonly tenants: TenantSource;
   readonly dispatcher: Dispatcher;
   readonly admission: Admission;
-  readonly verifier: TokenVerifier;
+  readonly gate: Gate;
+  readonly interceptors: Interceptors;
   /** All of them hear of every request. */
   readonly observers: readonly RelayObserver[];
 }
+
+/** A request that is ready to go, or answered before it went. */
+type Intercepted = Omit<InterceptedExchange, "interception"> & Partial<Pick<InterceptedExchange, "interception">>;
 
 /** Serves `/relay`, `/trace` and the hosts of targets. */
 export class Relay implements Disposable {
   readonly #parts: RelayParts;
   readonly #options: RelayOptions;
-  readonly #deadlines: Deadlines;
   readonly #exchangeOptions: ExchangeOptions;
+  readonly #deadlines: Deadlines;
+  readonly #deliveries: Deliveries;
+  readonly #forwardedHeaders: ForwardedHeaders;
 
   constructor(parts: RelayParts, options: RelayOptions) {
+    const { server: { originId }, scheme, isTrustedProxy } = options;
     this.#parts = parts;
     this.#options = options;
+    this.#exchangeOptions = { originId, scheme, isTrustedProxy };
     this.#deadlines = new Deadlines(options.requestExpirationMs);
-    this.#exchangeOptions = { originId: options.server.originId, isTrustedProxy: options.isTrustedProxy };
+    this.#deliveries = new Deliveries(parts.dispatcher, parts.admission);
+    this.#forwardedHeaders = new ForwardedHeaders(isTrustedProxy);
   }
 
   /** Stops its timers. Requests under way do not expire any more. */
@@ -92,15 +97,13 @@ export class Relay implements Disposable {
       for (const observer of this.#parts.observers) observer.requestEnded(record);
     };
     try {
-      const address = this.#checkRoute(readAddress(request));
-      exchange.address = address;
-      const tenant = await this.#tenantOf(address);
-      exchange.tenant = tenant;
+      const address = exchange.address = this.#checkRoute(readAddress(request));
+      const tenant = exchange.tenant = await this.#tenantOf(address);
       this.#parts.admission.enter(tenant.id);
       admittedTenantId = tenant.id;
-      const isTraced = address.route === "trace" || tenant.enableTracing === true;
-      const response = await this.#relay(exchange, address, tenant, isTraced);
-      return this.#answer(exchange, response, { isTraced, ended });
+      const admitted = await this.#parts.gate.admit(exchange, address, tenant);
+      const response = await this.#relay(exchange, { address, tenant, admitted });
+      return this.#answer(exchange, response, ended);
     } catch (cause) {
       const error = toRelayError(cause);
       ended(statusOf(error.code), error);
@@ -122,90 +125,138 @@ export class Relay implements Disposable {
     return tenant;
   }
 
+  /** From the client's request to the response as the client is to get it. */
   async #relay(
     exchange: Exchange,
-    address: RelayAddress,
-    tenant: Tenant,
-    isTraced: boolean,
-  ): Promise<DispatchedResponse> {
-    const { request, requestId } = exchange;
-    let consumedHeader: string | undefined;
-    if (tenant.requireAuthentication && !isPreflight(request.method, request.headers)) {
-      consumedHeader = await authenticateClient(request.headers, tenant, this.#parts.verifier);
+    { address, tenant, admitted }: {
+      readonly address: RelayAddress;
+      readonly tenant: Tenant;
+      readonly admitted: Admitted;
+    },
+  ): Promise<RelayResponse> {
+    const expiration = new Expiration(this.#deadlines);
+    const taken = await this.#takeRequest(exchange, { address, tenant, admitted, expiration });
+    const { interceptors } = this.#parts;
+    const intercepted: Intercepted = interceptors.seeRequests || interceptors.seeResponses
+      ? await interceptRequest(interceptors, taken, { exchange, tenant })
+      : { request: taken };
+    const { request, answer } = intercepted;
+    const delivery = { tenantId: tenant.id, dispatch: this.#dispatchOptions(tenant, request.isTraced), expiration };
+    if (answer !== undefined) {
+      if (answer.isDelivered) await this.#deliveries.deliverUnanswered(this.#relayed(exchange, request), delivery);
+      return await this.#present(exchange, answer, intercepted);
     }
-    using expiration = new Expiration(this.#deadlines);
-    const body = await takeBody(request.body, this.#options.requestBody, (bytes) => {
+    const { signal } = exchange.request;
+    const response = await this.#deliveries.deliver(this.#relayed(exchange, request), { ...delivery, signal });
+    exchange.connectionId = response.connection.id;
+    return await this.#present(exchange, response, intercepted);
+  }
+
+  /** The client's request as interceptors see it first. */
+  async #takeRequest(
+    exchange: Exchange,
+    { address, tenant, admitted, expiration }: {
+      readonly address: RelayAddress;
+      readonly tenant: Tenant;
+      readonly admitted: Admitted;
+      readonly expiration: Expiration;
+    },
+  ): Promise<RequestDraftOptions> {
+    const { request, hop } = exchange;
+    const { consumedHeader } = admitted;
+    const body = await takeBody(request.body, this.#bodyLimits(exchange, admitted), (bytes) => {
       exchange.requestBytes += bytes;
       expiration.extend();
     });
-    const relayed: RelayRequest = {
-      requestId,
+    const headers = endToEndHeaders(
+      request.headers,
+      (name) => name === consumedHeader || name === "expect" || name === "content-length",
+    );
+    return {
       method: request.method,
       target: address.target,
       path: address.path,
-      headers: this.#requestHeaders(exchange, { body, consumedHeader, isTraced }),
+      headers: this.#forwardedHeaders.interceptRequest({ headers }, { hop }).headers,
       body,
+      isTraced: address.route === "trace" || tenant.enableTracing === true,
     };
-    const dispatch = this.#parts.dispatcher.dispatch(tenant.id, relayed, {
-      trace: isTraced,
-      expiresInMs: this.#options.requestExpirationMs,
-      requireActiveConnection: tenant.requireActiveConnection ?? this.#options.requireActiveConnection,
-    });
-    expiration.start(() => dispatch.cancel("expired"));
-    if (request.signal.aborted) dispatch.cancel("client_gone");
-    else request.signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });
-    return await dispatch.response;
   }
 
-  #requestHeaders(
-    { request, requestId }: Exchange,
-    { body, consumedHeader, isTraced }: { body: Body; consumedHeader: string | undefined; isTraced: boolean },
-  ): HeaderLine[] {
-    const { isTrustedProxy, scheme, server } = this.#options;
-    const headers = endToEndHeaders(
-      request.headers,
-      (name) => isForwardingHeader(name) || name === consumedHeader || name === "expect" || name === "content-length",
-    );
-    headers.push(
-      ...forwardedHeaders(
-        request.headers,
-        { peerAddress: request.peerAddress, host: request.host, scheme },
-        isTrustedProxy,
-      ),
-    );
-    if (isTraced) headers.push(...targetTracing(requestId, server));
+  #bodyLimits(exchange: Exchange, { maxBodyBytes }: Admitted): RequestBodyLimits {
+    const { requestBody } = this.#options;
+    if (maxBodyBytes === undefined || maxBodyBytes >= (requestBody.maxBodyBytes ?? Infinity)) return requestBody;
+    const refused = () => this.#parts.gate.bodyRefused(exchange, maxBodyBytes);
+    return { ...requestBody, maxBodyBytes, refused };
+  }
+
+  #dispatchOptions(tenant: Tenant, trace: boolean): DispatchOptions {
+    const { requestExpirationMs, requireActiveConnection } = this.#options;
+    return {
+      trace,
+      expiresInMs: requestExpirationMs,
+      requireActiveConnection: tenant.requireActiveConnection ?? requireActiveConnection,
+    };
+  }
+
+  /** The request as the target is to see it. */
+  #relayed({ requestId }: Exchange, request: RequestDraftOptions): RelayRequest {
+    const { method, target, path, body, isTraced } = request;
+    const headers = [...request.headers];
+    if (isTraced) headers.push(...targetTracing(requestId, this.#options.server));
     else if (!isStreamBody(body)) headers.push(["RelayServer-RequestId", requestId]);
-    return headers;
+    return { requestId, method, target, path, headers, body };
+  }
+
+  /** The response as the client is to see it. */
+  async #present(
+    exchange: Exchange,
+    response: DispatchedResponse | RelayResponse,
+    { request, interception }: Intercepted,
+  ): Promise<RelayResponse> {
+    const { interceptors } = this.#parts;
+    const { baseDomain } = exchange.address ?? {};
+    try {
+      let presented: RelayResponse = this.#withHeaders(response, exchange.request.method);
+      if (interception !== undefined && interceptors.seeResponses) {
+        const intercepted = { request, interception };
+        const limits = this.#options.responseBody;
+        presented = await interceptResponse(interceptors, presented, { exchange, intercepted, limits });
+      }
+      const headers = [
+        ...baseDomain === undefined ? presented.headers : withoutSharedCookies(presented.headers, baseDomain),
+      ];
+      if (request.isTraced && "connection" in response) {
+        headers.push(...clientTracing(exchange.requestId, this.#options.server, response));
+      }
+      return { status: presented.status, headers, body: presented.body };
+    } catch (error) {
+      giveUp(response.body);
+      throw error;
+    }
+  }
+
+  /** The response to `HEAD` has no body, whatever interceptors have made of the request. */
+  #withHeaders(response: RelayResponse, method: string): RelayResponse {
+    const headers = responseHeaders(response, method);
+    if (method !== "HEAD" || response.body === null) return { status: response.status, headers, body: response.body };
+    giveUp(response.body);
+    return { status: response.status, headers, body: null };
   }
 
   #answer(
     exchange: Exchange,
-    response: DispatchedResponse,
-    { isTraced, ended }: { isTraced: boolean; ended: (status: number, error?: RelayError) => void },
+    { status, headers, body }: RelayResponse,
+    ended: (status: number, error?: RelayError) => void,
   ): RelayResponse {
-    const { status, body } = response;
-    exchange.connectionId = response.connection.id;
-    const headers = this.#responseHeaders(exchange, response);
-    if (isTraced) headers.push(...clientTracing(exchange.requestId, this.#options.server, response));
     if (!isStreamBody(body)) {
-      exchange.responseBytes = body?.length ?? 0;
+      exchange.relayedResponseBytes = body?.length ?? 0;
       ended(status);
       return { status, headers, body };
     }
     const stream = watchBody(body, this.#options.responseBody, (bytes, error) => {
-      exchange.responseBytes = bytes;
+      exchange.relayedResponseBytes = bytes;
       ended(status, error);
     });
     return { status, headers, body: body.length === undefined ? { stream } : { stream, length: body.length } };
-  }
-
-  #responseHeaders({ request, address }: Exchange, response: DispatchedResponse): HeaderLine[] {
-    try {
-      const headers = responseHeaders(response, request.method);
-      return address?.baseDomain === undefined ? headers : withoutSharedCookies(headers, address.baseDomain);
-    } catch (error) {
-      if (isStreamBody(response.body)) response.body.stream.cancel(error).catch(() => {});
-      throw error;
-    }
   }
 }

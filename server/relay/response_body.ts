@@ -72,3 +72,19 @@ async function readWithin(
     clearTimeout(timer);
   }
 }
+
+/** Passes a body through, and says after each part how many bytes there were so far. */
+export function countBody({ stream, length }: StreamBody, counted: (bytes: number) => void): StreamBody {
+  const reader = stream.getReader();
+  let bytes = 0;
+  const counting = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      if (done) return controller.close();
+      counted(bytes += value.length);
+      controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+  return length === undefined ? { stream: counting } : { stream: counting, length };
+}

@@ -6,7 +6,7 @@
 
 import type { z } from "zod";
 import { databaseUrl, serverConfigSchema } from "../../server/config.ts";
-import { createRelayServer, type RelayServer } from "../../server/server.ts";
+import { createRelayServer, type RelayServer, type RelayServerOptions } from "../../server/server.ts";
 import { fetchToken } from "./http.ts";
 import { testLog } from "./log.ts";
 import { TestDatabase, type TestTenant } from "./tenants.ts";
@@ -87,13 +87,16 @@ export class TestServer implements AsyncDisposable {
 }
 
 /** Starts a server on free ports with its data in a temporary folder. */
-export async function startServer(overrides: ServerOverrides = {}): Promise<TestServer> {
+export async function startServer(
+  overrides: ServerOverrides = {},
+  options: RelayServerOptions = {},
+): Promise<TestServer> {
   await using resources = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "relayserver-" });
   resources.defer(() => Deno.remove(folder, { recursive: true }));
   const config = serverConfigSchema.parse(serverConfig(folder, overrides));
   const database = resources.use(await TestDatabase.open(databaseUrl(config)));
-  const relayServer = resources.use(await createRelayServer(config));
+  const relayServer = resources.use(await createRelayServer(config, options));
   await relayServer.start();
   return new TestServer(relayServer, database, resources.move());
 }

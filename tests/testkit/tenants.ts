@@ -8,10 +8,13 @@ import { exportJWK, generateKeyPair, importJWK, type JWK, type JWTHeaderParamete
 import { generateApiKey, generateSecret, hashSecret } from "../../server/auth/mod.ts";
 import {
   ApiKeyRepository,
+  type AuditEntry,
+  AuditRepository,
   type Database,
   migrateToLatest,
   openDatabase,
   type Role,
+  type Secret,
   SecretRepository,
   type SecretUse,
   SigningKeyRepository,
@@ -92,18 +95,22 @@ export class TestDatabase implements AsyncDisposable {
     return value;
   }
 
-  /** The ids of a tenant's secrets of a use, as somebody sees them who lists them. */
-  async secretIds(tenantId: string, use: SecretUse): Promise<string[]> {
-    const secrets = await this.#secrets.listByTenant(tenantId);
-    return secrets.filter((secret) => secret.use === use).map(({ id }) => id);
+  async updateTenant(id: string, settings: Partial<TenantSettings>): Promise<Tenant | undefined> {
+    return await this.#tenants.update(id, settings);
+  }
+
+  /** A tenant's secrets, oldest first. */
+  async listSecrets(tenantId: string): Promise<Secret[]> {
+    return await this.#secrets.listByTenant(tenantId);
   }
 
   async removeSecret(tenantId: string, id: string): Promise<void> {
     await this.#secrets.remove(tenantId, id);
   }
 
-  async updateTenant(id: string, settings: Partial<TenantSettings>): Promise<Tenant | undefined> {
-    return await this.#tenants.update(id, settings);
+  /** Entries of the audit for an action, newest first. */
+  async findAudit(action: string): Promise<AuditEntry[]> {
+    return (await new AuditRepository(this.#database, Date.now).find({ filter: { action } })).results;
   }
 
   async removeTenant(id: string): Promise<void> {
