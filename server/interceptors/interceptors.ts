@@ -53,9 +53,9 @@ export class Interceptors {
     this.#maxTimeoutMs = options.maxTimeoutMs;
   }
 
-  /** Whether there are any for requests. */
-  get seeRequests(): boolean {
-    return this.#forRequests.length > 0;
+  /** Whether there are none. */
+  get isEmpty(): boolean {
+    return this.#forRequests.length + this.#forResponses.length === 0;
   }
 
   /** Whether there are any for responses. */

@@ -7,7 +7,7 @@
 import { parseSize } from "../../shared/config/size.ts";
 import { type Caller, CallerDirectory } from "./callers.ts";
 import { clientKey } from "./network.ts";
-import { type PolicyRequest, Rule, RuleSubject } from "./rules.ts";
+import { Rule, type RuleSubject } from "./rules.ts";
 import { type AccessPolicy, accessPolicySchema } from "./schema.ts";
 import { TokenBuckets } from "./token_bucket.ts";
 
@@ -61,10 +61,8 @@ export class CompiledPolicy {
    *
    * @returns What stands against it, if anything.
    */
-  admit(request: PolicyRequest): PolicyDecision | undefined {
-    return this.#beforeRules.length === 0
-      ? undefined
-      : count(this.#beforeRules, () => addressKey(new RuleSubject(request)));
+  admit(subject: RuleSubject): PolicyDecision | undefined {
+    return this.#beforeRules.length === 0 ? undefined : count(this.#beforeRules, { subject });
   }
 
   /**
@@ -72,8 +70,7 @@ export class CompiledPolicy {
    *
    * @param caller Who sent it, if anybody could tell.
    */
-  decide(request: PolicyRequest, caller: Caller | undefined): PolicyDecision {
-    const subject = new RuleSubject(request);
+  decide(subject: RuleSubject, caller: Caller | undefined): PolicyDecision {
     let needsCaller = false;
     for (const rule of this.#rules) {
       if (!rule.isFor(subject)) continue;
@@ -98,11 +95,7 @@ export class CompiledPolicy {
 
   /** Only what the rules allow counts here, so that who is denied takes nothing from the others. */
   #limited(subject: RuleSubject, caller: Caller | undefined): PolicyDecision | undefined {
-    if (this.#afterRules.length === 0) return undefined;
-    return count(
-      this.#afterRules,
-      ({ per }) => per === "tenant" ? "" : caller?.key ?? `address ${addressKey(subject)}`,
-    );
+    return this.#afterRules.length === 0 ? undefined : count(this.#afterRules, { subject, caller });
   }
 }
 
@@ -116,16 +109,22 @@ export function compilePolicy(stored: unknown, now: () => number): CompiledPolic
   return new CompiledPolicy(accessPolicySchema.parse(stored), now);
 }
 
-function count(limits: readonly RateLimit[], keyOf: (limit: RateLimit) => string): PolicyDecision | undefined {
-  for (const limit of limits) {
-    const retryAfterMs = limit.buckets.take(keyOf(limit));
-    if (retryAfterMs > 0) return { effect: "limit", reason: limit.reason, retryAfterMs };
+interface Participant {
+  readonly subject: RuleSubject;
+  readonly caller?: Caller | undefined;
+}
+
+function count(limits: readonly RateLimit[], participant: Participant): PolicyDecision | undefined {
+  for (const { per, buckets, reason } of limits) {
+    const retryAfterMs = buckets.take(per === "tenant" ? "" : participantKey(per, participant));
+    if (retryAfterMs > 0) return { effect: "limit", reason, retryAfterMs };
   }
   return undefined;
 }
 
-/** What cannot be read counts as one. */
-function addressKey({ address }: RuleSubject): string {
+/** Addresses that cannot be read count as one. */
+function participantKey(per: "caller" | "address", { subject: { address }, caller }: Participant): string | number {
+  if (per === "caller" && caller !== undefined) return caller.key;
   return address === null ? "" : clientKey(address);
 }
 

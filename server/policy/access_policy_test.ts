@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { compilePolicy, type PolicyDecision } from "./access_policy.ts";
 import type { Caller } from "./callers.ts";
-import type { PolicyRequest } from "./rules.ts";
+import { type PolicyRequest, RuleSubject } from "./rules.ts";
 import type { AccessPolicy } from "./schema.ts";
 
 type Rules = NonNullable<AccessPolicy["rules"]>;
@@ -17,8 +17,12 @@ const REQUEST: PolicyRequest = {
   isPreflight: false,
 };
 
+function subject(changes: Partial<PolicyRequest> = {}): RuleSubject {
+  return new RuleSubject({ ...REQUEST, ...changes });
+}
+
 function decide(policy: AccessPolicy, changes: Partial<PolicyRequest> = {}, caller?: Caller): PolicyDecision {
-  return compilePolicy(policy, () => 0).decide({ ...REQUEST, ...changes }, caller);
+  return compilePolicy(policy, () => 0).decide(subject(changes), caller);
 }
 
 /** The effect of one rule that allows, and of one that denies, with the opposite for all other requests. */
@@ -184,22 +188,22 @@ Deno.test("decide() counts what is allowed per tenant and per caller, admit() ev
     ],
   }, () => nowMs);
   const as = (key: string): Caller => ({ names: new Set(["a"]), key });
-  const effectOf = (path: string, caller: Caller) => policy.decide({ ...REQUEST, path }, caller).effect;
+  const effectOf = (path: string, caller: Caller) => policy.decide(subject({ path }), caller).effect;
   for (let count = 0; count < 5; count++) assert.equal(effectOf("/elsewhere", as("one")), "deny");
   assert.deepEqual([effectOf("/api", as("one")), effectOf("/api", as("one"))], ["allow", "allow"]);
-  const limited = policy.decide(REQUEST, as("one"));
+  const limited = policy.decide(subject(), as("one"));
   assert.deepEqual(limited, { effect: "limit", reason: "limit: 1 requests/s per caller", retryAfterMs: 1_000 });
   // The refusal counted for the tenant, whose limit comes first.
-  assert.equal(policy.decide(REQUEST, as("two")).reason, "limit: 1 requests/s per tenant");
+  assert.equal(policy.decide(subject(), as("two")).reason, "limit: 1 requests/s per tenant");
   nowMs = 10_000;
   assert.equal(effectOf("/api", as("two")), "allow");
 
-  assert.equal(policy.admit(REQUEST), undefined);
-  assert.deepEqual(policy.admit(REQUEST), {
+  assert.equal(policy.admit(subject()), undefined);
+  assert.deepEqual(policy.admit(subject()), {
     effect: "limit",
     reason: "limit: 0.5 requests/s per address",
     retryAfterMs: 2_000,
   });
-  assert.equal(policy.admit({ ...REQUEST, clientAddress: "::ffff:192.0.2.1" })?.effect, "limit");
-  assert.equal(policy.admit({ ...REQUEST, clientAddress: "192.0.2.2" }), undefined);
+  assert.equal(policy.admit(subject({ clientAddress: "::ffff:192.0.2.1" }))?.effect, "limit");
+  assert.equal(policy.admit(subject({ clientAddress: "192.0.2.2" })), undefined);
 });

@@ -41,6 +41,8 @@ export function parseIpAddress(text: string): IpAddress | undefined {
  * @returns `undefined` when it is none, as `unknown`.
  */
 export function parseClientAddress(text: string): IpAddress | undefined {
+  const address = parseIpAddress(text);
+  if (address !== undefined) return address;
   const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(text)?.[1];
   if (bracketed !== undefined) return bracketed.includes(":") ? parseIpAddress(bracketed) : undefined;
   return parseIpAddress(text.replace(/^([0-9.]+):\d+$/, "$1"));
@@ -83,8 +85,9 @@ export function isInNetwork(address: IpAddress, network: Network): boolean {
 }
 
 /** A client as rate limits count it: an IPv4 address, or the /64 of an IPv6 address, all of which usually belong to one client. */
-export function clientKey(address: IpAddress): string {
-  return address.version === 4 ? address.groups.join(".") : `${address.groups.slice(0, 4).join(":")}::`;
+export function clientKey({ version, groups }: IpAddress): string | number {
+  if (version === 6) return `${groups.slice(0, 4).join(":")}::`;
+  return groups[0]! << 24 | groups[1]! << 16 | groups[2]! << 8 | groups[3]!;
 }
 
 function parseIpv4(text: string): number[] | undefined {

@@ -51,7 +51,7 @@ export class TokenBuckets {
   readonly #rate: Rate;
   readonly #now: () => number;
   readonly #maxBuckets: number;
-  readonly #buckets = new Map<string, TokenBucket>();
+  readonly #buckets = new Map<string | number, TokenBucket>();
   #shared: TokenBucket | undefined;
   #sweptAtMs = -Infinity;
 
@@ -72,12 +72,12 @@ export class TokenBuckets {
    *
    * @returns 0 when it may pass, else how long to wait in milliseconds.
    */
-  take(key: string): number {
+  take(key: string | number): number {
     const nowMs = this.#now();
     return (this.#buckets.get(key) ?? this.#add(key, nowMs)).take(this.#rate, nowMs);
   }
 
-  #add(key: string, nowMs: number): TokenBucket {
+  #add(key: string | number, nowMs: number): TokenBucket {
     if (this.#buckets.size >= this.#maxBuckets) this.#sweep(nowMs);
     if (this.#buckets.size >= this.#maxBuckets) return this.#shared ??= new TokenBucket(this.#rate.burst, nowMs);
     const bucket = new TokenBucket(this.#rate.burst, nowMs);

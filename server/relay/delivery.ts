@@ -17,7 +17,7 @@ const logger = getLogger("relay");
 export interface DeliveryOptions {
   readonly tenantId: string;
   readonly dispatch: DispatchOptions;
-  /** Started here, and disposed of. */
+  /** Is started. */
   readonly expiration: Expiration;
 }
 
@@ -35,22 +35,18 @@ export class Deliveries {
    * Delivers a request, and waits for the response.
    *
    * @param signal Aborts when the client has left, and with it the request.
-   * @throws {RelayError} Why there is no response.
+   * @returns Rejects with a `RelayError` that says why there is no response.
    */
-  async deliver(
-    request: RelayRequest,
-    { signal, ...options }: DeliveryOptions & { readonly signal: AbortSignal },
-  ): Promise<DispatchedResponse> {
-    using expiration = options.expiration;
-    const dispatch = this.#dispatch(request, options, expiration);
+  deliver(request: RelayRequest, signal: AbortSignal, options: DeliveryOptions): Promise<DispatchedResponse> {
+    const dispatch = this.#dispatch(request, options);
     if (signal.aborted) dispatch.cancel("client_gone");
     else signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });
-    return await dispatch.response;
+    return dispatch.response;
   }
 
   /**
    * Delivers a request whose client is answered by somebody else. The response is discarded; why there is none is in the log. The request counts
-   * as one under way until it is over.
+   * as one under way until it is over, and only then its expiration is disposed of.
    *
    * @returns Resolves when the client may be answered: at once, unless the rest of its request is still on its way.
    * @throws {RelayError} `draining` or `overloaded` when there is no room for it.
@@ -63,9 +59,9 @@ export class Deliveries {
   }
 
   async #discard(request: RelayRequest, options: DeliveryOptions): Promise<void> {
-    using expiration = options.expiration;
+    using _expiration = options.expiration;
     try {
-      const { body } = await this.#dispatch(request, options, expiration).response;
+      const { body } = await this.#dispatch(request, options).response;
       if (isStreamBody(body)) await body.stream.cancel();
     } catch (error) {
       logger.warn("Cannot deliver request {requestId}, whose client was answered: {error}", {
@@ -75,8 +71,8 @@ export class Deliveries {
     }
   }
 
-  #dispatch(request: RelayRequest, options: Omit<DeliveryOptions, "expiration">, expiration: Expiration): Dispatch {
-    const dispatch = this.#dispatcher.dispatch(options.tenantId, request, options.dispatch);
+  #dispatch(request: RelayRequest, { tenantId, dispatch: options, expiration }: DeliveryOptions): Dispatch {
+    const dispatch = this.#dispatcher.dispatch(tenantId, request, options);
     expiration.start(() => dispatch.cancel("expired"));
     return dispatch;
   }

@@ -28,25 +28,29 @@ export class ForwardedHeaders implements Interceptor {
     { headers }: Pick<InterceptedRequest, "headers">,
     { hop }: Pick<InterceptorContext, "hop">,
   ): { readonly headers: HeaderLine[] } {
-    const kept = headers.filter(([name]) => !FORWARDING.has(name.toLowerCase()));
-    kept.push(...forwardedHeaders(headers, hop, this.#isTrustedProxy));
+    const kept: HeaderLine[] = [];
+    const received = collect(headers, kept);
+    writeForwarded(kept, received, { hop, isTrustedProxy: this.#isTrustedProxy });
     return { headers: kept };
   }
 }
 
-/** The forwarding headers for the target: those of a trusted peer extended, those of anybody else replaced. */
-export function forwardedHeaders(headers: HeaderLines, hop: Hop, isTrustedProxy: IsTrustedProxy): HeaderLine[] {
+/** Those of a trusted peer are extended, those of anybody else replaced. */
+function writeForwarded(
+  lines: HeaderLine[],
+  received: Record<string, string> | undefined,
+  { hop, isTrustedProxy }: { readonly hop: Hop; readonly isTrustedProxy: IsTrustedProxy },
+): void {
   const address = plainAddress(hop.peerAddress);
-  const received = collect(headers);
   const believed = isTrustedProxy(address) ? received : undefined;
   const element = `for=${forwardedNode(address)};host=${quoted(hop.host)};proto=${hop.scheme}`;
-  return [
+  lines.push(
     ["X-Forwarded-For", append(believed?.["x-forwarded-for"], address)],
     ["X-Forwarded-Host", believed?.["x-forwarded-host"] ?? hop.host],
     ["X-Forwarded-Proto", believed?.["x-forwarded-proto"] ?? hop.scheme],
     ["Forwarded", append(believed?.forwarded, element)],
     ["Via", append(received?.via, VIA)],
-  ];
+  );
 }
 
 /** The client's address: the peer, or the last address that no trusted proxy has. */
@@ -59,14 +63,21 @@ export function clientAddress(headers: HeaderLines, peerAddress: string, isTrust
   return address;
 }
 
-/** The forwarding headers by name, repeated ones joined; `undefined` when there are none, as in most requests. */
-function collect(headers: HeaderLines): Record<string, string> | undefined {
+/**
+ * The forwarding headers by name, repeated ones joined; `undefined` when there are none, as in most requests.
+ *
+ * @param others Gets all other headers.
+ */
+function collect(headers: HeaderLines, others?: HeaderLine[]): Record<string, string> | undefined {
   let found: Record<string, string> | undefined;
-  for (const [key, value] of headers) {
-    const name = key.toLowerCase();
-    if (!FORWARDING.has(name)) continue;
+  for (const line of headers) {
+    const name = line[0].toLowerCase();
+    if (!FORWARDING.has(name)) {
+      others?.push(line);
+      continue;
+    }
     found ??= {};
-    found[name] = append(found[name], value);
+    found[name] = append(found[name], line[1]);
   }
   return found;
 }

@@ -5,14 +5,15 @@
  */
 
 import { RelayError } from "../../shared/errors/relay_error.ts";
-import type {
-  AccessPolicies,
-  Caller,
-  CallerVerifiers,
-  CompiledPolicy,
-  DenialObserver,
-  PolicyDecision,
-  PolicyRequest,
+import {
+  type AccessPolicies,
+  type Caller,
+  type CallerVerifiers,
+  type CompiledPolicy,
+  type DenialObserver,
+  type PolicyDecision,
+  type PolicyRequest,
+  RuleSubject,
 } from "../policy/mod.ts";
 import type { Tenant } from "../persistence/tenants.ts";
 import type { RelayAddress } from "./address.ts";
@@ -34,7 +35,15 @@ export interface Admitted {
   readonly maxBodyBytes: number | undefined;
 }
 
-const ADMITTED: Admitted = { consumedHeader: undefined, maxBodyBytes: undefined };
+/** For tenants that want nothing to be checked. */
+export const UNCHECKED: Admitted = { consumedHeader: undefined, maxBodyBytes: undefined };
+
+interface Authenticated {
+  readonly caller: Caller | undefined;
+  readonly consumedHeader: string | undefined;
+}
+
+const ANONYMOUS: Authenticated = { caller: undefined, consumedHeader: undefined };
 
 /** Authentication first, then the policy, which may want to know who was authenticated. */
 export class Gate {
@@ -44,6 +53,11 @@ export class Gate {
     this.#parts = parts;
   }
 
+  /** Whether there is anything to check about requests to a tenant. */
+  guards(tenant: Tenant): boolean {
+    return tenant.requireAuthentication || tenant.accessPolicy !== null;
+  }
+
   /**
    * Decides about a request.
    *
@@ -51,11 +65,20 @@ export class Gate {
    * @throws {RelayError} `authentication_required`, `authentication_unavailable`, `access_denied`, `rate_limited`.
    */
   async admit(exchange: Exchange, address: RelayAddress, tenant: Tenant): Promise<Admitted> {
-    const { method, headers } = exchange.request;
-    if (tenant.accessPolicy !== null) return await this.#admitByPolicy(exchange, address, tenant);
-    if (!tenant.requireAuthentication || isPreflight(method, headers)) return ADMITTED;
-    const consumedHeader = await authenticateClient(headers, tenant, this.#parts.callers.clients);
-    return { consumedHeader, maxBodyBytes: undefined };
+    if (tenant.accessPolicy === null) {
+      const { consumedHeader } = await this.#authenticate(exchange, tenant);
+      return { consumedHeader, maxBodyBytes: undefined };
+    }
+    const policy = this.#policyOf(exchange, tenant);
+    const subject = new RuleSubject(policyRequestOf(exchange, address));
+    this.#enforce(exchange, policy.admit(subject));
+    const isAuthenticating = tenant.requireAuthentication || !policy.callers.isEmpty;
+    const { caller, consumedHeader } = isAuthenticating
+      ? await this.#authenticate(exchange, tenant, policy)
+      : ANONYMOUS;
+    const decision = policy.decide(subject, caller);
+    this.#enforce(exchange, decision);
+    return { consumedHeader, maxBodyBytes: decision.effect === "allow" ? decision.maxBodyBytes : undefined };
   }
 
   /** What streams may turn out too large while it flows. */
@@ -63,35 +86,25 @@ export class Gate {
     this.#tell(exchange, `deny: body above ${maxBodyBytes} bytes`);
   }
 
-  async #admitByPolicy(exchange: Exchange, address: RelayAddress, tenant: Tenant): Promise<Admitted> {
+  #policyOf(exchange: Exchange, tenant: Tenant): CompiledPolicy {
     const policy = this.#parts.policies.of(tenant);
-    if (policy === undefined) {
-      this.#tell(exchange, "deny: the policy cannot be used");
-      throw new RelayError("access_denied", "The tenant's access policy cannot be used");
-    }
-    const request = policyRequestOf(exchange, address);
-    this.#enforce(exchange, policy.admit(request));
-    const { caller, consumedHeader } = await this.#authenticate(exchange, tenant, policy);
-    const decision = policy.decide(request, caller);
-    this.#enforce(exchange, decision);
-    return { consumedHeader, maxBodyBytes: decision.effect === "allow" ? decision.maxBodyBytes : undefined };
+    if (policy !== undefined) return policy;
+    this.#tell(exchange, "deny: the policy cannot be used");
+    throw new RelayError("access_denied", "The tenant's access policy cannot be used");
   }
 
   /** A credential that only the policy knows authenticates as well as one of the tenant itself. */
-  async #authenticate(
-    { request: { method, headers } }: Exchange,
-    tenant: Tenant,
-    policy: CompiledPolicy,
-  ): Promise<{ readonly caller: Caller | undefined; readonly consumedHeader: string | undefined }> {
+  async #authenticate({ request }: Exchange, tenant: Tenant, policy?: CompiledPolicy): Promise<Authenticated> {
+    const { method, headers } = request;
     const { callers } = this.#parts;
-    const credential = policy.callers.isEmpty ? undefined : readCredential(headers);
-    const caller = credential && await policy.callers.identify(tenant.id, credential, callers);
+    const credential = policy === undefined || policy.callers.isEmpty ? undefined : readCredential(headers);
+    const caller = credential && await policy?.callers.identify(tenant.id, credential, callers);
     if (credential !== undefined && caller !== undefined) return { caller, consumedHeader: credential.header };
     if (tenant.requireAuthentication && !isPreflight(method, headers)) {
       return { caller, consumedHeader: await authenticateClient(headers, tenant, callers.clients) };
     }
     // Good or not, a token of an issuer that is named here is meant for the relay.
-    const isConsumed = credential !== undefined && policy.callers.namesIssuerOf(credential.value);
+    const isConsumed = credential !== undefined && policy?.callers.namesIssuerOf(credential.value) === true;
     return { caller, consumedHeader: isConsumed ? credential.header : undefined };
   }
 

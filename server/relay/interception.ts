@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Body, type HeaderLines, isStreamBody, type RelayResponse } from "../../shared/http/message.ts";
+import { type Body, type HeaderLine, type HeaderLines, isStreamBody } from "../../shared/http/message.ts";
 import type { Tenant } from "../persistence/tenants.ts";
 import {
   Interception,
@@ -14,12 +14,17 @@ import {
   type RequestDraftOptions,
 } from "../interceptors/mod.ts";
 import type { Exchange } from "./exchange.ts";
-import { countBody, type ResponseBodyLimits, watchBody } from "./response_body.ts";
-import { responseHeaders } from "./response_head.ts";
+import { countBody, giveUpBody, type ResponseBodyLimits, watchBody } from "./response_body.ts";
+import { type ClientResponse, withClientHeaders } from "./response_head.ts";
+
+/** A request on its way to its target. Its headers are nobody else's. */
+export interface OutgoingRequest extends RequestDraftOptions {
+  readonly headers: HeaderLine[];
+}
 
 /** A request that interceptors have seen, and what they need for its response. */
 export interface InterceptedExchange {
-  readonly request: RequestDraftOptions;
+  readonly request: OutgoingRequest;
   /** Set when one of them has answered. */
   readonly answer?: InterceptorAnswer | undefined;
   /** How to show them the response. */
@@ -33,27 +38,36 @@ export interface InterceptedExchange {
  */
 export async function interceptRequest(
   interceptors: Interceptors,
-  request: RequestDraftOptions,
+  request: OutgoingRequest,
   { exchange, tenant }: { readonly exchange: Exchange; readonly tenant: Tenant },
 ): Promise<InterceptedExchange> {
   const { requestId, clientAddress, hop, request: { signal, method } } = exchange;
-  const interception = new Interception({ tenant, requestId, clientAddress, hop, method, signal });
+  const interception = new Interception({
+    tenant: { id: tenant.id, name: tenant.name },
+    requestId,
+    clientAddress,
+    hop,
+    method,
+    signal,
+  });
   const draft = new RequestDraft(request, () => interception.signal);
   const answer = await interceptors.interceptRequest(draft, interception);
-  const { body } = draft;
-  if (answer !== undefined && !answer.isDelivered) {
+  const { method: sentMethod, target, path, isTraced } = draft;
+  const isDropped = answer !== undefined && !answer.isDelivered;
+  if (isDropped) {
     exchange.relayedRequestBytes = 0;
-    giveUp(body);
-    return { request: draft, answer, interception };
+    giveUpBody(draft.body);
   }
-  if (body === request.body) return { request: draft, answer, interception };
-  if (!isStreamBody(body)) {
-    exchange.relayedRequestBytes = body?.length ?? 0;
-    return { request: draft, answer, interception };
-  }
-  exchange.relayedRequestBytes = 0;
-  draft.body = countBody(body, (bytes) => exchange.relayedRequestBytes = bytes);
-  return { request: draft, answer, interception };
+  const body = isDropped ? null : countChanged(draft.body, request.body, exchange);
+  const headers = [...draft.headers];
+  return { request: { method: sentMethod, target, path, headers, body, isTraced }, answer, interception };
+}
+
+/** The target gets another number of bytes than the client has sent only when interceptors have changed the body. */
+function countChanged(body: Body, original: Body, exchange: Exchange): Body {
+  if (body === original) return body;
+  exchange.relayedRequestBytes = isStreamBody(body) ? 0 : body?.length ?? 0;
+  return isStreamBody(body) ? countBody(body, (bytes) => exchange.relayedRequestBytes = bytes) : body;
 }
 
 /**
@@ -64,13 +78,13 @@ export async function interceptRequest(
  */
 export async function interceptResponse(
   interceptors: Interceptors,
-  { status, headers, body }: RelayResponse,
+  { status, headers, body }: ClientResponse,
   { exchange, intercepted, limits }: {
     readonly exchange: Exchange;
     readonly intercepted: InterceptedExchange;
     readonly limits: ResponseBodyLimits;
   },
-): Promise<RelayResponse> {
+): Promise<ClientResponse> {
   exchange.responseBytes = isStreamBody(body) ? 0 : body?.length ?? 0;
   const { request, interception } = intercepted;
   const { method, target, path, isTraced } = request;
@@ -79,12 +93,7 @@ export async function interceptResponse(
     : body;
   const seen = { method, target, path, headers: request.headers, isTraced, header: headerOf(request.headers) };
   const response = await interceptors.interceptResponse({ status, headers, body: watched }, seen, interception);
-  return { ...response, headers: responseHeaders(response, exchange.request.method), body: response.body };
-}
-
-/** Says that nobody will read a body. */
-export function giveUp(body: Body): void {
-  if (isStreamBody(body) && !body.stream.locked) body.stream.cancel().catch(() => {});
+  return withClientHeaders(response, exchange.request.method);
 }
 
 function headerOf(headers: HeaderLines): (name: string) => string | undefined {

@@ -6,11 +6,11 @@
 
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { endToEndHeaders } from "../../shared/http/headers.ts";
-import { isStreamBody, type RelayRequest, type RelayResponse } from "../../shared/http/message.ts";
+import { type HeaderLine, isStreamBody, type RelayRequest, type RelayResponse } from "../../shared/http/message.ts";
 import { Deadlines } from "../../shared/time/deadlines.ts";
 import type { Dispatcher, DispatchOptions } from "../dispatch/dispatcher.ts";
 import type { DispatchedResponse } from "../dispatch/pending_request.ts";
-import type { Interceptors, RequestDraftOptions } from "../interceptors/mod.ts";
+import type { Interceptors } from "../interceptors/mod.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
 import type { TenantSource } from "../persistence/tenant_cache.ts";
 import type { Tenant } from "../persistence/tenants.ts";
@@ -22,12 +22,12 @@ import { Exchange, type ExchangeOptions } from "./exchange.ts";
 import { Expiration } from "./expiration.ts";
 import { answerFailure, statusOf, toRelayError } from "./failure.ts";
 import { ForwardedHeaders, type IsTrustedProxy } from "./forwarded.ts";
-import type { Admitted, Gate } from "./gate.ts";
-import { giveUp, type InterceptedExchange, interceptRequest, interceptResponse } from "./interception.ts";
+import { type Admitted, type Gate, UNCHECKED } from "./gate.ts";
+import { type InterceptedExchange, interceptRequest, interceptResponse, type OutgoingRequest } from "./interception.ts";
 import type { RelayObserver } from "./observer.ts";
 import { type RequestBodyLimits, takeBody } from "./request_body.ts";
 import { type ResponseBodyLimits, watchBody } from "./response_body.ts";
-import { responseHeaders } from "./response_head.ts";
+import { type ClientResponse, withClientHeaders } from "./response_head.ts";
 import { clientTracing, type ServerFacts, targetTracing } from "./tracing.ts";
 
 /** What the relay is configured with. */
@@ -55,9 +55,6 @@ export interface RelayParts {
   /** All of them hear of every request. */
   readonly observers: readonly RelayObserver[];
 }
-
-/** A request that is ready to go, or answered before it went. */
-type Intercepted = Omit<InterceptedExchange, "interception"> & Partial<Pick<InterceptedExchange, "interception">>;
 
 /** Serves `/relay`, `/trace` and the hosts of targets. */
 export class Relay implements Disposable {
@@ -101,7 +98,8 @@ export class Relay implements Disposable {
       const tenant = exchange.tenant = await this.#tenantOf(address);
       this.#parts.admission.enter(tenant.id);
       admittedTenantId = tenant.id;
-      const admitted = await this.#parts.gate.admit(exchange, address, tenant);
+      const { gate } = this.#parts;
+      const admitted = gate.guards(tenant) ? await gate.admit(exchange, address, tenant) : UNCHECKED;
       const response = await this.#relay(exchange, { address, tenant, admitted });
       return this.#answer(exchange, response, ended);
     } catch (cause) {
@@ -134,52 +132,46 @@ export class Relay implements Disposable {
       readonly admitted: Admitted;
     },
   ): Promise<RelayResponse> {
+    const { signal, body, method } = exchange.request;
     const expiration = new Expiration(this.#deadlines);
-    const taken = await this.#takeRequest(exchange, { address, tenant, admitted, expiration });
-    const { interceptors } = this.#parts;
-    const intercepted: Intercepted = interceptors.seeRequests || interceptors.seeResponses
-      ? await interceptRequest(interceptors, taken, { exchange, tenant })
-      : { request: taken };
-    const { request, answer } = intercepted;
-    const delivery = { tenantId: tenant.id, dispatch: this.#dispatchOptions(tenant, request.isTraced), expiration };
-    if (answer !== undefined) {
-      if (answer.isDelivered) await this.#deliveries.deliverUnanswered(this.#relayed(exchange, request), delivery);
-      return await this.#present(exchange, answer, intercepted);
-    }
-    const { signal } = exchange.request;
-    const response = await this.#deliveries.deliver(this.#relayed(exchange, request), { ...delivery, signal });
-    exchange.connectionId = response.connection.id;
-    return await this.#present(exchange, response, intercepted);
-  }
-
-  /** The client's request as interceptors see it first. */
-  async #takeRequest(
-    exchange: Exchange,
-    { address, tenant, admitted, expiration }: {
-      readonly address: RelayAddress;
-      readonly tenant: Tenant;
-      readonly admitted: Admitted;
-      readonly expiration: Expiration;
-    },
-  ): Promise<RequestDraftOptions> {
-    const { request, hop } = exchange;
-    const { consumedHeader } = admitted;
-    const body = await takeBody(request.body, this.#bodyLimits(exchange, admitted), (bytes) => {
+    const onBytes = (bytes: number) => {
       exchange.requestBytes += bytes;
       expiration.extend();
-    });
+    };
+    const taken: OutgoingRequest = {
+      method,
+      target: address.target,
+      path: address.path,
+      headers: this.#firstHeaders(exchange, admitted),
+      body: body === null ? null : await takeBody(body, this.#bodyLimits(exchange, admitted), onBytes),
+      isTraced: address.route === "trace" || tenant.enableTracing === true,
+    };
+    const { interceptors } = this.#parts;
+    const intercepted = interceptors.isEmpty
+      ? undefined
+      : await interceptRequest(interceptors, taken, { exchange, tenant });
+    const { request, answer } = intercepted ?? { request: taken, answer: undefined };
+    const delivery = { tenantId: tenant.id, dispatch: this.#dispatchOptions(tenant, request.isTraced), expiration };
+    if (intercepted !== undefined && answer !== undefined) {
+      if (answer.isDelivered) await this.#deliveries.deliverUnanswered(this.#relayed(exchange, request), delivery);
+      const seen = await this.#intercepted(exchange, withClientHeaders(answer, method), intercepted);
+      return this.#presented(exchange, seen, undefined);
+    }
+    using _running = expiration;
+    const response = await this.#deliveries.deliver(this.#relayed(exchange, request), signal, delivery);
+    exchange.connectionId = response.connection.id;
+    const plain = withClientHeaders(response, method);
+    const presented = intercepted === undefined ? plain : await this.#intercepted(exchange, plain, intercepted);
+    return this.#presented(exchange, presented, request.isTraced ? response : undefined);
+  }
+
+  /** What the client sent, but for what is not for targets. The forwarding headers are the first interceptor's work. */
+  #firstHeaders({ request, hop }: Exchange, { consumedHeader }: Admitted): HeaderLine[] {
     const headers = endToEndHeaders(
       request.headers,
       (name) => name === consumedHeader || name === "expect" || name === "content-length",
     );
-    return {
-      method: request.method,
-      target: address.target,
-      path: address.path,
-      headers: this.#forwardedHeaders.interceptRequest({ headers }, { hop }).headers,
-      body,
-      isTraced: address.route === "trace" || tenant.enableTracing === true,
-    };
+    return this.#forwardedHeaders.interceptRequest({ headers }, { hop }).headers;
   }
 
   #bodyLimits(exchange: Exchange, { maxBodyBytes }: Admitted): RequestBodyLimits {
@@ -199,48 +191,36 @@ export class Relay implements Disposable {
   }
 
   /** The request as the target is to see it. */
-  #relayed({ requestId }: Exchange, request: RequestDraftOptions): RelayRequest {
-    const { method, target, path, body, isTraced } = request;
-    const headers = [...request.headers];
+  #relayed({ requestId }: Exchange, { method, target, path, headers, body, isTraced }: OutgoingRequest): RelayRequest {
     if (isTraced) headers.push(...targetTracing(requestId, this.#options.server));
     else if (!isStreamBody(body)) headers.push(["RelayServer-RequestId", requestId]);
     return { requestId, method, target, path, headers, body };
   }
 
-  /** The response as the client is to see it. */
-  async #present(
+  async #intercepted(
     exchange: Exchange,
-    response: DispatchedResponse | RelayResponse,
-    { request, interception }: Intercepted,
-  ): Promise<RelayResponse> {
+    response: ClientResponse,
+    intercepted: InterceptedExchange,
+  ): Promise<ClientResponse> {
     const { interceptors } = this.#parts;
-    const { baseDomain } = exchange.address ?? {};
-    try {
-      let presented: RelayResponse = this.#withHeaders(response, exchange.request.method);
-      if (interception !== undefined && interceptors.seeResponses) {
-        const intercepted = { request, interception };
-        const limits = this.#options.responseBody;
-        presented = await interceptResponse(interceptors, presented, { exchange, intercepted, limits });
-      }
-      const headers = [
-        ...baseDomain === undefined ? presented.headers : withoutSharedCookies(presented.headers, baseDomain),
-      ];
-      if (request.isTraced && "connection" in response) {
-        headers.push(...clientTracing(exchange.requestId, this.#options.server, response));
-      }
-      return { status: presented.status, headers, body: presented.body };
-    } catch (error) {
-      giveUp(response.body);
-      throw error;
-    }
+    if (!interceptors.seeResponses) return response;
+    const limits = this.#options.responseBody;
+    return await interceptResponse(interceptors, response, { exchange, intercepted, limits });
   }
 
-  /** The response to `HEAD` has no body, whatever interceptors have made of the request. */
-  #withHeaders(response: RelayResponse, method: string): RelayResponse {
-    const headers = responseHeaders(response, method);
-    if (method !== "HEAD" || response.body === null) return { status: response.status, headers, body: response.body };
-    giveUp(response.body);
-    return { status: response.status, headers, body: null };
+  /**
+   * The response as the client is to see it.
+   *
+   * @param traced The target's response, if its tracing is for the client.
+   */
+  #presented(
+    { requestId, address }: Exchange,
+    { status, headers, body }: ClientResponse,
+    traced: DispatchedResponse | undefined,
+  ): RelayResponse {
+    const lines = address?.baseDomain === undefined ? headers : withoutSharedCookies(headers, address.baseDomain);
+    if (traced !== undefined) lines.push(...clientTracing(requestId, this.#options.server, traced));
+    return { status, headers: lines, body };
   }
 
   #answer(

@@ -5,7 +5,7 @@
  */
 
 import { RelayError } from "../../shared/errors/relay_error.ts";
-import type { StreamBody } from "../../shared/http/message.ts";
+import { type Body, isStreamBody, type StreamBody } from "../../shared/http/message.ts";
 
 /** How a body ended: `undefined` when it is complete. */
 export type BodyEnded = (bytes: number, error: RelayError | undefined) => void;
@@ -87,4 +87,9 @@ export function countBody({ stream, length }: StreamBody, counted: (bytes: numbe
     cancel: (reason) => reader.cancel(reason),
   }, { highWaterMark: 0 });
   return length === undefined ? { stream: counting } : { stream: counting, length };
+}
+
+/** Says that nobody will read a body, unless somebody does already. */
+export function giveUpBody(body: Body): void {
+  if (isStreamBody(body) && !body.stream.locked) body.stream.cancel().catch(() => {});
 }

@@ -19,7 +19,7 @@ export interface Site extends AsyncDisposable {
 /** What a site's server is like beside the defaults for tests. */
 export interface SiteOptions extends RelayServerOptions {
   /** Settings of the tenant. */
-  readonly tenant?: Partial<TenantSettings>;
+  readonly tenant?: Partial<TenantSettings> & { readonly name?: string };
 }
 
 /** Starts a server and a connector with these targets. */
