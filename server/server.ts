@@ -288,6 +288,7 @@ class Server implements RelayServer {
     this.#isReady = true;
     this.#operation.start();
     this.#delivery.start();
+    await this.#operation.offerSetup();
     Promise.race([this.#managementListener.finished, this.#publicListener.finished, this.#delivery.conflict])
       .then(this.#finished.resolve, this.#finished.reject);
   }
@@ -332,7 +333,7 @@ class Server implements RelayServer {
       // 2. Connections end; what is still in flight fails with them.
       for (const connection of [...this.#registry.list()]) connection.close(1001, "the server stops");
       // 3. Event streams, for which the listener would wait.
-      await this.#operation.stop();
+      this.#operation.stop();
       // 4. The listeners, which wait for the last answers.
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
       // 5. What everything stood on.

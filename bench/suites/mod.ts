@@ -4,6 +4,7 @@
  * @module
  */
 
+import { connect } from "./connect.ts";
 import { database } from "./database.ts";
 import { events } from "./events.ts";
 import { idle } from "./idle.ts";
@@ -16,4 +17,4 @@ import { transfers } from "./transfers.ts";
 export type { Bench, Suite } from "./suite.ts";
 
 /** All suites. */
-export const SUITES: readonly Suite[] = [requests, transfers, events, idle, tenants, links, database];
+export const SUITES: readonly Suite[] = [requests, transfers, events, idle, tenants, connect, links, database];

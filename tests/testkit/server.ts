@@ -50,6 +50,11 @@ export class TestServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** Base of the management listener, without a slash at the end. */
+  get managementUrl(): string {
+    return `http://127.0.0.1:${this.relayServer.managementAddress.port}`;
+  }
+
   /** Gets a token of a tenant. */
   async token(tenant: TestTenant, use: "connector" | "client"): Promise<string> {
     const clientSecret = use === "connector" ? tenant.connectorSecret : tenant.clientSecret;
