@@ -5,7 +5,6 @@
  */
 
 import { Hono } from "hono";
-import { getLogger } from "../shared/log/mod.ts";
 import { VERSION } from "../shared/version.ts";
 import { BuiltinTokenVerifier, createAuthRoutes, SigningKeys, TokenIssuer } from "./auth/mod.ts";
 import { databasePath, type ServerConfig } from "./config.ts";
@@ -13,11 +12,14 @@ import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
 import { ConnectorEndpoint } from "./connectors/endpoint.ts";
 import { ConnectionRegistry } from "./connectors/registry.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
+import { allowLoopback } from "./http/allow_loopback.ts";
 import { createHealthRoutes } from "./http/health.ts";
 import type { Listener, ListenerHandler, ListenerRequest } from "./listener/listener.ts";
 import { createListener, isTlsOn, type ListenerOptions } from "./listener/create_listener.ts";
 import { createTrustedProxies } from "./listener/trusted_proxies.ts";
 import { ManagementHandler } from "./http/management_handler.ts";
+import { createMetricsRoutes } from "./metrics/mod.ts";
+import { Observation } from "./observation.ts";
 import {
   type Database,
   migrateToLatest,
@@ -33,10 +35,7 @@ import { Admission } from "./relay/admission.ts";
 import { HostAddresses } from "./relay/host_address.ts";
 import { Relay } from "./relay/relay.ts";
 import { MemoryTransport } from "./transport/memory_transport.ts";
-import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
-
-const logger = getLogger("server");
-const MAINTENANCE_INTERVAL_MS = 60 * 60 * 1000;
+import { refuseUnauthenticated, type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
 
 /** Where a listener can be reached. */
 export interface Address {
@@ -89,7 +88,7 @@ class Server implements RelayServer {
   readonly #admission: Admission;
   readonly #relay: Relay;
   readonly #keys: SigningKeys;
-  #maintenance: ReturnType<typeof setInterval> | undefined;
+  readonly #observation: Observation;
   readonly #connectors: ConnectorEndpoint;
   readonly #publicHandler: ListenerHandler;
   readonly #managementHandler: ListenerHandler;
@@ -133,12 +132,26 @@ class Server implements RelayServer {
       maxConnections: config.limits.connections,
     });
     const isTrustedProxy = createTrustedProxies(config.trustedProxies);
+    const observation = this.#observation = new Observation({
+      config,
+      database,
+      server,
+      registry: this.#registry,
+      signingKeys: keys,
+      state: {
+        isReady: () => this.#isReady,
+        requestsInFlight: () => this.#admission.inFlight,
+        requestsWaiting: () => this.#dispatcher.waiting,
+        isDatabaseUp: () => true,
+      },
+      now,
+    });
     const relay = this.#relay = new Relay({
       tenants: new TenantCache(tenants, { durationMs: config.tenantInfoCacheDuration, now: () => performance.now() }),
       dispatcher: this.#dispatcher,
       admission: this.#admission,
       verifier,
-      observers: [accessLog],
+      observers: [accessLog, ...observation.observers],
     }, {
       server,
       requestBody: {
@@ -184,6 +197,8 @@ class Server implements RelayServer {
     });
     const management = new Hono<{ Bindings: WebBindings }>();
     management.route("/", health);
+    const authorize = allowLoopback<WebBindings, { Bindings: WebBindings }>(refuseUnauthenticated);
+    management.route("/", createMetricsRoutes({ metrics: observation.metrics, authorize }));
     this.#managementHandler = new ManagementHandler(withProblemDocuments(management), config.management.allowedHosts);
   }
 
@@ -206,7 +221,7 @@ class Server implements RelayServer {
     const publicOptions: ListenerOptions = { ...shared, hostname, port, listener, tls };
     // 1. Upkeep that does not wait for requests.
     await this.#keys.rotateIfDue();
-    this.#maintenance = setInterval(() => this.#maintain(), MAINTENANCE_INTERVAL_MS);
+    await this.#observation.start();
     // 2. Management first: whoever watches the server sees it before clients do.
     this.#managementListener = await createListener(this.#managementHandler, managementOptions);
     // 3. The public listener; from here on requests and connectors come in.
@@ -215,11 +230,6 @@ class Server implements RelayServer {
     this.#isReady = true;
     Promise.race([this.#managementListener.finished, this.#publicListener.finished])
       .then(this.#finished.resolve, this.#finished.reject);
-  }
-
-  /** What fails now is tried again the next time. */
-  #maintain(): void {
-    this.#keys.rotateIfDue().catch((error) => logger.warn("Maintenance failed: {error}", { error }));
   }
 
   drain(): Promise<void> {
@@ -234,6 +244,7 @@ class Server implements RelayServer {
     // 2. No new requests, no new connectors.
     this.#connectors.close();
     const idle = this.#admission.close();
+    this.#observation.drain();
     // 3. What runs finishes. Connectors stay for it, and look for another server meanwhile.
     this.#registry.drainAll("draining", "now");
     using limit = new Delay(drainTimeout);
@@ -248,7 +259,6 @@ class Server implements RelayServer {
   #close(): Promise<void> {
     return this.#closing ??= (async () => {
       this.#isReady = false;
-      clearInterval(this.#maintenance);
       this.#connectors.close();
       // 1. Requests that wait are answered.
       this.#dispatcher[Symbol.dispose]();
@@ -256,7 +266,9 @@ class Server implements RelayServer {
       for (const connection of [...this.#registry.list()]) connection.close(1001, "the server stops");
       // 3. The listeners, which wait for the last answers.
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
-      // 4. What everything stood on.
+      // 4. What is known of the last requests is written down.
+      await this.#observation.close();
+      // 5. What everything stood on.
       this.#relay[Symbol.dispose]();
       await this.#transport[Symbol.asyncDispose]();
       await this.#database.destroy();

@@ -27,6 +27,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["main.ts", "mod.ts"],
     ["cli/"],
     ["server.ts"],
+    ["observation.ts"],
     ["config.ts", "http/"],
     ["maintenance/", "metrics/", "webhooks/"],
     ["statistics/"],
