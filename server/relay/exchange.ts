@@ -10,6 +10,8 @@ import type { Tenant } from "../persistence/tenants.ts";
 import type { RelayAddress } from "./address.ts";
 import { clientAddress, type IsTrustedProxy } from "./forwarded.ts";
 import { outcomeOf, type RelayedRequest } from "./observer.ts";
+import { createRequestId } from "./request_id.ts";
+import { traceIdOf } from "./trace_context.ts";
 
 /** What an {@link Exchange} knows of its server. */
 export interface ExchangeOptions {
@@ -19,14 +21,14 @@ export interface ExchangeOptions {
 
 /** One request and its answer. */
 export class Exchange {
-  readonly requestId: string = crypto.randomUUID();
+  readonly #startedAtMs = Date.now();
+  readonly requestId: string = createRequestId(this.#startedAtMs);
   readonly request: ListenerRequest;
   address: RelayAddress | undefined;
   tenant: Tenant | undefined;
   connectionId: string | undefined;
   requestBytes = 0;
   responseBytes = 0;
-  readonly #startedAtMs = Date.now();
   readonly #startedAt = performance.now();
   readonly #options: ExchangeOptions;
 
@@ -51,6 +53,7 @@ export class Exchange {
     const queryAt = path.indexOf("?");
     return {
       requestId: this.requestId,
+      traceId: traceIdOf(this.request.headers),
       originId: this.#options.originId,
       tenantId: this.tenant?.id,
       tenant: this.tenant?.name ?? this.address?.tenant ?? "",

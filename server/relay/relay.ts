@@ -13,6 +13,7 @@ import {
   type RelayRequest,
   type RelayResponse,
 } from "../../shared/http/message.ts";
+import { getLogger } from "../../shared/log/logger.ts";
 import { Deadlines } from "../../shared/time/deadlines.ts";
 import type { TokenVerifier } from "../auth/token_verifier.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
@@ -33,6 +34,8 @@ import { type RequestBodyLimits, takeBody } from "./request_body.ts";
 import { type ResponseBodyLimits, watchBody } from "./response_body.ts";
 import { responseHeaders } from "./response_head.ts";
 import { clientTracing, type ServerFacts, targetTracing } from "./tracing.ts";
+
+const logger = getLogger("relay");
 
 /** What the relay is configured with. */
 export interface RelayOptions {
@@ -104,6 +107,7 @@ export class Relay implements Disposable {
     } catch (cause) {
       const error = toRelayError(cause);
       ended(statusOf(error.code), error);
+      if (error.code === "internal_error") logUnforeseen(cause, exchange);
       return answerFailure(error, exchange.requestId);
     }
   }
@@ -208,4 +212,9 @@ export class Relay implements Disposable {
       throw error;
     }
   }
+}
+
+/** The client learns only that it happened. */
+function logUnforeseen(error: unknown, { requestId, tenant }: Exchange): void {
+  logger.error("Request {requestId} failed: {error}", { requestId, tenant: tenant?.name, error });
 }

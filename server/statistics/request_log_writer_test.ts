@@ -120,7 +120,7 @@ Deno.test("RequestLogWriter writes every field that the repository reads", async
   writer.requestEnded(request);
   writer.requestEnded(refused);
   await writer.close({ timeoutMs: 1_000 });
-  const { requestId, startedAtMs, tenant, ...same } = request;
+  const { requestId, traceId: _traceId, startedAtMs, tenant, ...same } = request;
   assert.deepEqual(await repository.findById(requestId), {
     ...same,
     id: requestId,

@@ -10,6 +10,7 @@ import type { RelayedRequest } from "../relay/observer.ts";
 export function relayedRequest(differences: Partial<RelayedRequest> = {}): RelayedRequest {
   return {
     requestId: crypto.randomUUID(),
+    traceId: undefined,
     originId: "0f0f0f0f-0000-4000-8000-000000000001",
     tenantId: "0f0f0f0f-0000-4000-8000-000000000002",
     tenant: "Site",
