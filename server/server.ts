@@ -6,8 +6,8 @@
 
 import { Hono } from "hono";
 import { VERSION } from "../shared/version.ts";
-import { BuiltinTokenVerifier, createAuthRoutes, SigningKeys, TokenIssuer } from "./auth/mod.ts";
-import { databasePath, type ServerConfig } from "./config.ts";
+import { BuiltinTokenVerifier, createAuthRoutes, ProtectedSigningKeys, SigningKeys, TokenIssuer } from "./auth/mod.ts";
+import { databaseUrl, type ServerConfig } from "./config.ts";
 import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
 import { ConnectorEndpoint } from "./connectors/endpoint.ts";
 import { ConnectionRegistry } from "./connectors/registry.ts";
@@ -22,6 +22,7 @@ import { createMetricsRoutes } from "./metrics/mod.ts";
 import { Observation } from "./observation.ts";
 import {
   type Database,
+  DatabaseMonitor,
   migrateToLatest,
   openDatabase,
   SecretRepository,
@@ -69,10 +70,12 @@ export interface RelayServer extends AsyncDisposable {
  * ```
  */
 export async function createRelayServer(config: ServerConfig): Promise<RelayServer> {
-  const database = openDatabase({ path: databasePath(config) });
+  const monitor = new DatabaseMonitor();
+  const { maximumConnections } = config.database;
+  const database = openDatabase({ url: databaseUrl(config), maximumConnections, observer: monitor });
   try {
     await migrateToLatest(database);
-    return new Server(config, database);
+    return new Server(config, { database, monitor });
   } catch (error) {
     await database.destroy();
     throw error;
@@ -82,6 +85,7 @@ export async function createRelayServer(config: ServerConfig): Promise<RelayServ
 class Server implements RelayServer {
   readonly #config: ServerConfig;
   readonly #database: Database;
+  readonly #monitor: DatabaseMonitor;
   readonly #registry = new ConnectionRegistry();
   readonly #transport: MemoryTransport;
   readonly #dispatcher: Dispatcher;
@@ -99,14 +103,26 @@ class Server implements RelayServer {
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(config: ServerConfig, database: Database) {
+  constructor(
+    config: ServerConfig,
+    { database, monitor }: { readonly database: Database; readonly monitor: DatabaseMonitor },
+  ) {
     this.#config = config;
     this.#database = database;
+    this.#monitor = monitor;
     const now = Date.now;
     const server = { originId: crypto.randomUUID(), version: VERSION, machineName: Deno.hostname() };
     const tenants = new TenantRepository(database, now);
+    const tenantCache = new TenantCache(tenants, {
+      durationMs: config.tenantInfoCacheDuration,
+      now: () => performance.now(),
+      isSourceAvailable: () => monitor.status.isAvailable,
+    });
     const keys = this.#keys = new SigningKeys({
-      store: new SigningKeyRepository(database),
+      store: new ProtectedSigningKeys(new SigningKeyRepository(database), {
+        current: config.auth.encryptionKey,
+        previous: config.auth.previousEncryptionKey,
+      }),
       tokenLifetimeMs: config.auth.tokenLifetime,
       now,
     });
@@ -119,7 +135,7 @@ class Server implements RelayServer {
     this.#transport = new MemoryTransport({ maxQueuedPerTenant: config.limits.requestsPerTenant });
     this.#dispatcher = new Dispatcher(this.#registry, this.#transport, { connectionGraceMs: config.connectionGrace });
     this.#admission = new Admission(config.limits);
-    this.#connectors = new ConnectorEndpoint({ tenants, verifier, registry: this.#registry, now }, {
+    this.#connectors = new ConnectorEndpoint({ tenants: tenantCache, verifier, registry: this.#registry, now }, {
       server,
       settings: {
         keepAliveIntervalMs: config.keepAliveInterval,
@@ -142,12 +158,12 @@ class Server implements RelayServer {
         isReady: () => this.#isReady,
         requestsInFlight: () => this.#admission.inFlight,
         requestsWaiting: () => this.#dispatcher.waiting,
-        isDatabaseUp: () => true,
+        isDatabaseUp: () => monitor.status.isAvailable,
       },
       now,
     });
     const relay = this.#relay = new Relay({
-      tenants: new TenantCache(tenants, { durationMs: config.tenantInfoCacheDuration, now: () => performance.now() }),
+      tenants: tenantCache,
       dispatcher: this.#dispatcher,
       admission: this.#admission,
       verifier,
@@ -176,7 +192,7 @@ class Server implements RelayServer {
       tokenLifetimeMs: config.auth.tokenLifetime,
       now,
     });
-    const health = createHealthRoutes({ isReady: () => this.#isReady });
+    const health = createHealthRoutes({ isReady: () => this.#isReady, database: () => monitor.status });
     const routes = new Hono<{ Bindings: WebBindings }>();
     routes.get(DISCOVERY_PATH, (context) =>
       context.json(discoveryDocument(baseUrl(context.env), {
@@ -220,6 +236,7 @@ class Server implements RelayServer {
     const managementOptions: ListenerOptions = { ...shared, ...management, listener: "native" };
     const publicOptions: ListenerOptions = { ...shared, hostname, port, listener, tls };
     // 1. Upkeep that does not wait for requests.
+    this.#monitor.watch(this.#database);
     await this.#keys.rotateIfDue();
     await this.#observation.start();
     // 2. Management first: whoever watches the server sees it before clients do.
@@ -271,6 +288,7 @@ class Server implements RelayServer {
       // 5. What everything stood on.
       this.#relay[Symbol.dispose]();
       await this.#transport[Symbol.asyncDispose]();
+      this.#monitor[Symbol.dispose]();
       await this.#database.destroy();
       this.#finished.resolve();
     })();

@@ -6,6 +6,7 @@
 
 export { type IssuedToken, TokenIssuer, type TokenIssuerOptions } from "./issuer.ts";
 export { OAuthError, type OAuthErrorCode } from "./oauth_error.ts";
+export { type EncryptionKeys, ProtectedSigningKeys } from "./protected_signing_keys.ts";
 export { type AuthRoutesOptions, createAuthRoutes } from "./routes.ts";
 export { generateSecret, hashesAreEqual, hashSecret } from "./secret.ts";
 export { SigningKeys, type SigningKeysOptions } from "./signing_keys.ts";

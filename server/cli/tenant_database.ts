@@ -5,7 +5,7 @@
  */
 
 import type { CommandCall } from "../../shared/cli/mod.ts";
-import { databasePath, type ServerConfig } from "../config.ts";
+import { databaseUrl, type ServerConfig } from "../config.ts";
 import { migrateToLatest, openDatabase, SecretRepository, type Tenant, TenantRepository } from "../persistence/mod.ts";
 
 /** What the tenant commands read and write. */
@@ -16,7 +16,7 @@ export interface TenantDatabase extends AsyncDisposable {
 
 /** Opens the configured database and brings it up to date. */
 export async function openTenantDatabase({ loadConfig }: CommandCall<ServerConfig>): Promise<TenantDatabase> {
-  const db = openDatabase({ path: databasePath(loadConfig()) });
+  const db = openDatabase({ url: databaseUrl(loadConfig()) });
   try {
     await migrateToLatest(db);
   } catch (error) {

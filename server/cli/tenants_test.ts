@@ -21,7 +21,7 @@ function setUp() {
   const folder = temporaryFolder();
   const dataDirectory = join(folder.path, "data");
   return {
-    open: () => openDatabase({ path: join(dataDirectory, "relay.db") }),
+    open: () => openDatabase({ url: `sqlite:${join(dataDirectory, "relay.db")}` }),
     async run(command: string, ...values: string[]) {
       let [stdout, stderr] = ["", ""];
       const io: Io = {

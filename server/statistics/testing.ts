@@ -4,6 +4,7 @@
  * @module
  */
 
+import { PersistenceError, type PersistenceErrorCode } from "../persistence/mod.ts";
 import type { RelayedRequest } from "../relay/observer.ts";
 
 /** A request that succeeded, but for what is given. */
@@ -40,6 +41,8 @@ export class FakeStore<T> {
   attempts = 0;
   /** How many attempts fail from now on. */
   failures = 0;
+  /** What they fail with. */
+  code: PersistenceErrorCode = "database_unavailable";
   /** While it is set writes hang on it. */
   gate: Promise<void> | undefined;
   #waiters: (() => void)[] = [];
@@ -50,7 +53,7 @@ export class FakeStore<T> {
     await this.gate;
     if (this.failures > 0) {
       this.failures--;
-      throw new Error("Cannot write: the database is away");
+      throw new PersistenceError(this.code, "Cannot write: a test says so");
     }
     this.batches.push([...rows]);
     this.#wake();

@@ -5,7 +5,7 @@
  */
 
 import type { z } from "zod";
-import { databasePath, serverConfigSchema } from "../../server/config.ts";
+import { databaseUrl, serverConfigSchema } from "../../server/config.ts";
 import { createRelayServer, type RelayServer } from "../../server/server.ts";
 import { fetchToken } from "./http.ts";
 import { testLog } from "./log.ts";
@@ -87,7 +87,7 @@ export async function startServer(overrides: ServerOverrides = {}): Promise<Test
   const folder = await Deno.makeTempDir({ prefix: "relayserver-" });
   resources.defer(() => Deno.remove(folder, { recursive: true }));
   const config = serverConfigSchema.parse(serverConfig(folder, overrides));
-  const database = resources.use(await TestDatabase.open(databasePath(config)));
+  const database = resources.use(await TestDatabase.open(databaseUrl(config)));
   const relayServer = resources.use(await createRelayServer(config));
   await relayServer.start();
   return new TestServer(relayServer, database, resources.move());

@@ -50,8 +50,8 @@ export class TestDatabase implements AsyncDisposable {
     this.#secrets = new SecretRepository(database, Date.now);
   }
 
-  static async open(path: string): Promise<TestDatabase> {
-    const database = openDatabase({ path });
+  static async open(url: string): Promise<TestDatabase> {
+    const database = openDatabase({ url });
     await migrateToLatest(database);
     return new TestDatabase(database);
   }
