@@ -4,6 +4,7 @@
  * @module
  */
 
+import { context, ROOT_CONTEXT } from "@opentelemetry/api";
 import { DropLog } from "../../shared/log/drop_log.ts";
 import { getLogger } from "../../shared/log/mod.ts";
 import { sleep } from "../../shared/time/sleep.ts";
@@ -153,16 +154,15 @@ export class Webhook {
     const timeout = new AbortController();
     const timer = setTimeout(() => timeout.abort(), timeoutMs);
     try {
-      const response = await fetch(url, {
-        method: "POST",
-        headers: {
-          "content-type": "application/json",
-          "user-agent": `RelayServer/${version}`,
-          ...await signatureHeaders(key, { id, timestampSeconds, body }),
-        },
-        body,
-        redirect: "manual",
-        signal: AbortSignal.any([timeout.signal, this.#givingUp.signal]),
+      const headers = {
+        "content-type": "application/json",
+        "user-agent": `RelayServer/${version}`,
+        ...await signatureHeaders(key, { id, timestampSeconds, body }),
+      };
+      const signal = AbortSignal.any([timeout.signal, this.#givingUp.signal]);
+      // With OpenTelemetry on, it would else belong to the request that happened to start it, or to the first call ever (a fault of Deno 2.9.6).
+      const response = await context.with(ROOT_CONTEXT, () => {
+        return fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
       });
       await response.body?.cancel();
       return response.ok ? undefined : `it answered ${response.status}`;
