@@ -101,17 +101,22 @@ Deno.test("with OTEL_DENO=true the server's span of a relayed request belongs to
   }
 });
 
-Deno.test("with OTEL_DENO=true calls of webhooks are traces of their own, not part of what they tell about", async () => {
+Deno.test("with OTEL_DENO=true calls of webhooks are traces of their own, not part of the one before", async () => {
   await using collector = new Collector();
   await using receiver = new Receiver();
   await using folder = await DataFolder.create();
   const webhooks = { crm: { url: receiver.url, secret: makeSecret() } };
   await using server = await startServerProcess(folder, { webhooks }, { env: collector.env });
+  // Held up, the events are delivered one after the other.
+  const held = Promise.withResolvers<Response>();
+  receiver.answers.push(() => held.promise);
   for (let count = 1; count <= 3; count++) {
     const tenant = await folder.database.createTenant();
     await using _connector = await startConnector(server, tenant, { targets: { app: () => new Response() } });
-    await receiver.called(count);
+    await server.connected(count);
   }
+  held.resolve(new Response());
+  await receiver.called(3);
   const spans = await collector.waitFor((span) => attribute(span, "url.full") === receiver.url && span.kind === 3, 3);
   assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 3);
   assert.deepEqual(spans.map(({ parentSpanId = "" }) => parentSpanId), ["", "", ""]);

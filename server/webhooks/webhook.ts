@@ -160,7 +160,7 @@ export class Webhook {
         ...await signatureHeaders(key, { id, timestampSeconds, body }),
       };
       const signal = AbortSignal.any([timeout.signal, this.#givingUp.signal]);
-      // With OpenTelemetry on, it would else belong to the request that happened to start it, or to the first call ever (a fault of Deno 2.9.6).
+      // With OpenTelemetry on, the span of a call would else become the parent of the calls after it (a fault of Deno 2.9.6).
       const response = await context.with(ROOT_CONTEXT, () => {
         return fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
       });
