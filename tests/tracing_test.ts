@@ -105,8 +105,9 @@ Deno.test("with OTEL_DENO=true calls of webhooks are traces of their own, not pa
   await using collector = new Collector();
   await using receiver = new Receiver();
   await using folder = await DataFolder.create();
-  const webhooks = { crm: { url: receiver.url, secret: makeSecret() } };
-  await using server = await startServerProcess(folder, { webhooks }, { env: collector.env });
+  const webhooks = { crm: { url: receiver.url, secret: makeSecret(), events: ["tenant.offline" as const] } };
+  const overrides = { webhooks, connectionGrace: "1ms" };
+  await using server = await startServerProcess(folder, overrides, { env: collector.env });
   // Held up, the events are delivered one after the other.
   const held = Promise.withResolvers<Response>();
   receiver.answers.push(() => held.promise);
@@ -115,6 +116,7 @@ Deno.test("with OTEL_DENO=true calls of webhooks are traces of their own, not pa
     await using _connector = await startConnector(server, tenant, { targets: { app: () => new Response() } });
     await server.connected(count);
   }
+  await server.process.waitForLine(/disconnected/, { count: 3 });
   held.resolve(new Response());
   await receiver.called(3);
   const spans = await collector.waitFor((span) => attribute(span, "url.full") === receiver.url && span.kind === 3, 3);

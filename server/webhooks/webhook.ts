@@ -4,7 +4,6 @@
  * @module
  */
 
-import { context, ROOT_CONTEXT } from "@opentelemetry/api";
 import { DropLog } from "../../shared/log/drop_log.ts";
 import { getLogger } from "../../shared/log/mod.ts";
 import { sleep } from "../../shared/time/sleep.ts";
@@ -160,10 +159,7 @@ export class Webhook {
         ...await signatureHeaders(key, { id, timestampSeconds, body }),
       };
       const signal = AbortSignal.any([timeout.signal, this.#givingUp.signal]);
-      // With OpenTelemetry on, the span of a call would else become the parent of the calls after it (a fault of Deno 2.9.6).
-      const response = await context.with(ROOT_CONTEXT, () => {
-        return fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
-      });
+      const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
       await response.body?.cancel();
       return response.ok ? undefined : `it answered ${response.status}`;
     } catch (error) {
