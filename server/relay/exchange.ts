@@ -10,6 +10,7 @@ import type { Tenant } from "../persistence/tenants.ts";
 import type { RelayAddress } from "./address.ts";
 import { clientAddress, type IsTrustedProxy } from "./forwarded.ts";
 import { outcomeOf, type RelayedRequest } from "./observer.ts";
+import { newRequestId } from "./request_id.ts";
 
 /** What an {@link Exchange} knows of its server. */
 export interface ExchangeOptions {
@@ -19,7 +20,7 @@ export interface ExchangeOptions {
 
 /** One request and its answer. */
 export class Exchange {
-  readonly requestId: string = crypto.randomUUID();
+  readonly requestId: string = newRequestId();
   readonly request: ListenerRequest;
   address: RelayAddress | undefined;
   tenant: Tenant | undefined;
