@@ -4,6 +4,7 @@
  * @module
  */
 
+import { DATABASE_LOADS, DATABASE_PEERS } from "./suites/database.ts";
 import { type Measurements, median, type Series, type SeriesKey } from "./measurements.ts";
 
 /** A bound on how one series compares with another, or on a series itself when there is no other. */
@@ -72,6 +73,13 @@ export const RATIOS: readonly Ratio[] = [
     to: { suite: "tenants", peer: RELAY, load: "1 tenant online", metric: "requests/s" },
     atLeast: 0.95,
   },
+  ...DATABASE_PEERS.flatMap((peer) =>
+    DATABASE_LOADS.map((load) => ({
+      name: `ms, ${peer}, ${load}`,
+      of: { suite: "database", peer, load, metric: "ms" },
+      atMost: 50,
+    }))
+  ),
 ];
 
 /**
