@@ -57,8 +57,10 @@ export interface Authentication extends Disposable {
   authorizationServer(baseUrl: string): string;
   /** A secret is gone: tokens that were got with it do not count any more. */
   forgetSecret(secretId: string): void;
-  /** Upkeep, at the start and now and then. */
-  maintain(): Promise<void>;
+  /** Makes ready what tokens are signed or verified with. */
+  start(): Promise<void>;
+  /** Makes a new signing key when that is due. @returns Whether there is a new one; never where another authority signs. */
+  rotateIfDue(): Promise<boolean>;
 }
 
 /** Puts together what the configuration asks for. */
@@ -86,7 +88,8 @@ function createBuiltin({ config, database, now }: AuthenticationParts, trustedIs
     routes: (baseUrl) => createAuthRoutes({ issuer, keys, baseUrl }),
     authorizationServer: (baseUrl) => `${baseUrl}/`,
     forgetSecret: (secretId) => states.forget(secretId),
-    maintain: async () => void await keys.rotateIfDue(),
+    start: async () => void await keys.rotateIfDue(),
+    rotateIfDue: () => keys.rotateIfDue(),
     [Symbol.dispose]: () => trustedIssuers[Symbol.dispose](),
   };
 }
@@ -108,7 +111,8 @@ function createExternal(parts: AuthenticationParts, trustedIssuers: TrustedIssue
     routes: () => new Hono(),
     authorizationServer: () => issuer,
     forgetSecret: () => {},
-    maintain: () => Promise.resolve(authority.start()),
+    start: () => Promise.resolve(authority.start()),
+    rotateIfDue: () => Promise.resolve(false),
     [Symbol.dispose]: () => {
       authority[Symbol.dispose]();
       trustedIssuers[Symbol.dispose]();

@@ -5,7 +5,6 @@
  */
 
 import { Hono } from "hono";
-import { getLogger } from "../shared/log/mod.ts";
 import { VERSION } from "../shared/version.ts";
 import { type Access, createAccess } from "./access.ts";
 import { type Authentication, createAuthentication } from "./authentication.ts";
@@ -15,6 +14,7 @@ import { ConnectorEndpoint } from "./connectors/endpoint.ts";
 import { ConnectionRegistry } from "./connectors/registry.ts";
 import { TenantWatch } from "./connectors/tenant_watch.ts";
 import { createDelivery, type CreateServerTransport, type Delivery } from "./delivery.ts";
+import { allowLoopback } from "./http/allow_loopback.ts";
 import { createHealthRoutes } from "./http/health.ts";
 import { checkInterceptor, loadInterceptors } from "./interceptors/load.ts";
 import { type Interceptor, Interceptors } from "./interceptors/mod.ts";
@@ -22,6 +22,8 @@ import type { Listener, ListenerHandler, ListenerRequest } from "./listener/list
 import { createListener, isTlsOn, type ListenerOptions } from "./listener/create_listener.ts";
 import { createTrustedProxies } from "./listener/trusted_proxies.ts";
 import { ManagementHandler } from "./http/management_handler.ts";
+import { createMetricsRoutes } from "./metrics/mod.ts";
+import { Observation } from "./observation.ts";
 import {
   type Database,
   DatabaseMonitor,
@@ -39,9 +41,6 @@ import { Admission } from "./relay/admission.ts";
 import { HostAddresses } from "./relay/host_address.ts";
 import { Relay } from "./relay/relay.ts";
 import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
-
-const logger = getLogger("server");
-const MAINTENANCE_INTERVAL_MS = 60 * 60 * 1000;
 
 /** Where a listener can be reached. */
 export interface Address {
@@ -132,7 +131,7 @@ class Server implements RelayServer {
   readonly #access: Access;
   readonly #tenantWatch: TenantWatch;
   readonly #operation: Operation;
-  #maintenance: ReturnType<typeof setInterval> | undefined;
+  readonly #observation: Observation;
   readonly #connectors: ConnectorEndpoint;
   readonly #publicHandler: ListenerHandler;
   readonly #managementHandler: ListenerHandler;
@@ -209,13 +208,27 @@ class Server implements RelayServer {
       isTrustedProxy,
       now,
     });
+    const observation = this.#observation = new Observation({
+      config,
+      database,
+      server,
+      registry: this.#registry,
+      signingKeys: authentication,
+      state: {
+        isReady: () => this.#isReady,
+        requestsInFlight: () => this.#admission.inFlight,
+        requestsWaiting: () => delivery.dispatcher.waiting,
+        isDatabaseUp: () => monitor.status.isAvailable,
+      },
+      now,
+    });
     const relay = this.#relay = new Relay({
       tenants: tenantCache,
       dispatcher: delivery.dispatcher,
       admission: this.#admission,
       gate: access.gate,
       interceptors: new Interceptors(interceptors, { maxTimeoutMs: config.requestExpiration }),
-      observers: [accessLog, operation.observer],
+      observers: [accessLog, operation.observer, ...observation.observers],
     }, {
       server,
       requestBody: {
@@ -255,6 +268,8 @@ class Server implements RelayServer {
     const management = new Hono<{ Bindings: WebBindings }>();
     management.route("/", health);
     management.route("/", operation.routes);
+    const authorize = allowLoopback<WebBindings, { Bindings: WebBindings }>(operation.requireReader);
+    management.route("/", createMetricsRoutes({ metrics: observation.metrics, authorize }));
     this.#managementHandler = new ManagementHandler(withProblemDocuments(management), config.management.allowedHosts);
   }
 
@@ -277,9 +292,9 @@ class Server implements RelayServer {
     const publicOptions: ListenerOptions = { ...shared, hostname, port, listener, tls };
     // 1. Upkeep that does not wait for requests.
     this.#monitor.watch(this.#database);
-    await this.#authentication.maintain();
+    await this.#authentication.start();
+    await this.#observation.start();
     this.#tenantWatch.start();
-    this.#maintenance = setInterval(() => this.#maintain(), MAINTENANCE_INTERVAL_MS);
     // 2. Management first: whoever watches the server sees it before clients do.
     this.#managementListener = await createListener(this.#managementHandler, managementOptions);
     // 3. The public listener; from here on requests and connectors come in.
@@ -291,11 +306,6 @@ class Server implements RelayServer {
     await this.#operation.offerSetup();
     Promise.race([this.#managementListener.finished, this.#publicListener.finished, this.#delivery.conflict])
       .then(this.#finished.resolve, this.#finished.reject);
-  }
-
-  /** What fails now is tried again the next time. */
-  #maintain(): void {
-    this.#authentication.maintain().catch((error) => logger.warn("Maintenance failed: {error}", { error }));
   }
 
   drain(): Promise<void> {
@@ -312,6 +322,7 @@ class Server implements RelayServer {
     this.#connectors.close();
     this.#delivery.drain();
     const idle = this.#admission.close();
+    this.#observation.drain();
     // 3. What runs finishes. Connectors stay for it, and look for another server meanwhile.
     this.#registry.drainAll("draining", "now");
     using limit = new Delay(drainTimeout);
@@ -326,7 +337,6 @@ class Server implements RelayServer {
   #close(): Promise<void> {
     return this.#closing ??= (async () => {
       this.#isReady = false;
-      clearInterval(this.#maintenance);
       this.#connectors.close();
       // 1. Requests that wait are answered.
       this.#delivery.stop();
@@ -336,7 +346,9 @@ class Server implements RelayServer {
       this.#operation.stop();
       // 4. The listeners, which wait for the last answers.
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
-      // 5. What everything stood on.
+      // 5. What is known of the last requests is written down.
+      await this.#observation.close();
+      // 6. What everything stood on.
       this.#relay[Symbol.dispose]();
       await this.#access[Symbol.asyncDispose]();
       this.#authentication[Symbol.dispose]();

@@ -14,7 +14,8 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   server: ["server", "shared"],
   connector: ["connector", "shared"],
   tools: ["tools", "server", "connector", "shared"],
-  tests: ["tests", "tools", "server", "connector", "shared"],
+  docs: ["docs", "server", "connector", "shared"],
+  tests: ["tests", "docs", "tools", "server", "connector", "shared"],
   bench: ["bench", "tests", "tools", "server", "connector", "shared"],
 };
 
@@ -27,7 +28,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["main.ts", "mod.ts"],
     ["cli/"],
     ["server.ts"],
-    ["access.ts", "authentication.ts", "delivery.ts", "operation.ts"],
+    ["access.ts", "authentication.ts", "delivery.ts", "observation.ts", "operation.ts"],
     ["config.ts", "http/"],
     ["maintenance/", "metrics/", "webhooks/"],
     ["statistics/"],

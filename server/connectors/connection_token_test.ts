@@ -14,7 +14,15 @@ function setUp() {
   const time = stack.use(new FakeTime());
   const { session, pipe } = stack.use(connectRaw());
   const facts = {
-    ...{ id: "c", tenantId: "t", tenantName: "t", secretId: null, peerAddress: "192.0.2.1", connectedAt: 0 },
+    ...{
+      id: "c",
+      originId: "here",
+      tenantId: "t",
+      tenantName: "t",
+      secretId: null,
+      peerAddress: "192.0.2.1",
+      connectedAt: 0,
+    },
     connector: { version: "1", machineName: "site" },
     targets: [],
   };

@@ -47,9 +47,9 @@ export class OriginHeartbeat {
     await this.#save();
   }
 
-  /** The server finishes what runs. */
-  async drain(): Promise<void> {
-    await this.#saveAs("draining");
+  /** The server finishes what runs; nobody waits for this to be written. */
+  drain(): void {
+    this.#saveAs("draining");
   }
 
   /** The server has stopped. Nothing is written any more. */

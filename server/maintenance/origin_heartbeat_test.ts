@@ -20,7 +20,8 @@ Deno.test("OriginHeartbeat writes the origin's row while it lives", async () => 
     lastSeenAt: clock.now(),
   }]);
   connections = 3;
-  await heartbeat.drain();
+  heartbeat.drain();
+  while ((await rows())[0]?.[0] !== "draining");
   assert.deepEqual(await rows(), [["draining", 3]]);
   connections = 0;
   await heartbeat.stop();

@@ -6,5 +6,4 @@
 
 export { isTargetCredible, OTHER } from "./named_target.ts";
 export { type RequestLogStore, RequestLogWriter, type RequestLogWriterOptions } from "./request_log_writer.ts";
-export type { RetryOptions } from "./retry.ts";
 export { StatisticsCollector, type StatisticsCollectorOptions, type StatisticsStore } from "./statistics_collector.ts";

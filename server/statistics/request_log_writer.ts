@@ -9,7 +9,7 @@ import { getLogger } from "../../shared/log/mod.ts";
 import { sleep } from "../../shared/time/sleep.ts";
 import type { LoggedRequest } from "../persistence/mod.ts";
 import type { RelayedRequest, RelayObserver, RequestOutcome } from "../relay/observer.ts";
-import { DEFAULT_RETRY, type RetryOptions, writeWithRetry } from "./retry.ts";
+import { WRITE_PATIENCE_MS, writePatiently } from "./patient_write.ts";
 
 const logger = getLogger("statistics");
 
@@ -34,7 +34,8 @@ export interface RequestLogWriterOptions {
   readonly maxBufferedRows?: number;
   /** How long a row may wait for others, in milliseconds. */
   readonly gatherMs?: number;
-  readonly retry?: RetryOptions;
+  /** How long rows are tried again while the database is away, in milliseconds. */
+  readonly patienceMs?: number;
 }
 
 /** Gathers rows and writes them, 128 at a time, at the latest a second after they came. */
@@ -43,7 +44,7 @@ export class RequestLogWriter implements RelayObserver {
   readonly #outcomes: ReadonlySet<RequestOutcome>;
   readonly #maxBufferedRows: number;
   readonly #gatherMs: number;
-  readonly #retry: RetryOptions;
+  readonly #patienceMs: number;
   readonly #drops = new DropLog((count, reason) =>
     logger.warn("{count} requests are missing from the request log: {reason}", { count, reason })
   );
@@ -63,7 +64,7 @@ export class RequestLogWriter implements RelayObserver {
     this.#outcomes = new Set(options.outcomes);
     this.#maxBufferedRows = options.maxBufferedRows ?? MAX_BUFFERED_ROWS;
     this.#gatherMs = options.gatherMs ?? GATHER_MS;
-    this.#retry = options.retry ?? DEFAULT_RETRY;
+    this.#patienceMs = options.patienceMs ?? WRITE_PATIENCE_MS;
   }
 
   /** Rows that wait to be written. */
@@ -137,14 +138,14 @@ export class RequestLogWriter implements RelayObserver {
 
   async #write(batch: readonly RelayedRequest[]): Promise<void> {
     const rows = batch.map(toRow);
-    const error = await writeWithRetry(() => this.#store.insertMany(rows), {
+    const isWritten = await writePatiently(() => this.#store.insertMany(rows), {
       what: "the request log",
-      retry: this.#retry,
+      patienceMs: this.#patienceMs,
       signal: this.#givingUp.signal,
     });
     if (this.#givingUp.signal.aborted) return;
     this.#buffered -= rows.length;
-    if (error === undefined) this.#written += rows.length;
+    if (isWritten) this.#written += rows.length;
     else this.#drops.add(rows.length, "the database did not take them");
   }
 }

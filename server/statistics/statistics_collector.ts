@@ -10,7 +10,7 @@ import { sleep } from "../../shared/time/sleep.ts";
 import type { StatisticsEntry } from "../persistence/mod.ts";
 import type { RelayedRequest, RelayObserver } from "../relay/observer.ts";
 import { MinuteTotals } from "./minute_totals.ts";
-import { DEFAULT_RETRY, type RetryOptions, writeWithRetry } from "./retry.ts";
+import { WRITE_PATIENCE_MS, writePatiently } from "./patient_write.ts";
 
 const logger = getLogger("statistics");
 
@@ -30,7 +30,8 @@ export interface StatisticsStore {
 export interface StatisticsCollectorOptions {
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
-  readonly retry?: RetryOptions;
+  /** How long entries are tried again while the database is away, in milliseconds. */
+  readonly patienceMs?: number;
   /** Entries kept while the store does not take them; what comes beyond is dropped. */
   readonly maxPendingEntries?: number;
 }
@@ -44,7 +45,7 @@ export interface StatisticsCollectorOptions {
 export class StatisticsCollector implements RelayObserver {
   readonly #store: StatisticsStore;
   readonly #now: () => number;
-  readonly #retry: RetryOptions;
+  readonly #patienceMs: number;
   readonly #maxPendingEntries: number;
   readonly #drops = new DropLog((count, reason) =>
     logger.warn("{count} minutes of targets are missing from the statistics: {reason}", { count, reason })
@@ -59,7 +60,7 @@ export class StatisticsCollector implements RelayObserver {
   constructor(store: StatisticsStore, options: StatisticsCollectorOptions) {
     this.#store = store;
     this.#now = options.now;
-    this.#retry = options.retry ?? DEFAULT_RETRY;
+    this.#patienceMs = options.patienceMs ?? WRITE_PATIENCE_MS;
     this.#maxPendingEntries = options.maxPendingEntries ?? MAX_PENDING_ENTRIES;
   }
 
@@ -112,14 +113,14 @@ export class StatisticsCollector implements RelayObserver {
   async #writeAll(): Promise<void> {
     while (this.#pending.length > 0 && !this.#givingUp.signal.aborted) {
       const batch = this.#pending.slice(0, BATCH_ENTRIES);
-      const error = await writeWithRetry(() => this.#store.add(batch), {
-        what: "statistics",
-        retry: this.#retry,
+      const isWritten = await writePatiently(() => this.#store.add(batch), {
+        what: "the statistics",
+        patienceMs: this.#patienceMs,
         signal: this.#givingUp.signal,
       });
       if (this.#givingUp.signal.aborted) break;
       this.#pending.splice(0, batch.length);
-      if (error !== undefined) this.#drops.add(batch.length, "the database did not take them");
+      if (!isWritten) this.#drops.add(batch.length, "the database did not take them");
       // SQLite writes while it is called: requests get their turn between two batches.
       await sleep(0);
     }

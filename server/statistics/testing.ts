@@ -4,12 +4,14 @@
  * @module
  */
 
+import { PersistenceError, type PersistenceErrorCode } from "../persistence/mod.ts";
 import type { RelayedRequest } from "../relay/observer.ts";
 
 /** A request that succeeded, but for what is given. */
 export function relayedRequest(differences: Partial<RelayedRequest> = {}): RelayedRequest {
   return {
     requestId: crypto.randomUUID(),
+    traceId: undefined,
     originId: "0f0f0f0f-0000-4000-8000-000000000001",
     tenantId: "0f0f0f0f-0000-4000-8000-000000000002",
     tenant: "Site",
@@ -39,6 +41,8 @@ export class FakeStore<T> {
   attempts = 0;
   /** How many attempts fail from now on. */
   failures = 0;
+  /** What they fail with. */
+  code: PersistenceErrorCode = "database_unavailable";
   /** While it is set writes hang on it. */
   gate: Promise<void> | undefined;
   #waiters: (() => void)[] = [];
@@ -49,7 +53,7 @@ export class FakeStore<T> {
     await this.gate;
     if (this.failures > 0) {
       this.failures--;
-      throw new Error("Cannot write: the database is away");
+      throw new PersistenceError(this.code, "Cannot write: a test says so");
     }
     this.batches.push([...rows]);
     this.#wake();

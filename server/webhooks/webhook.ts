@@ -153,17 +153,13 @@ export class Webhook {
     const timeout = new AbortController();
     const timer = setTimeout(() => timeout.abort(), timeoutMs);
     try {
-      const response = await fetch(url, {
-        method: "POST",
-        headers: {
-          "content-type": "application/json",
-          "user-agent": `RelayServer/${version}`,
-          ...await signatureHeaders(key, { id, timestampSeconds, body }),
-        },
-        body,
-        redirect: "manual",
-        signal: AbortSignal.any([timeout.signal, this.#givingUp.signal]),
-      });
+      const headers = {
+        "content-type": "application/json",
+        "user-agent": `RelayServer/${version}`,
+        ...await signatureHeaders(key, { id, timestampSeconds, body }),
+      };
+      const signal = AbortSignal.any([timeout.signal, this.#givingUp.signal]);
+      const response = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
       await response.body?.cancel();
       return response.ok ? undefined : `it answered ${response.status}`;
     } catch (error) {
