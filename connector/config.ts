@@ -5,8 +5,12 @@
  */
 
 import { z } from "zod";
-import { duration, flag, httpUrl, integer, list, secret, text } from "../shared/config/fields.ts";
+import { flag, httpUrl, integer, list, proxyUrl, secret, text } from "../shared/config/fields.ts";
 import { logSection } from "../shared/log/config.ts";
+import { hostRules, isHostRule } from "../shared/net/host_rules.ts";
+import { targetSection } from "./targets/config.ts";
+
+export type { TargetConfig } from "./targets/config.ts";
 
 /** The name of the target that takes what no other target takes. */
 export const CATCH_ALL_TARGET = "*";
@@ -15,37 +19,6 @@ const TARGET_NAME = /^(?:\*|[A-Za-z0-9._-]{1,100})$/;
 
 /** Cross-checks run even when another key is invalid, so that all problems are found at once. */
 const always = { when: () => true };
-
-const targetSection = z.strictObject({
-  type: text().refine(isTargetType, "Expected web, echo, ping or the path of a module").prefault("web").describe(
-    "What serves the target: web, echo, ping, or the path of a module.",
-  ),
-  url: httpUrl().optional().describe("Base URL of a web target."),
-  timeout: duration({ minimum: 1 }).prefault("100s").describe(
-    "Time for the head of the target's response, in milliseconds.",
-  ),
-  followRedirects: flag().prefault(false).describe(
-    "Follow the target's redirects instead of handing them to the client.",
-  ),
-  headers: z.record(text(), secret()).prefault({}).describe(
-    "Headers set on every request to the target; they replace the client's.",
-  ),
-  preserveHost: flag().prefault(false).describe("Send the client's Host to the target instead of the host of its URL."),
-  tls: z.strictObject({
-    caFile: text().optional().describe(
-      "File with the certificates (PEM) that the target's certificate is checked against.",
-    ),
-    insecureSkipVerify: flag().prefault(false).describe("Do not check the target's certificate."),
-  }).prefault({}).describe("TLS towards the target."),
-}).refine((target) => target.type !== "web" || target.url !== undefined, {
-  ...always,
-  path: ["url"],
-  message: "Is required for a web target",
-}).refine((target) => !["echo", "ping"].includes(target.type) || target.url === undefined, {
-  ...always,
-  path: ["url"],
-  message: "Must not be set for an echo or ping target",
-});
 
 const targetName = z.string().refine(
   (name) => TARGET_NAME.test(name) && name !== "." && name !== "..",
@@ -73,30 +46,57 @@ export const connectorConfigSchema = z.strictObject({
   connections: integer({ minimum: 1, maximum: 100 }).prefault(1).describe(
     "Connections held at a time, spread over the servers of relayServerBaseUri; a server that cannot be reached is replaced by the next.",
   ),
-  caFile: text().optional().describe(
-    "File with the certificates (PEM) that the server's certificate is checked against.",
+  proxy: proxyUrl().optional().describe(
+    "Proxy towards the servers, by CONNECT, with user and password where it wants them; none turns proxies off. Without it HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment count.",
   ),
+  caFile: text().optional().describe(
+    "File with the certificates (PEM) that the server's certificate is checked against, also that of a proxy that inspects TLS.",
+  ),
+  allowedTargets: list(
+    text().refine(isHostRule, "Expected a host, *.domain, address or network, with :port or without"),
+  )
+    .optional().describe(
+      "Hosts that targets may be at: host, *.domain, address or network, with :port or without. Other URLs are errors, and redirects to elsewhere are not followed. Without it there is no limit.",
+    ),
   log: logSection(),
 }).refine((config) => config.allowInsecure === true || insecureServers(config.relayServerBaseUri).length === 0, {
   ...always,
   path: ["relayServerBaseUri"],
   message: "Must be https, or on this machine: over http secrets travel in clear (allowInsecure: true takes it anyway)",
-});
+}).superRefine((config, context) => {
+  for (const name of targetsOutside(config.targets, config.allowedTargets)) {
+    context.addIssue({ code: "custom", path: ["targets", name, "url"], message: "Is not in allowedTargets" });
+  }
+}, always);
 
 /** The connector's configuration, complete and checked. */
 export type ConnectorConfig = z.output<typeof connectorConfigSchema>;
 
-/** One target of the connector's configuration. */
-export type TargetConfig = ConnectorConfig["targets"][string];
+/** Keys that count while the connector runs; the others need a restart. */
+const LIVE_KEYS: ReadonlySet<string> = new Set<keyof ConnectorConfig>(["targets", "tenantSecret"]);
 
-function isTargetType(type: string): boolean {
-  return ["web", "echo", "ping"].includes(type) || /[./]/.test(type);
+/** The keys whose new value counts only after a restart. */
+export function fixedKeysThatDiffer(before: ConnectorConfig, after: ConnectorConfig): string[] {
+  const keys = Object.keys(connectorConfigSchema.shape) as (keyof ConnectorConfig)[];
+  return keys.filter((key) => !LIVE_KEYS.has(key) && JSON.stringify(before[key]) !== JSON.stringify(after[key]));
 }
 
 /** The names that stand twice when case does not count; the value may be invalid otherwise. */
 function sameNames(targets: unknown): readonly string[] {
   const names = targets instanceof Object ? Object.keys(targets) : [];
   return names.filter((name) => names.some((other) => other !== name && other.toLowerCase() === name.toLowerCase()));
+}
+
+/** The targets whose URL is not allowed; both values may be invalid otherwise. */
+function targetsOutside(targets: unknown, allowed: unknown): readonly string[] {
+  if (!(targets instanceof Object) || !Array.isArray(allowed) || allowed.some((rule) => typeof rule !== "string")) {
+    return [];
+  }
+  const isAllowed = hostRules(allowed, { includesSubdomains: false });
+  return Object.entries(targets).filter(([, target]) => {
+    const url = URL.parse(String(target?.url));
+    return url !== null && !isAllowed(url);
+  }).map(([name]) => name);
 }
 
 /** The servers whose URL is http and not on this machine; the value may be invalid otherwise. */

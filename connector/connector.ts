@@ -5,25 +5,52 @@
  */
 
 import { RelayError } from "../shared/errors/relay_error.ts";
+import { ConfigError } from "../shared/config/config_error.ts";
+import { reasonUnreadable } from "../shared/config/file.ts";
 import type { IncomingRequest, TracedResponse } from "../shared/protocol/exchange.ts";
 import type { ConnectionSettings } from "../shared/protocol/handshake_heads.ts";
 import { VERSION } from "../shared/version.ts";
-import type { ConnectorConfig } from "./config.ts";
+import { type ConnectorConfig, fixedKeysThatDiffer } from "./config.ts";
 import { Link } from "./connection/link.ts";
-import { ServerAccess } from "./connection/server_access.ts";
+import { Network } from "./connection/network.ts";
+import { proxyRules } from "./connection/proxy_rules.ts";
+import { PublicPlace } from "./connection/public_place.ts";
+import { type OpenedSession, ServerAccess } from "./connection/server_access.ts";
 import type { FetchHandler } from "./targets/fetch_handler.ts";
-import { TargetRegistry } from "./targets/registry.ts";
+import { TargetRegistry, type TargetStatus } from "./targets/registry.ts";
+import { warnOfLongTimeouts, warnOfUncheckedTargets } from "./targets/warnings.ts";
 
 /** What a program that embeds a connector adds to its configuration. */
 export interface ConnectorOptions {
   /** Targets inside this program, by name. */
   readonly targets?: Readonly<Record<string, FetchHandler>>;
+  /** Where `HTTPS_PROXY` and the like are read; the environment of this program when absent. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** What a new configuration changed. */
+export interface Reconfiguration {
+  /** Names of targets. */
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+  /** Keys that differ and count only after a restart. */
+  readonly restartNeeded: readonly string[];
 }
 
 /** A connector. Disposing it closes it now; what runs is cut off. */
 export interface Connector extends AsyncDisposable {
   /** Begins to connect, and keeps connected from then on. */
   start(): void;
+  /**
+   * Takes a new configuration: targets and the tenant's secret count from now on. Connections stay, and requests under way end as they would
+   * have.
+   *
+   * @throws {ConfigError} naming everything that cannot be used; then nothing has changed.
+   */
+  reconfigure(config: ConnectorConfig): Promise<Reconfiguration>;
+  /** The targets with their health. */
+  targets(): readonly TargetStatus[];
   /** Lets what runs finish, then leaves the servers. Idempotent. */
   drain(): Promise<void>;
   /** Resolves when it has left, asked or because every server told it never to come back. */
@@ -45,42 +72,60 @@ const DRAIN_TIMEOUT_MS = 30_000;
  * connector.start();
  * ```
  */
-export async function createConnector(
-  config: ConnectorConfig,
-  { targets = {} }: ConnectorOptions = {},
-): Promise<Connector> {
-  const registry = await TargetRegistry.create(config.targets, targets);
-  const ca = config.caFile === undefined ? undefined : [await Deno.readTextFile(config.caFile)];
-  return new SiteConnector(config, { registry, ca });
+export async function createConnector(config: ConnectorConfig, options: ConnectorOptions = {}): Promise<Connector> {
+  const { targets: handlers = {}, env = Deno.env.toObject() } = options;
+  const ca = config.caFile === undefined ? undefined : [await readCa(config.caFile)];
+  const network = new Network({ proxyFor: proxyRules({ proxy: config.proxy, env }), ca });
+  const place = new PublicPlace(config.tenantName);
+  let onHealthChange = () => {};
+  const registry = await TargetRegistry.create(config.targets, {
+    handlers,
+    allowedTargets: config.allowedTargets,
+    publicPath: (request) => place.pathOf(request),
+    onHealthChange: () => onHealthChange(),
+  });
+  const connector = new SiteConnector(config, { registry, network, place });
+  onHealthChange = () => connector.announceTargets();
+  return connector;
+}
+
+async function readCa(file: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(file);
+  } catch (cause) {
+    const message = `Cannot read the file: ${reasonUnreadable(cause)}`;
+    throw new ConfigError([{ path: "caFile", message }], { cause });
+  }
 }
 
 class SiteConnector implements Connector {
-  readonly #config: ConnectorConfig;
   readonly #registry: TargetRegistry;
   readonly #servers: readonly ServerAccess[];
-  readonly #httpClient: Deno.HttpClient | undefined;
+  readonly #place: PublicPlace;
   readonly #finished = Promise.withResolvers<void>();
+  #config: ConnectorConfig;
   #links: readonly Link[] = [];
   #draining: Promise<void> | undefined;
+  #reconfiguring: Promise<unknown> = Promise.resolve();
+  #requestExpirationMs: number | undefined;
 
   constructor(
     config: ConnectorConfig,
-    { registry, ca }: { registry: TargetRegistry; ca: readonly string[] | undefined },
+    parts: { readonly registry: TargetRegistry; readonly network: Network; readonly place: PublicPlace },
   ) {
+    const { registry, network, place } = parts;
     this.#config = config;
     this.#registry = registry;
-    const client = this.#httpClient = ca === undefined ? undefined : Deno.createHttpClient({ caCerts: [...ca] });
+    this.#place = place;
     this.#servers = config.relayServerBaseUri.map((baseUri) =>
       new ServerAccess(baseUri, {
-        credentials: { tenantName: config.tenantName, tenantSecret: config.tenantSecret },
+        credentials: () => ({ tenantName: this.#config.tenantName, tenantSecret: this.#config.tenantSecret }),
         connector: { version: VERSION, machineName: Deno.hostname() },
-        targets: registry.names(),
-        ...(ca === undefined ? {} : { ca }),
-        fetch: client === undefined
-          ? fetch
-          : (input: RequestInfo | URL, init?: RequestInit) => fetch(input, { ...init, client }),
+        targets: () => registry.served(),
+        network,
       })
     );
+    warnOfUncheckedTargets(config.targets);
   }
 
   get finished(): Promise<void> {
@@ -91,9 +136,31 @@ class SiteConnector implements Connector {
     const handleRequest = (request: IncomingRequest, settings: ConnectionSettings) => this.#answer(request, settings);
     this.#links = Array.from(
       { length: this.#config.connections },
-      (_, index) => new Link({ servers: this.#servers, firstServer: index, handleRequest }),
+      (_, index) =>
+        new Link({
+          servers: this.#servers,
+          firstServer: index,
+          handleRequest,
+          onConnected: (opened) => this.#connected(opened),
+        }),
     );
     Promise.all(this.#links.map((link) => link.stopped)).then(() => this.#finished.resolve(), this.#finished.reject);
+  }
+
+  reconfigure(config: ConnectorConfig): Promise<Reconfiguration> {
+    // One after the other, whatever became of the one before.
+    const done = this.#reconfiguring.then(() => this.#reconfigure(config));
+    this.#reconfiguring = done.catch(() => {});
+    return done;
+  }
+
+  targets(): readonly TargetStatus[] {
+    return this.#registry.status();
+  }
+
+  /** Tells the servers what is served now. */
+  announceTargets(): void {
+    for (const link of this.#links) link.sendTargets(this.#registry.served());
   }
 
   drain(): Promise<void> {
@@ -104,9 +171,28 @@ class SiteConnector implements Connector {
     // 1. Connections first, which aborts what runs at the targets.
     await Promise.all(this.#links.map((link) => link[Symbol.asyncDispose]()));
     // 2. Then what the calls stood on.
+    await this.#reconfiguring;
     await this.#registry[Symbol.asyncDispose]();
-    this.#httpClient?.close();
     this.#finished.resolve();
+  }
+
+  async #reconfigure(config: ConnectorConfig): Promise<Reconfiguration> {
+    const changes = await this.#registry.replace(config.targets);
+    const before = this.#config;
+    this.#config = { ...before, targets: config.targets, tenantSecret: config.tenantSecret };
+    warnOfUncheckedTargets(config.targets, before.targets);
+    warnOfLongTimeouts(config.targets, { requestExpirationMs: this.#requestExpirationMs, known: before.targets });
+    if (Object.values(changes).some((names) => names.length > 0)) this.announceTargets();
+    if (before.tenantSecret !== config.tenantSecret) this.#links.forEach((link) => link.retryNow());
+    return { ...changes, restartNeeded: fixedKeysThatDiffer(before, config) };
+  }
+
+  #connected({ welcome, basePath }: OpenedSession): void {
+    this.#place.set({ tenantName: welcome.tenantName, basePath });
+    const { requestExpirationMs } = welcome.settings;
+    if (requestExpirationMs === this.#requestExpirationMs) return;
+    this.#requestExpirationMs = requestExpirationMs;
+    warnOfLongTimeouts(this.#config.targets, { requestExpirationMs });
   }
 
   async #drain(): Promise<void> {

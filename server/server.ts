@@ -176,6 +176,7 @@ class Server implements RelayServer {
       inlineBodyLimitBytes: config.inlineBodyLimit,
       reconnectMinimumDelayMs: config.reconnectMinimumDelay,
       reconnectMaximumDelayMs: config.reconnectMaximumDelay,
+      requestExpirationMs: config.requestExpiration,
     };
     const watch = this.#tenantWatch = new TenantWatch({
       registry: this.#registry,

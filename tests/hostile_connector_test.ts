@@ -55,6 +55,9 @@ const MALFORMED: Readonly<Record<string, Uint8Array>> = {
   "a go-away that is no JSON": frameWithHead(FrameType.goAway, CONNECTION_ID, "{"),
   "a go-away that is no object": frameWithHead(FrameType.goAway, CONNECTION_ID, "[]"),
   "an authenticate without a token": encodeFrame(FrameType.authenticate, CONNECTION_ID, { head: { token: 1 } }),
+  "targets without names": encodeFrame(FrameType.targets, CONNECTION_ID, { head: {} }),
+  "targets that are no names": encodeFrame(FrameType.targets, CONNECTION_ID, { head: { targets: [{}] } }),
+  "too many targets": encodeFrame(FrameType.targets, CONNECTION_ID, { head: { targets: Array(10_001).fill("t") } }),
   "a frame above the limit": new Uint8Array((1 << 20) + 1),
 };
 

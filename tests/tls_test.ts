@@ -55,3 +55,25 @@ Deno.test({
     assert.doesNotMatch(connector.output, /Connected to/);
   },
 });
+
+Deno.test({
+  name: openssl.label(
+    "targets and servers over https need no caFile and no permission where the platform knows their authority",
+  ),
+  ignore: openssl.isSkipped,
+  async fn() {
+    await using folder = await DataFolder.create();
+    const { caFile, certFile, keyFile } = await makeCertificate(folder.path, openssl.path("openssl"));
+    const tenant = await folder.database.createTenant();
+    await using server = await startServerProcess(folder, { tls: { certFile, keyFile } });
+    const place = { url: `https://localhost:${server.port}` };
+    await using _connector = await startConnectorProcess(place, tenant, {
+      folder,
+      env: { DENO_CERT: caFile },
+      targets: { itself: place.url },
+    });
+    using client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(caFile)] });
+    const response = await fetch(`${place.url}/relay/${tenant.name}/itself/health/live`, { client });
+    assert.equal(response.status, 200, await response.text());
+  },
+});

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { runCli, type Service } from "../../shared/cli/mod.ts";
 import { testIo } from "../../shared/cli/testing.ts";
 import type { ConnectorConfig } from "../config.ts";
+import type { Reconfiguration } from "../connector.ts";
 import { connectorProgram } from "./program.ts";
 
 const ENV = {
@@ -21,6 +22,11 @@ class IdleConnector implements Service {
 
   start(): void {
     this.isStarted = true;
+  }
+
+  reconfigure(config: ConnectorConfig): Promise<Reconfiguration> {
+    this.config = config;
+    return Promise.resolve({ added: ["crm"], removed: [], changed: [], restartNeeded: ["tenantName"] });
   }
 
   drain(): Promise<void> {
@@ -85,4 +91,19 @@ Deno.test("config show masks the secret", async () => {
   assert.equal(code, 0);
   assert.equal(JSON.parse(out).tenantSecret, "***");
   assert.doesNotMatch(out, /hunter2/);
+});
+
+Deno.test("run reads the configuration again on SIGHUP and says what changed", async () => {
+  const connector = new IdleConnector();
+  const io = testIo(ENV);
+  const code = runCli(programWith(connector), [], io);
+  await io.waitsForSignal;
+  connector.config = undefined;
+  io.hangUp();
+  await Promise.resolve();
+  io.terminate();
+  assert.equal(await code, 0);
+  assert.equal((connector.config as ConnectorConfig | undefined)?.tenantName, "acme");
+  assert.match(io.log(), /targets added crm, removed \(none\), changed \(none\)/);
+  assert.match(io.log(), /only after a restart: tenantName/);
 });

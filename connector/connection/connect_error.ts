@@ -8,6 +8,10 @@
 export type ConnectErrorCode =
   /** No answer: DNS, network, TLS, or a time-out. */
   | "server_unreachable"
+  /** The proxy on the way made no tunnel. */
+  | "proxy_failed"
+  /** The server's certificate was not accepted. */
+  | "certificate_refused"
   /** Something answered that is no RelayServer. */
   | "not_a_relayserver"
   /** Asked over https, the server sent the connector to an address without. */

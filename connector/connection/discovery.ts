@@ -42,7 +42,7 @@ export async function discover(baseUri: string, { fetch, timeoutMs, signal }: Ht
       // Whoever could redirect it could name another authorization server, which then gets the secret.
       redirect: "error",
     });
-    text = await readText(response);
+    text = await readText(response, address);
     if (response.status >= 500) throw new ConnectError("server_unavailable", `${address} answered ${response.status}`);
     if (!response.ok) throw new ConnectError("not_a_relayserver", `${address} answered ${response.status}`);
   } catch (cause) {
@@ -51,9 +51,8 @@ export async function discover(baseUri: string, { fetch, timeoutMs, signal }: Ht
   }
   const parsed = document.safeParse(parseJson(text));
   if (parsed.success) return withoutDowngrade(address, parsed.data);
-  throw new ConnectError("not_a_relayserver", `${address} is no discovery document of a RelayServer`, {
-    cause: parsed.error,
-  });
+  const what = /^\s*</.test(text) ? "a web page, no discovery document" : "no discovery document";
+  throw new ConnectError("not_a_relayserver", `${address} is ${what} of a RelayServer`, { cause: parsed.error });
 }
 
 /** A secret or a token must not leave TLS because a server behind a proxy does not know its own address. */
@@ -66,13 +65,13 @@ function withoutDowngrade(address: string, discovery: Discovery): Discovery {
   throw new ConnectError("insecure_address", `${address} names ${insecure}, which is not https: ${advice}`);
 }
 
-async function readText(response: Response): Promise<string> {
+async function readText(response: Response, address: string): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of response.body ?? []) {
     text += decoder.decode(chunk, { stream: true });
     if (text.length > MAX_DOCUMENT_BYTES) {
-      throw new ConnectError("not_a_relayserver", `${response.url} answered with too much`);
+      throw new ConnectError("not_a_relayserver", `${address} answered with too much`);
     }
   }
   return text;

@@ -6,10 +6,10 @@
 
 import { getLogger } from "../../shared/log/mod.ts";
 import type { GoAwayReason, Reconnect } from "../../shared/protocol/frame.ts";
-import type { ConnectionSettings } from "../../shared/protocol/handshake_heads.ts";
 import type { RequestHandler } from "../../shared/protocol/incoming_exchange.ts";
+import type { ConnectionSettings, ServedTargets } from "../../shared/protocol/handshake_heads.ts";
 import type { Session } from "../../shared/protocol/session.ts";
-import { ConnectError } from "./connect_error.ts";
+import { ConnectError, type ConnectErrorCode } from "./connect_error.ts";
 import { reconnectDelayMs, type ReconnectWindow } from "./reconnect_delay.ts";
 import type { OpenedSession, ServerAccess } from "./server_access.ts";
 import { TokenRenewal } from "./token_renewal.ts";
@@ -19,6 +19,11 @@ const logger = getLogger("connection");
 /** Until a server has said otherwise; in milliseconds. */
 const DEFAULT_WINDOW: ReconnectWindow = { minimumMs: 1000, maximumMs: 30_000 };
 
+/** Failures that time does not mend. */
+const REFUSALS: ReadonlySet<ConnectErrorCode> = new Set(["authentication_failed", "access_denied"]);
+/** How much longer the delays are after such a failure: with the usual window up to five minutes. */
+const REFUSED_FACTOR = 10;
+
 /** What a link works with. */
 export interface LinkOptions {
   /** The servers, tried in turn. */
@@ -27,6 +32,8 @@ export interface LinkOptions {
   readonly firstServer: number;
   /** Answers requests. */
   readonly handleRequest: RequestHandler;
+  /** Called with every connection, before its first request is handled. */
+  readonly onConnected?: (opened: OpenedSession) => void;
 }
 
 /** What became of a connection. */
@@ -42,6 +49,7 @@ export class Link implements AsyncDisposable {
   readonly #sessions = new Set<Session>();
   #serverIndex: number;
   #window = DEFAULT_WINDOW;
+  #pausing = new AbortController();
 
   /** Starts at once. */
   constructor(options: LinkOptions) {
@@ -56,6 +64,16 @@ export class Link implements AsyncDisposable {
     const ended = [...this.#sessions].map((session) => session.ended);
     for (const session of this.#sessions) session.drain("shutdown", "later");
     await Promise.all([this.stopped, ...ended]);
+  }
+
+  /** Tells the server what is served from now on. */
+  sendTargets(served: ServedTargets): void {
+    for (const session of this.#sessions) session.sendTargets(served);
+  }
+
+  /** Ends a pause: what made the last attempts fail may be mended. */
+  retryNow(): void {
+    this.#pausing.abort();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -104,11 +122,12 @@ export class Link implements AsyncDisposable {
       },
     }, this.#stopping.signal);
     this.#applyWindow(opened.welcome.settings);
+    this.#options.onConnected?.(opened);
     this.#watch(server, opened);
     return await Promise.race([told.promise, opened.session.ended.then((): Outcome => ({ wasLost: true }))]);
   }
 
-  #watch(server: ServerAccess, { session, welcome, token }: OpenedSession): void {
+  #watch(server: ServerAccess, { session, welcome, token, clockSkew }: OpenedSession): void {
     const { signal } = this.#stopping;
     const facts = { server: server.baseUri, connectionId: welcome.connectionId };
     logger.info("Connected to {server}, version {version}, as {tenant}", {
@@ -116,6 +135,12 @@ export class Link implements AsyncDisposable {
       version: welcome.server.version,
       tenant: welcome.tenantName,
     });
+    if (clockSkew !== undefined) {
+      logger.warn("Clock: {clockSkew} ({server}), so that certificates and tokens may be taken for invalid", {
+        ...facts,
+        clockSkew,
+      });
+    }
     this.#sessions.add(session);
     const renewal = new TokenRenewal(token, {
       fetch: () => server.renewToken(signal),
@@ -154,19 +179,27 @@ export class Link implements AsyncDisposable {
     const isTurnOver = (failures + 1) % this.#options.servers.length === 0;
     if (error instanceof ConnectError && error.code === "server_unavailable" && !isTurnOver) return;
     const round = Math.floor(failures / this.#options.servers.length);
-    await this.#pause(
-      round,
-      `Cannot connect to ${server.baseUri}: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    const why = `Cannot connect to ${server.baseUri}: ${error instanceof Error ? error.message : String(error)}`;
+    const isRefused = error instanceof ConnectError && REFUSALS.has(error.code);
+    await this.#pause(round, { why, ...(isRefused ? { window: patient(this.#window) } : {}) });
   }
 
-  async #pause(attempt: number, why?: string): Promise<void> {
-    const delayMs = reconnectDelayMs(this.#window, attempt, Math.random());
+  async #pause(
+    attempt: number,
+    { why, window = this.#window }: { readonly why?: string; readonly window?: ReconnectWindow } = {},
+  ): Promise<void> {
+    const delayMs = reconnectDelayMs(window, attempt, Math.random());
     const seconds = (delayMs / 1000).toFixed(1);
     if (why === undefined) logger.info("Connecting again in {seconds} s", { seconds });
     else logger.warn("{why}. Trying again in {seconds} s", { why, seconds });
-    await sleep(delayMs, this.#stopping.signal);
+    this.#pausing = new AbortController();
+    await sleep(delayMs, AbortSignal.any([this.#stopping.signal, this.#pausing.signal]));
   }
+}
+
+/** A person has to act first, and who asks often is taken for somebody who guesses. */
+function patient({ minimumMs, maximumMs }: ReconnectWindow): ReconnectWindow {
+  return { minimumMs: minimumMs * REFUSED_FACTOR, maximumMs: maximumMs * REFUSED_FACTOR };
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -38,3 +38,19 @@ Deno.test("reconnectDelayMs() stays inside the window, whatever the attempt and 
     ),
   );
 });
+
+Deno.test("reconnectDelayMs() spreads connectors that lost the same server evenly: no second gets more than its share", () => {
+  const connectors = 10_000;
+  const perBucket = new Map<number, number>();
+  for (let index = 0; index < connectors; index++) {
+    const delayMs = reconnectDelayMs({ minimumMs: 1000, maximumMs: 30_000 }, 3, Math.random());
+    const bucket = Math.floor(delayMs / 1000);
+    perBucket.set(bucket, (perBucket.get(bucket) ?? 0) + 1);
+  }
+  // 1 s to 16 s: 15 buckets. Ten times the standard deviation is never seen.
+  assert.equal(perBucket.size, 15);
+  const expected = connectors / 15;
+  for (const [second, count] of perBucket) {
+    assert.ok(Math.abs(count - expected) < 10 * Math.sqrt(expected), `${count} in second ${second}`);
+  }
+});

@@ -5,24 +5,26 @@
  */
 
 import type { Hello, Welcome } from "../../shared/protocol/handshake_heads.ts";
+import { readPeerCertificate } from "../../shared/net/peer_certificate.ts";
 import { offerSession } from "../../shared/protocol/handshake.ts";
 import { ProtocolError } from "../../shared/protocol/protocol_error.ts";
 import type { Session, SessionHandlers } from "../../shared/protocol/session.ts";
+import { ClockSkew } from "./clock_skew.ts";
+import { adviceFor, describeCertificate, isCertificateFailure, proxyErrorIn } from "./connect_advice.ts";
 import { ConnectError } from "./connect_error.ts";
 import { dial } from "./dial.ts";
-import { discover, reasonOf } from "./discovery.ts";
+import { discover, type Discovery, reasonOf } from "./discovery.ts";
+import type { Network } from "./network.ts";
 import { type AccessToken, type Credentials, fetchToken } from "./token.ts";
 
 /** How a server is reached. */
 export interface ServerAccessOptions {
-  readonly credentials: Credentials;
+  /** As they are now; they may change while the connector runs. */
+  readonly credentials: () => Credentials;
   readonly connector: Hello["connector"];
-  /** Names of the targets. */
-  readonly targets: readonly string[];
-  /** Certificates (PEM) that the server's certificate is checked against, instead of the platform's. */
-  readonly ca?: readonly string[];
-  /** `fetch`, or one that knows the same certificates. */
-  readonly fetch: typeof fetch;
+  /** What the connector serves now. */
+  readonly targets: () => Pick<Hello, "targets" | "unhealthy">;
+  readonly network: Network;
 }
 
 /** An open connection. */
@@ -30,6 +32,10 @@ export interface OpenedSession {
   readonly session: Session;
   readonly welcome: Welcome;
   readonly token: AccessToken;
+  /** Path of the server's public URL, without a slash at its end; empty when it lives at its root. */
+  readonly basePath: string;
+  /** How far the clocks are apart, in words; absent when they agree. */
+  readonly clockSkew: string | undefined;
 }
 
 /** Milliseconds for each step of connecting. */
@@ -41,6 +47,7 @@ const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 export class ServerAccess {
   readonly baseUri: string;
   readonly #options: ServerAccessOptions;
+  readonly #clock = new ClockSkew();
 
   constructor(baseUri: string, options: ServerAccessOptions) {
     this.baseUri = baseUri;
@@ -50,26 +57,18 @@ export class ServerAccess {
   /**
    * Opens a session.
    *
-   * @throws {ConnectError} every code.
+   * @throws {ConnectError} every code; the message says what a person can do.
    */
   async open(handlers: SessionHandlers, signal: AbortSignal): Promise<OpenedSession> {
-    const { connectorEndpoint, authorizationServer } = await discover(this.baseUri, this.#http(signal));
-    const token = await fetchToken(authorizationServer, this.#options.credentials, this.#http(signal));
-    const { ca, connector, targets } = this.#options;
-    const pipe = await dial(connectorEndpoint, {
-      token: token.token,
-      ...(ca === undefined ? {} : { ca }),
-      maxMessageBytes: MAX_MESSAGE_BYTES,
-      timeoutMs: STEP_TIMEOUT_MS,
-      signal,
-    });
+    this.#clock.reset();
+    let discovery: Discovery | undefined;
     try {
-      const hello = { connector, targets: [...targets], limits: { maxMessageBytes: MAX_MESSAGE_BYTES } };
-      const { session, welcome } = await offerSession(pipe, { hello, timeoutMs: STEP_TIMEOUT_MS, handlers, signal });
-      return { session, welcome, token };
-    } catch (cause) {
-      const code = cause instanceof ProtocolError ? "protocol_mismatch" : "server_unreachable";
-      throw new ConnectError(code, `The handshake with ${connectorEndpoint} failed: ${reasonOf(cause)}`, { cause });
+      discovery = await discover(this.baseUri, this.#http(signal));
+      const token = await fetchToken(discovery.authorizationServer, this.#options.credentials(), this.#http(signal));
+      const opened = await this.#openSession(discovery.connectorEndpoint, { token, handlers, signal });
+      return { ...opened, token, basePath: basePathOf(discovery), clockSkew: this.#clock.describe() };
+    } catch (error) {
+      throw await this.#explained(error, { discovery, signal });
     }
   }
 
@@ -79,11 +78,77 @@ export class ServerAccess {
    * @throws {ConnectError} as `open`.
    */
   async renewToken(signal: AbortSignal): Promise<AccessToken> {
-    const { authorizationServer } = await discover(this.baseUri, this.#http(signal));
-    return await fetchToken(authorizationServer, this.#options.credentials, this.#http(signal));
+    try {
+      const { authorizationServer } = await discover(this.baseUri, this.#http(signal));
+      return await fetchToken(authorizationServer, this.#options.credentials(), this.#http(signal));
+    } catch (error) {
+      throw await this.#explained(error, { signal });
+    }
+  }
+
+  async #openSession(
+    endpoint: string,
+    options: { readonly token: AccessToken; readonly handlers: SessionHandlers; readonly signal: AbortSignal },
+  ): Promise<{ session: Session; welcome: Welcome }> {
+    const { token, handlers, signal } = options;
+    const { connector, targets, network } = this.#options;
+    const pipe = await dial(endpoint, {
+      token: token.token,
+      agent: network.agentFor(new URL(endpoint)),
+      maxMessageBytes: MAX_MESSAGE_BYTES,
+      timeoutMs: STEP_TIMEOUT_MS,
+      signal,
+    });
+    try {
+      const hello = { connector, ...targets(), limits: { maxMessageBytes: MAX_MESSAGE_BYTES } };
+      return await offerSession(pipe, { hello, timeoutMs: STEP_TIMEOUT_MS, handlers, signal });
+    } catch (cause) {
+      const code = cause instanceof ProtocolError ? "protocol_mismatch" : "server_unreachable";
+      throw new ConnectError(code, `The handshake with ${endpoint} failed: ${reasonOf(cause)}`, { cause });
+    }
+  }
+
+  /** The same error, with what can be found out about its reason and what a person can do. */
+  async #explained(
+    error: unknown,
+    { discovery, signal }: { readonly discovery?: Discovery | undefined; readonly signal: AbortSignal },
+  ): Promise<unknown> {
+    if (!(error instanceof ConnectError) || signal.aborted) return error;
+    const isOfProxy = proxyErrorIn(error) !== undefined;
+    if (isCertificateFailure(error) && !isOfProxy && this.baseUri.startsWith("https:")) {
+      return await this.#explainCertificate(error, signal);
+    }
+    const parts = [error.message];
+    if (error.code === "not_a_relayserver" && discovery !== undefined) {
+      parts.push(`its discovery document says version ${discovery.serverVersion.slice(0, 50)}`);
+    }
+    const skew = error.code === "authentication_failed" ? this.#clock.describe() : undefined;
+    parts.push(...[skew, adviceFor(error)].filter((part) => part !== undefined));
+    return new ConnectError(isOfProxy ? "proxy_failed" : error.code, parts.join("; "), { cause: error });
+  }
+
+  async #explainCertificate(error: ConnectError, signal: AbortSignal): Promise<ConnectError> {
+    const { network } = this.#options;
+    const address = new URL(this.baseUri);
+    const agent = network.agentFor(address);
+    const certificate = await readPeerCertificate(address, { agent, timeoutMs: STEP_TIMEOUT_MS, signal });
+    const what = certificate === undefined
+      ? "check the certificate"
+      : describeCertificate(certificate, { host: address.hostname, now: Date.now() });
+    return new ConnectError("certificate_refused", `${error.message}; ${what}`, { cause: error });
   }
 
   #http(signal: AbortSignal) {
-    return { fetch: this.#options.fetch, timeoutMs: STEP_TIMEOUT_MS, signal };
+    const { network } = this.#options;
+    const observed: typeof fetch = async (input, init) => {
+      const response = await network.fetch(input, init);
+      this.#clock.observe(response.headers.get("date"), Date.now());
+      return response;
+    };
+    return { fetch: observed, timeoutMs: STEP_TIMEOUT_MS, signal };
   }
+}
+
+function basePathOf({ connectorEndpoint }: Discovery): string {
+  return new URL(connectorEndpoint).pathname.replace(/\/connector$/, "").replace(/\/+$/, "");
 }

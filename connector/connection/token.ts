@@ -47,6 +47,7 @@ export async function fetchToken(
   try {
     const discovered = await oauth.discoveryRequest(issuer, options);
     if (!discovered.ok) {
+      await discovered.body?.cancel();
       throw new ConnectError(
         "server_unavailable",
         `${issuer.href} is no authorization server: it answered ${discovered.status}`,

@@ -29,4 +29,8 @@ export interface Target extends Partial<AsyncDisposable> {
    * @throws The signal's reason when the call is aborted.
    */
   handle(request: RelayRequest, context: TargetContext): Promise<RelayResponse>;
+  /** No call follows: frees what is not in use, and what is in use as soon as it is not. Calls under way finish. */
+  retire?(): void;
+  /** Whether no call is under way; a target without calls of its own to end does not say. */
+  readonly isIdle?: boolean;
 }

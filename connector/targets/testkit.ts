@@ -17,6 +17,7 @@ export class RawConnection {
   /** Resolves when the connector closed the socket, or it broke. */
   readonly closed: Promise<void>;
   #received = "";
+  #lastHead = "";
   #wake: () => void = () => {};
 
   constructor(socket: Socket) {
@@ -48,9 +49,14 @@ export class RawConnection {
     return taken;
   }
 
+  /** The head that was taken last. */
+  get lastHead(): string {
+    return this.#lastHead;
+  }
+
   /** The next request's head. */
-  head(): Promise<string> {
-    return this.take("\r\n\r\n");
+  async head(): Promise<string> {
+    return this.#lastHead = await this.take("\r\n\r\n");
   }
 
   send(bytes: string): void {

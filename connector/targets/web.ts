@@ -47,6 +47,10 @@ export interface WebTargetOptions {
   /** Send the client's `Host` instead of the application's. */
   readonly preserveHost?: boolean | undefined;
   readonly tls?: WebTls | undefined;
+  /** Proxy through which the application is called, `http:` or `https:`. */
+  readonly proxy?: URL | undefined;
+  /** Whether redirects are followed to there; everywhere when absent. */
+  readonly isAllowed?: ((address: URL) => boolean) | undefined;
 }
 
 /** A request on its way, wherever redirects have led it. */
@@ -74,9 +78,13 @@ export class WebTarget implements Target {
   readonly #deadlines: Deadlines;
   readonly #patience = new Deadlines(PATIENCE_MS);
   readonly #agents: WebAgents;
+  readonly #proxy: URL | undefined;
+  readonly #isAllowed: ((address: URL) => boolean) | undefined;
   /** For redirects to elsewhere: certificates are checked there whatever the target's options say. */
   readonly #foreignAgents = new Map<string, WebAgents>();
   #disposed = false;
+  /** Calls whose response has not been returned yet. */
+  #calls = 0;
 
   /** @throws {TypeError} when the URL or a header is not valid. */
   constructor(options: WebTargetOptions) {
@@ -85,12 +93,15 @@ export class WebTarget implements Target {
     this.#preserveHost = options.preserveHost ?? false;
     this.#followRedirects = options.followRedirects ?? false;
     this.#deadlines = new Deadlines(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-    this.#agents = new WebAgents(this.#base.origin.protocol, options.tls ?? {});
+    this.#proxy = options.proxy;
+    this.#isAllowed = options.isAllowed;
+    this.#agents = new WebAgents(this.#base.origin.protocol, options.tls ?? {}, options.proxy);
   }
 
   /** {@inheritDoc Target.handle} */
   async handle(request: RelayRequest, context: TargetContext): Promise<RelayResponse> {
     const { method, headers, body } = request;
+    this.#calls++;
     try {
       context.signal.throwIfAborted();
       checkAddress(request);
@@ -102,7 +113,21 @@ export class WebTarget implements Target {
       // Refused before anybody read it.
       if (isStreamBody(body) && !body.stream.locked) body.stream.cancel(error).catch(() => {});
       throw error;
+    } finally {
+      this.#calls--;
     }
+  }
+
+  /** {@inheritDoc Target.isIdle} */
+  get isIdle(): boolean {
+    return this.#calls === 0 && this.#agents.isIdle &&
+      [...this.#foreignAgents.values()].every((agents) => agents.isIdle);
+  }
+
+  /** {@inheritDoc Target.retire} */
+  retire(): void {
+    this.#agents.retire();
+    for (const agents of this.#foreignAgents.values()) agents.retire();
   }
 
   /** Ends all calls and closes all sockets. */
@@ -120,14 +145,14 @@ export class WebTarget implements Target {
     options: { readonly response: RelayResponse; readonly context: TargetContext },
   ): Promise<RelayResponse> {
     let { response } = options;
-    let next = redirected(first, response);
+    let next = redirected(first, response, this.#isAllowed);
     for (let count = 1; next !== undefined; count++) {
       if (isStreamBody(response.body)) await response.body.stream.cancel();
       if (count > MAX_REDIRECTS) {
         throw new RelayError("target_invalid_response", `Cannot read response: more than ${MAX_REDIRECTS} redirects`);
       }
       response = await this.#call(next, options.context);
-      next = redirected(next, response);
+      next = redirected(next, response, this.#isAllowed);
     }
     return response;
   }
@@ -158,7 +183,10 @@ export class WebTarget implements Target {
   #agentsFor(origin: WebOrigin): WebAgents {
     if (origin === this.#base.origin || origin.href === this.#base.origin.href) return this.#agents;
     let agents = this.#foreignAgents.get(origin.protocol);
-    if (agents === undefined) this.#foreignAgents.set(origin.protocol, agents = new WebAgents(origin.protocol, {}));
+    if (agents === undefined) {
+      agents = new WebAgents(origin.protocol, {}, this.#proxy);
+      this.#foreignAgents.set(origin.protocol, agents);
+    }
     return agents;
   }
 
@@ -177,6 +205,8 @@ export class WebTarget implements Target {
 /** Refuses what another program could read as something else than the server's policies were asked about. */
 function checkAddress({ method, path }: RelayRequest): void {
   if (method === "CONNECT") throw new RelayError("invalid_request", "Cannot call target: CONNECT is not relayed");
+  // Without a method `node:http` would send GET.
+  if (method === "") throw new RelayError("invalid_request", "Cannot call target: the request has no method");
   if (!KNOWN_METHODS.has(method) && KNOWN_METHODS.has(method.toUpperCase())) {
     throw new RelayError("invalid_request", "Cannot call target: a known method is not in upper case");
   }

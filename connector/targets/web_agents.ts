@@ -5,17 +5,26 @@
  */
 
 import { Agent, type AgentOptions, type ClientRequest } from "node:http";
-import { Agent as SecureAgent, type AgentOptions as SecureAgentOptions } from "node:https";
+import type { AgentOptions as SecureAgentOptions } from "node:https";
 import type { Duplex } from "node:stream";
+import { createProxyAgent } from "../../shared/net/proxy_agent.ts";
+import { SecureAgent } from "../../shared/net/secure_agent.ts";
 import { Deadline, Deadlines } from "../../shared/time/deadlines.ts";
 
 /** How the certificate of an `https:` target is checked. */
 export interface WebTls {
   /** Certificates of own authorities, in PEM. */
   readonly ca?: string | undefined;
+  /** The connector's own certificate chain, in PEM. */
+  readonly cert?: string | undefined;
+  /** The private key of that certificate, in PEM. */
+  readonly key?: string | undefined;
   /** Accept any certificate. */
   readonly insecureSkipVerify?: boolean | undefined;
 }
+
+/** Milliseconds until a proxy must have opened a tunnel. */
+const TUNNEL_TIMEOUT_MS = 10_000;
 
 /** Methods whose request may be sent again when nothing came back (RFC 9110 section 9.2.2). */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
@@ -47,13 +56,23 @@ export class WebAgents implements Disposable {
   readonly #single: Agent;
   #distrustedUntil = 0;
 
-  constructor(protocol: "http:" | "https:", tls: WebTls) {
+  /** @param proxy The proxy on the way, if there is one. */
+  constructor(protocol: "http:" | "https:", tls: WebTls, proxy?: URL) {
     const options: SecureAgentOptions = protocol === "http:" ? {} : {
       ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+      ...(tls.cert === undefined ? {} : { cert: tls.cert }),
+      ...(tls.key === undefined ? {} : { key: tls.key }),
       ...(tls.insecureSkipVerify ? { rejectUnauthorized: false } : {}),
     };
-    const create = (more: AgentOptions) =>
-      protocol === "http:" ? new Agent(more) : new SecureAgent({ ...options, ...more });
+    const create = (more: AgentOptions) => {
+      if (proxy !== undefined) {
+        return createProxyAgent(protocol, {
+          tunnel: { proxy, timeoutMs: TUNNEL_TIMEOUT_MS },
+          agent: { ...options, ...more },
+        });
+      }
+      return protocol === "http:" ? new Agent(more) : new SecureAgent({ ...options, ...more });
+    };
     this.#repeatable = new KeptSockets(create({ keepAlive: true }), IDLE_LIMIT_MS);
     this.#unrepeatable = new KeptSockets(create({ keepAlive: true }), SHORT_IDLE_LIMIT_MS);
     this.#single = create({ keepAlive: false });
@@ -71,6 +90,19 @@ export class WebAgents implements Disposable {
     return this.#single;
   }
 
+  /** Whether no call is under way. */
+  get isIdle(): boolean {
+    return [this.#repeatable.agent, this.#unrepeatable.agent, this.#single].every((agent) =>
+      Object.keys(agent.sockets).length === 0 && Object.keys(agent.requests).length === 0
+    );
+  }
+
+  /** Closes what is not in use, and what is in use as soon as it is not. */
+  retire(): void {
+    this.#repeatable.retire();
+    this.#unrepeatable.retire();
+  }
+
   /** Closes all sockets, those in use too. */
   [Symbol.dispose](): void {
     this.#repeatable[Symbol.dispose]();
@@ -84,6 +116,7 @@ class KeptSockets implements Disposable {
   readonly agent: Agent;
   readonly #idle: Deadlines;
   readonly #deadlineOf = new WeakMap<Duplex, Deadline>();
+  #isRetired = false;
 
   constructor(agent: Agent, idleLimitMs: number) {
     this.agent = agent;
@@ -91,6 +124,7 @@ class KeptSockets implements Disposable {
     const keepSocketAlive = agent.keepSocketAlive.bind(agent);
     const reuseSocket = agent.reuseSocket.bind(agent);
     agent.keepSocketAlive = (socket: Duplex) => {
+      if (this.#isRetired) return false;
       this.#idle.start(this.#deadline(socket));
       return keepSocketAlive(socket);
     };
@@ -98,6 +132,13 @@ class KeptSockets implements Disposable {
       this.#idle.stop(this.#deadline(socket));
       reuseSocket(socket, request);
     };
+  }
+
+  retire(): void {
+    this.#isRetired = true;
+    for (const sockets of Object.values(this.agent.freeSockets)) {
+      for (const socket of [...sockets ?? []]) socket.destroy();
+    }
   }
 
   [Symbol.dispose](): void {

@@ -30,13 +30,18 @@ const SECRET = new Set(["authorization", "cookie", "host", "proxy-authorization"
 /**
  * @param request What was sent.
  * @param response The answer to it.
+ * @param isAllowed Whether requests may go to an address; to all when absent.
  * @returns What to send next; `undefined` when the response is the answer: it is no redirect, has no usable `Location`, or leads away from
  * HTTP.
  */
-export function redirected(request: RepeatableRequest, response: RelayResponse): RepeatableRequest | undefined {
+export function redirected(
+  request: RepeatableRequest,
+  response: RelayResponse,
+  isAllowed?: (address: URL) => boolean,
+): RepeatableRequest | undefined {
   if (!REDIRECTS.has(response.status)) return undefined;
   const url = locationOf(request, response.headers);
-  if (url === undefined) return undefined;
+  if (url === undefined || isAllowed?.(url) === false) return undefined;
   const origin = new WebOrigin(url);
   const dropsBody = becomesGet(request.method, response.status);
   const leavesOrigin = origin.href !== request.origin.href;

@@ -7,6 +7,7 @@
 import type { RelayRequest } from "../../shared/http/message.ts";
 import type { Delivery, DeliveryOptions } from "../../shared/protocol/exchange.ts";
 import { CloseCode, type GoAwayReason, type Reconnect } from "../../shared/protocol/frame.ts";
+import type { ServedTargets } from "../../shared/protocol/handshake_heads.ts";
 import type { Session } from "../../shared/protocol/session.ts";
 import type { Connection, ConnectorFacts } from "../dispatch/connections.ts";
 import { type AppliedSettings, isSameSettings } from "./connection_settings.ts";
@@ -27,6 +28,8 @@ export interface ConnectionFacts {
   readonly connector: ConnectorFacts;
   /** Names of the targets the connector serves. */
   readonly targets: readonly string[];
+  /** Names of those whose health check fails at the connector; none when absent. */
+  readonly unhealthyTargets?: readonly string[];
 }
 
 /** How a connection is dismissed. */
@@ -40,17 +43,17 @@ export interface Dismissal {
 /** A connection after its handshake. */
 export class ConnectorConnection implements Connection {
   readonly isRemote = false;
-  readonly facts: ConnectionFacts;
   /** Resolves when it is over. Never rejects. */
   readonly ended: Promise<unknown>;
   readonly #session: Session;
+  #facts: ConnectionFacts;
   #applied: AppliedSettings;
   #closeTimer: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
 
   constructor(session: Session, facts: ConnectionFacts, applied: AppliedSettings) {
     this.#session = session;
-    this.facts = facts;
+    this.#facts = facts;
     this.#applied = applied;
     this.ended = session.ended.then(() => {
       this.#isOver = true;
@@ -58,8 +61,12 @@ export class ConnectorConnection implements Connection {
     });
   }
 
+  get facts(): ConnectionFacts {
+    return this.#facts;
+  }
+
   get id(): string {
-    return this.facts.id;
+    return this.#facts.id;
   }
 
   get originId(): string {
@@ -67,7 +74,7 @@ export class ConnectorConnection implements Connection {
   }
 
   get connector(): ConnectorFacts {
-    return this.facts.connector;
+    return this.#facts.connector;
   }
 
   /** Requests it takes at once. */
@@ -98,6 +105,11 @@ export class ConnectorConnection implements Connection {
   /** How long a message takes there and back, in milliseconds, once it was measured. */
   get roundTripMs(): number | undefined {
     return this.#session.roundTripMs;
+  }
+
+  /** The connector serves other targets from now on, or their health has changed. */
+  setTargets({ targets, unhealthy = [] }: ServedTargets): void {
+    this.#facts = { ...this.#facts, targets, unhealthyTargets: unhealthy };
   }
 
   deliver(request: RelayRequest, options: DeliveryOptions): Delivery {

@@ -8,7 +8,7 @@ import { RelayError } from "../../shared/errors/relay_error.ts";
 import { headerValue } from "../../shared/http/headers.ts";
 import { SUB_PROTOCOL } from "../../shared/protocol/frame.ts";
 import { acceptSession } from "../../shared/protocol/handshake.ts";
-import type { ConnectionSettings, Hello } from "../../shared/protocol/handshake_heads.ts";
+import type { ConnectionSettings, Hello, ServedTargets } from "../../shared/protocol/handshake_heads.ts";
 import type { MessagePipe } from "../../shared/protocol/pipe.ts";
 import type { Session, SessionHandlers } from "../../shared/protocol/session.ts";
 import { getLogger } from "../../shared/log/mod.ts";
@@ -62,6 +62,12 @@ interface Client {
   readonly tenant: Tenant;
   readonly token: VerifiedToken;
   readonly peerAddress: string;
+}
+
+/** What the frames of a connection are for, once there is one. */
+interface Connected {
+  readonly connection: ConnectorConnection;
+  readonly token: ConnectionToken;
 }
 
 /** Accepts connectors. */
@@ -149,7 +155,7 @@ export class ConnectorEndpoint {
     const { tenant, token, peerAddress } = client;
     const id = crypto.randomUUID();
     const log = logger.with({ connectionId: id, tenant: tenant.name, peerAddress });
-    const connected = Promise.withResolvers<ConnectionToken>();
+    const connected = Promise.withResolvers<Connected>();
     const opened = await acceptSession(pipe, {
       timeoutMs: this.#options.handshakeTimeoutMs,
       signal: this.#stopping.signal,
@@ -164,7 +170,7 @@ export class ConnectorEndpoint {
       now: this.#parts.now,
     });
     connectionToken.holdUntil(token.expiresAt);
-    connected.resolve(connectionToken);
+    connected.resolve({ connection, token: connectionToken });
     await this.#serve(connection, opened.session, log);
   }
 
@@ -182,7 +188,7 @@ export class ConnectorEndpoint {
 
   #createConnection(session: Session, hello: Hello, client: Client & { readonly id: string }): ConnectorConnection {
     const { id, tenant, token, peerAddress } = client;
-    const { connector, targets } = hello;
+    const { connector, targets, unhealthy = [] } = hello;
     const facts = {
       id,
       originId: this.#options.server.originId,
@@ -193,6 +199,7 @@ export class ConnectorEndpoint {
       connectedAt: this.#parts.now(),
       connector,
       targets,
+      unhealthyTargets: unhealthy,
     };
     return new ConnectorConnection(session, facts, settingsOf(tenant, this.#options.settings));
   }
@@ -208,11 +215,12 @@ export class ConnectorEndpoint {
     };
   }
 
-  #handlers(tenant: Tenant, connected: Promise<ConnectionToken>): SessionHandlers {
+  #handlers(tenant: Tenant, connected: Promise<Connected>): SessionHandlers {
     return {
       deliveryEnded: () => this.#parts.registry.changed(tenant.id),
       goAway: () => this.#parts.registry.changed(tenant.id),
-      authenticate: (token) => void connected.then((connectionToken) => connectionToken.renew(token)),
+      authenticate: (token) => void connected.then((known) => known.token.renew(token)),
+      targets: (served) => void connected.then(({ connection }) => changeTargets(connection, served)),
     };
   }
 
@@ -241,4 +249,14 @@ function bearerOf({ headers }: ListenerRequest): string {
   const token = BEARER.exec(headerValue(headers, "authorization") ?? "")?.[1];
   if (token === undefined) throw new RelayError("authentication_required", "Connectors need a bearer token");
   return token;
+}
+
+function changeTargets(connection: ConnectorConnection, served: ServedTargets): void {
+  connection.setTargets(served);
+  logger.info("{tenant} serves the targets {targets}, unhealthy: {unhealthy}", {
+    connectionId: connection.id,
+    tenant: connection.facts.tenantName,
+    targets: served.targets,
+    unhealthy: served.unhealthy ?? [],
+  });
 }

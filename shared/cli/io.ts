@@ -27,6 +27,11 @@ export interface Io {
   readInput(): Promise<string>;
   /** Calls back for each request to end the program (SIGINT, SIGTERM) until the returned object is disposed. */
   onTermination(listener: () => void): Disposable;
+  /**
+   * Calls back for each request to read the configuration again (SIGHUP; there is none on Windows) until the object is disposed. Absent where
+   * nobody can ask.
+   */
+  onReload?(listener: () => void): Disposable;
 }
 
 /** A Ctrl-C reaches a program under `deno task` twice: from the terminal, and passed on by the task runner. */
@@ -46,6 +51,7 @@ export function systemIo(): Io {
     isTerminal: Deno.stdout.isTerminal(),
     readInput: () => readText(Deno.stdin.readable),
     onTermination: listenToSignals,
+    onReload: listenToHangup,
   };
 }
 
@@ -70,6 +76,12 @@ function listenToSignals(listener: () => void): Disposable {
   };
   signals.forEach((signal) => Deno.addSignalListener(signal, onSignal));
   return { [Symbol.dispose]: () => signals.forEach((signal) => Deno.removeSignalListener(signal, onSignal)) };
+}
+
+function listenToHangup(listener: () => void): Disposable {
+  if (Deno.build.os === "windows") return { [Symbol.dispose]() {} };
+  Deno.addSignalListener("SIGHUP", listener);
+  return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGHUP", listener) };
 }
 
 function writeAll(file: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {

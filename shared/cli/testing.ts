@@ -18,6 +18,8 @@ export interface TestIo extends Io {
   readonly waitsForSignal: Promise<void>;
   /** Asks the program to end, as a signal does. */
   terminate(): void;
+  /** Asks the program to read its configuration again, as a signal does. */
+  hangUp(): void;
 }
 
 /** Makes surroundings with an environment and what is typed. */
@@ -25,6 +27,7 @@ export function testIo(env: Readonly<Record<string, string>> = {}, input = ""): 
   const written = { out: "", err: "", log: "" };
   const waiting = Promise.withResolvers<void>();
   const listeners = new Set<() => void>();
+  const reloadListeners = new Set<() => void>();
   const decoder = new TextDecoder();
   return {
     env,
@@ -37,10 +40,15 @@ export function testIo(env: Readonly<Record<string, string>> = {}, input = ""): 
       waiting.resolve();
       return { [Symbol.dispose]: () => void listeners.delete(listener) };
     },
+    onReload(listener) {
+      reloadListeners.add(listener);
+      return { [Symbol.dispose]: () => void reloadListeners.delete(listener) };
+    },
     waitsForSignal: waiting.promise,
     out: () => written.out,
     err: () => written.err,
     log: () => written.log,
     terminate: () => listeners.forEach((listener) => listener()),
+    hangUp: () => reloadListeners.forEach((listener) => listener()),
   };
 }

@@ -10,7 +10,7 @@ import { DURATION_FORMS, parseDuration } from "../time/duration.ts";
 import { parseSize, SIZE_FORMS } from "./size.ts";
 
 /** What a value is, beyond its type: decides how it is shown, and that a secret never is. */
-export type FieldKind = "text" | "secret" | "duration" | "size" | "integer" | "flag" | "url";
+export type FieldKind = "text" | "secret" | "duration" | "size" | "integer" | "flag" | "url" | "proxy";
 
 /** Which field type a schema is; read with `fieldKinds.get(schema)` from an unwrapped schema. */
 export const fieldKinds = z.registry<{ kind: FieldKind }>();
@@ -136,6 +136,23 @@ function isPlainHttpUrl(value: string): boolean {
   if (!/^https?:\/\/[^?#\s\\]+$/i.test(value)) return false;
   const url = URL.parse(value);
   return url !== null && url.username === "" && url.password === "" && !value.includes("@");
+}
+
+/**
+ * The `http:` or `https:` URL of a proxy, with user and password where it wants them, or `none`. With credentials it is not taken from a flag.
+ */
+export function proxyUrl() {
+  const read = (value: unknown) => {
+    if (typeof value !== "string") return undefined;
+    const url = /^https?:\/\/[^\s\\]+$/i.test(value) ? URL.parse(value) : null;
+    return value === "none" || url !== null && isPlainProxy(url) ? value : undefined;
+  };
+  return field("proxy", read, "Expected the http or https URL of a proxy, such as http://proxy:3128, or none");
+}
+
+function isPlainProxy({ pathname, search, hash, username, password }: URL): boolean {
+  const areReadable = attempt(() => decodeURIComponent(username) + decodeURIComponent(password)) !== undefined;
+  return pathname === "/" && search === "" && hash === "" && areReadable;
 }
 
 /** One of some words. */

@@ -29,7 +29,7 @@ export function applyFlags(tree: ConfigTree, schema: Schema, flags: Readonly<Rec
         path: source,
         message: unknown("flag", { word: name, known: flagNames(schema), start: "--" }),
       });
-    } else if (node.type === "value" && node.kind === "secret") {
+    } else if (node.type === "value" && (node.kind === "secret" || node.kind === "proxy" && text.includes("@"))) {
       const message = "Cannot be given as a flag, which the process list shows: use a file or an environment variable";
       tree.fail(path, { path: name, message, source });
     } else {

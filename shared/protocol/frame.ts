@@ -40,6 +40,8 @@ export const FrameType = {
   goAway: 13,
   /** No answer from the target (with a delivery id), or why the connection is about to be closed (without). */
   error: 14,
+  /** What the connector serves now. */
+  targets: 15,
 } as const;
 
 /** Flag of request, response and data: the body goes on in data frames. */

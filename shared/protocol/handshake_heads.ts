@@ -21,12 +21,24 @@ const settings = z.object({
   reconnectMinimumDelayMs: z.number().int().min(0).max(24 * 60 * 60 * 1000),
   /** Longest delay before connecting again after a lost connection. */
   reconnectMaximumDelayMs: durationMs,
+  /** How long the server waits for the head of a response. */
+  requestExpirationMs: durationMs.optional().catch(undefined),
 });
+
+/** What a connector serves, in hello and whenever it changes. */
+const servedTargets = {
+  /** Names. */
+  targets: z.array(text).max(10_000),
+  /** Names of those whose health check fails. */
+  unhealthy: z.array(text).max(10_000).optional(),
+};
+
+const targets = z.object(servedTargets);
 
 const hello = z.object({
   versions: z.array(z.number().int()).min(1).max(100),
   connector: z.object({ version: text, machineName: text }),
-  targets: z.array(text).max(10_000),
+  ...servedTargets,
   limits,
 });
 
@@ -41,6 +53,8 @@ const welcome = z.object({
 
 /** What the server tells a connector, at the start and whenever it changes. */
 export type ConnectionSettings = z.infer<typeof settings>;
+/** What a connector serves. */
+export type ServedTargets = z.infer<typeof targets>;
 /** A connector's first word. */
 export type Hello = z.infer<typeof hello>;
 /** The server's answer to it. */
@@ -52,6 +66,8 @@ export const readHello = reader("hello", hello);
 export const readWelcome = reader("welcome", welcome);
 /** @throws {ProtocolError} `malformed_head` naming the first member that is wrong. */
 export const readSettings = reader("configure", settings);
+/** @throws {ProtocolError} `malformed_head` naming the first member that is wrong. */
+export const readTargets = reader("targets", targets);
 
 function reader<T extends z.ZodType>(name: string, schema: T): (head: unknown) => z.infer<T> {
   return (head) => {

@@ -59,6 +59,7 @@ const GOOD_HEADS: Readonly<Record<number, readonly Uint8Array[]>> = encodeAll({
   ],
   [FrameType.cancel]: REASONS,
   [FrameType.goAway]: REASONS,
+  [FrameType.targets]: ['{"targets":["a"]}', '{"targets":[],"unhealthy":["a"],"news":{}}'],
   [FrameType.error]: ['{"code":"target_timeout","message":"late"}', '{"code":{"toString":1},"message":{"toString":1}}'],
 });
 
@@ -89,6 +90,9 @@ const BAD_HEADS: readonly Uint8Array[] = [
   '{"status":"200","headers":[]}',
   '{"token":null}',
   '{"keepAliveIntervalMs":0}',
+  '{"targets":"a"}',
+  '{"targets":[1]}',
+  '{"targets":[],"unhealthy":{}}',
 ].map((text) => new TextEncoder().encode(text));
 
 const NOTHING = new Uint8Array(0);

@@ -10,7 +10,7 @@ import type { Delivery, DeliveryOptions, ExchangePort } from "./exchange.ts";
 import { readGoAway } from "./exchange_heads.ts";
 import { ExchangeTable } from "./exchange_table.ts";
 import { CloseCode, CONNECTION_ID, type Frame, FrameType, type GoAwayReason, type Reconnect } from "./frame.ts";
-import { type ConnectionSettings, readSettings } from "./handshake_heads.ts";
+import { type ConnectionSettings, readSettings, readTargets, type ServedTargets } from "./handshake_heads.ts";
 import { type Acknowledges, IncomingExchange, type RequestHandler } from "./incoming_exchange.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import { OutgoingExchange } from "./outgoing_exchange.ts";
@@ -41,6 +41,8 @@ export interface SessionHandlers {
   readonly configure?: (settings: ConnectionSettings) => void;
   /** Server only: the connector renewed its token. */
   readonly authenticate?: (token: string) => void;
+  /** Server only: the connector serves other targets, or their health has changed. */
+  readonly targets?: (served: ServedTargets) => void;
   /** Server only: a delivery has ended, so there is room for another. */
   readonly deliveryEnded?: () => void;
   /** The peer wants to stop. */
@@ -142,6 +144,11 @@ export class Session implements PipeReceiver {
     this.#send(FrameType.authenticate, CONNECTION_ID, { head: { token } });
   }
 
+  /** Connector only: says what it serves from now on. A server of an earlier version takes no notice. */
+  sendTargets(served: ServedTargets): void {
+    this.#send(FrameType.targets, CONNECTION_ID, { head: served });
+  }
+
   /**
    * Lets what runs finish, then closes. Idempotent; `ended` tells when it is done.
    *
@@ -202,6 +209,8 @@ export class Session implements PipeReceiver {
         return this.#receiveConfigure(frame);
       case FrameType.authenticate:
         return this.#receiveAuthenticate(frame);
+      case FrameType.targets:
+        return this.#receiveTargets(frame);
       case FrameType.goAway:
         return this.#receiveGoAway(frame);
       case FrameType.error:
@@ -249,6 +258,11 @@ export class Session implements PipeReceiver {
     const { token } = parseHead(frame);
     if (typeof token !== "string") throw new ProtocolError("malformed_head", "The head of authenticate needs a token");
     this.#options.handlers.authenticate?.(token);
+  }
+
+  #receiveTargets(frame: Frame): void {
+    if (!this.#isServer) throw new ProtocolError("unexpected_frame", "Targets come from the connector");
+    this.#options.handlers.targets?.(readTargets(parseHead(frame)));
   }
 
   #receiveGoAway(frame: Frame): void {

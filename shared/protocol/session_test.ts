@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { RelayError } from "../errors/relay_error.ts";
 import type { StreamBody } from "../http/message.ts";
 import type { IncomingRequest, TracedResponse } from "./exchange.ts";
-import type { ConnectionSettings } from "./handshake_heads.ts";
+import type { ConnectionSettings, ServedTargets } from "./handshake_heads.ts";
 import { blocks, connect, FakeTime, makeRequest, readAll, SETTINGS, settle, streamOf } from "./testing.ts";
 
 Deno.test("deliver() brings a small request to the handler and its answer back", async () => {
@@ -221,6 +221,20 @@ Deno.test("configure() and authenticate() reach the other side", async () => {
   assert.equal(await token.promise, "new token");
   pair.server.configure({ ...SETTINGS, keepAliveIntervalMs: 7000 });
   assert.equal((await settings.promise).keepAliveIntervalMs, 7000);
+});
+
+Deno.test("sendTargets() reaches the server; from a server it is a protocol error", async () => {
+  const served: ServedTargets[] = [];
+  const second = Promise.withResolvers<void>();
+  using pair = await connect(() => new Promise(() => {}), {
+    server: { targets: (targets) => served.push(targets) === 2 ? second.resolve() : undefined },
+  });
+  pair.connector.sendTargets({ targets: ["erp", "crm"], unhealthy: ["crm"] });
+  pair.connector.sendTargets({ targets: [] });
+  await second.promise;
+  assert.deepEqual(served, [{ targets: ["erp", "crm"], unhealthy: ["crm"] }, { targets: [] }]);
+  pair.server.sendTargets({ targets: ["x"] });
+  assert.equal((await pair.connector.ended).error?.code, "unexpected_frame");
 });
 
 Deno.test("a large head is refused before it is sent, and the connection lives on", async () => {

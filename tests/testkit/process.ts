@@ -16,6 +16,8 @@ export interface ProcessOptions {
   readonly cwd?: string;
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Network namespace it runs in; this process's own when absent. */
+  readonly namespace?: string;
 }
 
 interface Waiter {
@@ -158,10 +160,14 @@ export class ChildProcess implements AsyncDisposable {
  * @returns The process; what it prints is collected from the start.
  */
 export function startDeno(args: readonly string[], options: ProcessOptions = {}): ChildProcess {
-  const { cwd = PROJECT_ROOT, env = {} } = options;
+  const { cwd = PROJECT_ROOT, env = {}, namespace } = options;
+  // `ip netns exec` becomes the program, under the same process id.
+  const [program, prefix] = namespace === undefined
+    ? [Deno.execPath(), []]
+    : ["ip", ["netns", "exec", namespace, Deno.execPath()]];
   return new ChildProcess(
-    new Deno.Command(Deno.execPath(), {
-      args: [...args],
+    new Deno.Command(program, {
+      args: [...prefix, ...args],
       cwd,
       env: { NO_COLOR: "1", ...env },
       stdin: "null",

@@ -96,16 +96,20 @@ export async function startServerProcess(
 export async function startConnectorProcess(
   server: ConnectorPlace,
   tenant: TestTenant,
-  { folder, awaited = /Connected to /, ...options }: ConnectorOverrides & {
+  { folder, awaited = /Connected to /, env = {}, namespace, ...options }: ConnectorOverrides & {
     readonly folder: DataFolder;
     readonly awaited?: RegExp;
+    readonly env?: Readonly<Record<string, string>>;
+    /** Network namespace it runs in. */
+    readonly namespace?: string;
     readonly targets?: TestTargets;
   },
 ): Promise<ChildProcess> {
   const file = join(folder.path, `connector-${crypto.randomUUID()}.json`);
   const config = connectorConfig(server, tenant, { log: { format: "text" }, ...options });
   await Deno.writeTextFile(file, JSON.stringify(config));
-  const process = startDeno([...await command("connector"), "run", "--config", file]);
+  const args = [...await command("connector"), "run", "--config", file];
+  const process = startDeno(args, { env, ...(namespace === undefined ? {} : { namespace }) });
   try {
     await process.waitForLine(awaited);
     return process;

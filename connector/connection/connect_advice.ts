@@ -1,0 +1,104 @@
+/**
+ * Says what a person can do about a connection that could not be made: DNS, proxy, certificate, clock, credentials. One line each.
+ *
+ * @module
+ */
+
+import type { PeerCertificate } from "../../shared/net/peer_certificate.ts";
+import { ProxyError, type ProxyErrorCode } from "../../shared/net/proxy_error.ts";
+import type { ConnectError, ConnectErrorCode } from "./connect_error.ts";
+
+/** Advice by what a proxy did. */
+const PROXY_ADVICE: Readonly<Record<ProxyErrorCode, string>> = {
+  proxy_unreachable: "check the address in `proxy` or HTTPS_PROXY",
+  proxy_silent: "check the proxy, and the address in `proxy` or HTTPS_PROXY",
+  proxy_authentication: "check user and password in `proxy` or HTTPS_PROXY",
+  proxy_refused: "have it allow CONNECT to that address and port",
+};
+
+/** Advice by the code of a system error. */
+const SYSTEM_ADVICE: Readonly<Record<string, string>> = {
+  ENOTFOUND: "DNS does not know this name: check the address, and this machine's DNS",
+  EAI_AGAIN: "DNS gave no answer: check this machine's DNS and network",
+  ENODATA: "DNS has no address for this name: check the address",
+  ECONNREFUSED: "nobody takes connections there: check address and port, and whether the server runs",
+  ECONNRESET: "the connection was cut: a firewall or proxy may do that",
+  EHOSTUNREACH: "no way leads there: check this machine's network, and whether a proxy is needed",
+  ENETUNREACH: "no way leads there: check this machine's network, and whether a proxy is needed",
+  ETIMEDOUT: "a firewall may drop the connection: check whether a proxy is needed",
+  TimeoutError: "a firewall may drop the connection: check whether a proxy is needed",
+  ERR_SSL_WRONG_VERSION_NUMBER: "what answers there speaks no TLS: a captive portal, or a port for plain http",
+};
+
+/** Codes of errors that are about the certificate. */
+const CERTIFICATE_CODE =
+  /^(?:CERT_|ERR_TLS_CERT|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY|GET_ISSUER))/;
+
+/** Advice by why there is no connection, where the cause says nothing. */
+const CODE_ADVICE: Partial<Record<ConnectErrorCode, string>> = {
+  authentication_failed: "check tenantName and tenantSecret",
+  access_denied: "the server's operator has to allow it",
+  not_a_relayserver: "check relayServerBaseUri; a captive portal or a web server in between may answer in its place",
+  protocol_mismatch: "update the older one of the two",
+};
+
+/** Whether a connection failed because of the server's certificate. */
+export function isCertificateFailure(error: unknown): boolean {
+  return codesOf(error).some((code) => CERTIFICATE_CODE.test(code));
+}
+
+/** The proxy's part in a failure, when there is one. */
+export function proxyErrorIn(error: unknown): ProxyError | undefined {
+  return chainOf(error).find((each) => each instanceof ProxyError);
+}
+
+/** Advice for a failure; `undefined` when its message says it all. */
+export function adviceFor(error: ConnectError): string | undefined {
+  const proxyError = proxyErrorIn(error);
+  if (proxyError !== undefined) {
+    return isCertificateFailure(error)
+      ? "put the certificate of the proxy's authority into the file of caFile"
+      : PROXY_ADVICE[proxyError.code];
+  }
+  const known = codesOf(error.cause).map((code) => SYSTEM_ADVICE[code]).find((advice) => advice !== undefined);
+  return known ?? CODE_ADVICE[error.code];
+}
+
+/**
+ * What is wrong with a certificate, and what to do.
+ *
+ * @param now This machine's time, in milliseconds since 1970.
+ */
+export function describeCertificate(certificate: PeerCertificate, { host, now }: { host: string; now: number }) {
+  const { subject, issuer, validFrom, validTo, names, isSelfSigned } = certificate;
+  const clock = `this machine's clock says ${new Date(now).toISOString()}`;
+  if (validTo < now) return `the certificate of ${subject} expired on ${day(validTo)}; ${clock}`;
+  if (validFrom > now) return `the certificate of ${subject} is not valid before ${day(validFrom)}; ${clock}`;
+  if (isSelfSigned) return `the certificate of ${subject} is signed by itself: put it into the file of caFile`;
+  return `the certificate of ${subject} (${
+    names || "no names"
+  }) was signed by ${issuer}: if this machine is to trust ` +
+    `it for ${host}, put the certificate of ${issuer} into the file of caFile; a proxy that inspects TLS signs by itself`;
+}
+
+function day(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
+}
+
+/** The codes and names of an error and of what caused it. */
+function codesOf(error: unknown): string[] {
+  return chainOf(error).flatMap((each) =>
+    "code" in each && typeof each.code === "string" ? [each.code, each.name] : [each.name]
+  );
+}
+
+const MAX_DEPTH = 6;
+
+function chainOf(error: unknown): Error[] {
+  const chain: Error[] = [];
+  for (let each = error; each instanceof Error && chain.length < MAX_DEPTH; each = each.cause) chain.push(each);
+  // Several addresses were tried.
+  return chain.flatMap((each) =>
+    each instanceof AggregateError ? [each, ...each.errors.filter((inner) => inner instanceof Error)] : [each]
+  );
+}
