@@ -72,6 +72,11 @@ export const RATIOS: readonly Ratio[] = [
     to: { suite: "tenants", peer: RELAY, load: "1 tenant online", metric: "requests/s" },
     atLeast: 0.95,
   },
+  {
+    name: "seconds until 1,000 connectors are connected",
+    of: { suite: "connect", peer: RELAY, load: "1000 connectors", metric: "seconds until connected" },
+    atMost: 10,
+  },
 ];
 
 /**

@@ -10,6 +10,7 @@ import {
   AuthorityTokenVerifier,
   BuiltinTokenVerifier,
   createAuthRoutes,
+  ProtectedSigningKeys,
   type ProvisioningStore,
   SecretStates,
   SigningKeys,
@@ -72,7 +73,9 @@ export function createAuthentication(parts: AuthenticationParts): Authentication
 function createBuiltin({ config, database, now }: AuthenticationParts, trustedIssuers: TrustedIssuers): Authentication {
   const { audience, tokenLifetime: tokenLifetimeMs } = config.auth;
   const secrets = new SecretRepository(database, now);
-  const keys = new SigningKeys({ store: new SigningKeyRepository(database), tokenLifetimeMs, now });
+  const { encryptionKey: current, previousEncryptionKey: previous } = config.auth;
+  const store = new ProtectedSigningKeys(new SigningKeyRepository(database), { current, previous });
+  const keys = new SigningKeys({ store, tokenLifetimeMs, now });
   const states = new SecretStates({ source: secrets, durationMs: config.tenantInfoCacheDuration, now });
   const tenants = new TenantRepository(database, now);
   const issuer = new TokenIssuer({ tenants, secrets, signer: keys, audience, tokenLifetimeMs, now });

@@ -7,9 +7,10 @@
 import { join } from "node:path";
 import { isIP } from "node:net";
 import { z } from "zod";
-import { choice, duration, flag, httpUrl, integer, list, port, size, text } from "../shared/config/fields.ts";
+import { choice, duration, flag, httpUrl, integer, list, port, secret, size, text } from "../shared/config/fields.ts";
 import { logSection } from "../shared/log/config.ts";
 import { isIssuerUrl } from "./auth/issuer_url.ts";
+import { parseDatabaseUrl } from "./persistence/database_url.ts";
 
 /** Bytes of a connector message that are kept for the head beside an inline body. */
 const MESSAGE_HEAD_BYTES = 128 * 1024;
@@ -22,6 +23,15 @@ const domain = text().transform((value) => value.toLowerCase()).refine(
   isBaseDomain,
   "Expected a DNS name such as relay.example.com, without port and without a dot at its end",
 );
+
+const ENCRYPTION_KEY_LENGTH = 32;
+
+function encryptionKey() {
+  return secret().refine(
+    (value) => value.length >= ENCRYPTION_KEY_LENGTH,
+    `Expected at least ${ENCRYPTION_KEY_LENGTH} characters`,
+  );
+}
 
 const tlsSection = z.strictObject({
   certFile: text().optional().describe("File with the certificate chain, in PEM."),
@@ -74,6 +84,30 @@ const authSection = z.strictObject({
   tokenLifetime: duration({ minimum: 1_000 }).prefault("1h").describe(
     "Lifetime of tokens of the built-in issuer, in milliseconds.",
   ),
+  encryptionKey: encryptionKey().optional().describe(
+    "Encrypts the keys that sign tokens in the database. At least 32 characters, by chance. Without it they are kept in plain text.",
+  ),
+  previousEncryptionKey: encryptionKey().optional().describe(
+    "Key with which encrypted signing keys can be read too, while encryptionKey is replaced.",
+  ),
+}).refine(
+  ({ encryptionKey, previousEncryptionKey }) => encryptionKey !== undefined || previousEncryptionKey === undefined,
+  {
+    path: ["previousEncryptionKey"],
+    message: "Must be set together with encryptionKey",
+  },
+);
+
+const databaseSection = z.strictObject({
+  url: text().superRefine((url, context) => {
+    const location = parseDatabaseUrl(url);
+    if ("problem" in location) context.addIssue({ code: "custom", message: location.problem });
+  }).optional().describe(
+    "Database: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=MODE. Without it SQLite, with the file relay.db in the data directory.",
+  ),
+  maximumConnections: integer({ minimum: 1, maximum: 1_000 }).prefault(10).describe(
+    "Connections to PostgreSQL that this server has at a time.",
+  ),
 });
 
 /** The server's configuration. */
@@ -97,11 +131,7 @@ export const serverConfigSchema = z.strictObject({
   dataDirectory: text().prefault("./data").describe(
     "Folder of everything the server keeps; created when it is missing.",
   ),
-  database: z.strictObject({
-    url: text().refine((url) => /^sqlite:./.test(url), "Expected sqlite: and the path of a file").optional().describe(
-      "Database, sqlite: and the path of its file. Without it the file is relay.db in the data directory.",
-    ),
-  }).prefault({}).describe("The database."),
+  database: databaseSection.prefault({}).describe("The database."),
   transport: z.strictObject({
     type: choice(["memory"]).prefault("memory").describe("What carries requests between origins."),
   }).prefault({}).describe("The server transport."),
@@ -182,9 +212,9 @@ export const serverConfigSchema = z.strictObject({
 /** The server's configuration, complete and checked. */
 export type ServerConfig = z.output<typeof serverConfigSchema>;
 
-/** The database's file, relative to the working directory unless it was configured as an absolute path. */
-export function databasePath(config: Pick<ServerConfig, "dataDirectory" | "database">): string {
-  return config.database.url?.slice("sqlite:".length) ?? join(config.dataDirectory, "relay.db");
+/** The URL of the database. A path in it is relative to the working directory unless it was configured as an absolute one. */
+export function databaseUrl(config: Pick<ServerConfig, "dataDirectory" | "database">): string {
+  return config.database.url ?? `sqlite:${join(config.dataDirectory, "relay.db")}`;
 }
 
 function isAddressOrNetwork(value: string): boolean {

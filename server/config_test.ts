@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ConfigError } from "../shared/config/config_error.ts";
 import { loadConfig } from "../shared/config/load.ts";
 import { maskedConfig } from "../shared/config/masked_config.ts";
-import { databasePath, serverConfigSchema } from "./config.ts";
+import { databaseUrl, serverConfigSchema } from "./config.ts";
 
 function load(env: Record<string, string> = {}, flags: Record<string, string> = {}) {
   return loadConfig({ schema: serverConfigSchema, envPrefix: "RELAY_SERVER", env, flags });
@@ -28,7 +28,7 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
     listener: "node",
     tls: {},
     dataDirectory: "./data",
-    database: {},
+    database: { maximumConnections: 10 },
     transport: { type: "memory" },
     inlineBodyLimit: 65_536,
     limits: {
@@ -99,7 +99,9 @@ const REFUSED: readonly (readonly [flags: Record<string, string>, path: string])
   [{ "tls.certFile": "cert.pem" }, "tls.keyFile"],
   [{ "management.tls.keyFile": "key.pem" }, "management.tls.keyFile"],
   [{ "limits.headerTimeout": "0s" }, "limits.headerTimeout"],
-  [{ "database.url": "postgres://localhost/relay" }, "database.url"],
+  [{ "database.url": "mysql://localhost/relay" }, "database.url"],
+  [{ "database.url": "postgres://u:p@localhost/relay?sslmode=prefer" }, "database.url"],
+  [{ "database.maximumConnections": "0" }, "database.maximumConnections"],
   [{ "transport.type": "amqp" }, "transport.type"],
   [{ requestExpiration: "0s" }, "requestExpiration"],
   [{ requestExpiration: "120" }, "requestExpiration"],
@@ -109,6 +111,7 @@ const REFUSED: readonly (readonly [flags: Record<string, string>, path: string])
   [{ "auth.issuer": "https://login.example.com/?realm=a" }, "auth.issuer"],
   [{ "auth.issuer": "login.example.com" }, "auth.issuer"],
   [{ automaticTenantCreation: "true" }, "automaticTenantCreation"],
+  [{ "auth.encryptionKey": "k".repeat(32) }, "auth.encryptionKey"],
   [{ inlineBodyLimit: "1MiB" }, "inlineBodyLimit"],
   [{ "limits.connectorMessage": "128KiB" }, "inlineBodyLimit"],
   [{ maxBodySize: "1KiB" }, "inlineBodyLimit"],
@@ -119,6 +122,21 @@ for (const [flags, path] of REFUSED) {
     const found = problems(flags);
     assert.equal(found.length, 1, found.join("\n"));
     assert.ok(found[0]!.startsWith(`${path}: `), found[0]);
+  });
+}
+
+const REFUSED_VARIABLES: readonly (readonly [Record<string, string>, string])[] = [
+  [{ ENCRYPTION_KEY: "hunter2".repeat(4) }, "auth.encryptionKey: Expected at least 32 characters"],
+  [{ PREVIOUS_ENCRYPTION_KEY: "p".repeat(32) }, "auth.previousEncryptionKey: Must be set together with encryptionKey"],
+];
+for (const [variables, expected] of REFUSED_VARIABLES) {
+  Deno.test(`serverConfigSchema says "${expected}"`, () => {
+    const env = Object.entries(variables).map(([name, value]) => [`RELAY_SERVER__AUTH__${name}`, value]);
+    assert.throws(() => load(Object.fromEntries(env)), (error) => {
+      assert.ok(error instanceof ConfigError);
+      assert.deepEqual(error.problems.map(({ path, message }) => `${path}: ${message}`), [expected]);
+      return true;
+    });
   });
 }
 
@@ -141,10 +159,22 @@ Deno.test("serverConfigSchema takes an inline limit that fits exactly", () => {
   assert.deepEqual(problems({ inlineBodyLimit: "896KiB" }), []);
 });
 
-Deno.test("databasePath() is the configured file, else one in the data directory", () => {
-  assert.equal(databasePath(load()), join("./data", "relay.db"));
-  assert.equal(databasePath(load({}, { dataDirectory: "/var/lib/relay" })), "/var/lib/relay/relay.db");
-  assert.equal(databasePath(load({}, { "database.url": "sqlite:/srv/a.db" })), "/srv/a.db");
+Deno.test("databaseUrl() is the configured one, else a file in the data directory", () => {
+  assert.equal(databaseUrl(load()), `sqlite:${join("./data", "relay.db")}`);
+  assert.equal(databaseUrl(load({}, { dataDirectory: "/var/lib/relay" })), "sqlite:/var/lib/relay/relay.db");
+  assert.equal(databaseUrl(load({}, { "database.url": "sqlite:/srv/a.db" })), "sqlite:/srv/a.db");
+  assert.equal(databaseUrl(load({}, { "database.url": "postgres://u:p@h/db" })), "postgres://u:p@h/db");
+});
+
+Deno.test("maskedConfig() of the server hides the database's password and the encryption keys", () => {
+  const env = {
+    RELAY_SERVER__DATABASE__URL: "postgres://relay:hunter2@db.example:5433/relay?sslmode=require",
+    RELAY_SERVER__AUTH__ENCRYPTION_KEY: "k".repeat(32),
+    RELAY_SERVER__AUTH__PREVIOUS_ENCRYPTION_KEY: "p".repeat(32),
+  };
+  const shown = maskedConfig(serverConfigSchema, load(env)) as Record<string, Record<string, unknown>>;
+  assert.equal(shown.database?.url, "postgres://***@db.example:5433/relay?sslmode=require");
+  assert.deepEqual([shown.auth?.encryptionKey, shown.auth?.previousEncryptionKey], ["***", "***"]);
 });
 
 Deno.test("maskedConfig() of the server can be used as a file again", () => {

@@ -4,10 +4,9 @@
  * @module
  */
 
-import { ApiKeys } from "./auth/api_keys.ts";
-import { LoginThrottle } from "./auth/login_throttle.ts";
-import { Passwords } from "./auth/passwords.ts";
-import { Sessions } from "./auth/sessions.ts";
+import type { MiddlewareHandler } from "hono";
+import { getLogger } from "../shared/log/mod.ts";
+import { ApiKeys, LoginThrottle, Passwords, Sessions, SetupCode } from "./auth/mod.ts";
 import type { ServerConfig } from "./config.ts";
 import { ConnectionDirectory } from "./connectors/connection_directory.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
@@ -15,13 +14,13 @@ import { isTlsOn } from "./listener/create_listener.ts";
 import type { ListenerRequest } from "./listener/listener.ts";
 import {
   createManagement,
+  createRoleGuard,
   createStore,
   type EventHub,
   type Management,
-  OriginAnnouncer,
   type TenantEvents,
 } from "./management/mod.ts";
-import type { Database } from "./persistence/mod.ts";
+import type { Database, OriginState } from "./persistence/mod.ts";
 import { clientAddress } from "./relay/forwarded.ts";
 import type { RelayObserver } from "./relay/observer.ts";
 
@@ -44,13 +43,25 @@ export interface Operation {
   readonly routes: Management["api"];
   /** Hears of relayed requests, for those who watch. */
   readonly observer: RelayObserver;
+  /** With it the first user is made. */
+  readonly setupCode: SetupCode;
+  /** Prints the setup code in the log when there is no user yet. */
+  offerSetup(): Promise<void>;
+  /** Answers whoever may not read, for routes of others on the management listener. */
+  readonly requireReader: MiddlewareHandler;
   /** The server takes requests. */
   start(): void;
   /** The server takes no new requests. */
   drain(): void;
-  /** Ends event streams, for which the listener would wait, and writes down that this origin has stopped. */
-  stop(): Promise<void>;
+  /** Ends event streams, for which the listener would wait. */
+  stop(): void;
 }
+
+const SETUP_HINT =
+  "There is no user yet: make the first administrator with the command `users add NAME --role admin`, " +
+  "or with the setup code {code}";
+
+const logger = getLogger("server");
 
 /** Puts management together. */
 export function createOperation(parts: OperationParts): Operation {
@@ -59,14 +70,15 @@ export function createOperation(parts: OperationParts): Operation {
   const apiKeys = new ApiKeys({ store: store.apiKeys, now });
   const passwords = new Passwords();
   const throttle = new LoginThrottle({ now });
+  const credentials = {
+    apiKeys,
+    sessions: new Sessions({ users: store.users, sessions: store.sessions, passwords, throttle, now }),
+  };
   const management = createManagement({
     ...parts,
     store,
     directory: new ConnectionDirectory(registry, server.originId),
-    credentials: {
-      apiKeys,
-      sessions: new Sessions({ users: store.users, sessions: store.sessions, passwords, throttle, now }),
-    },
+    credentials,
     hashPassword: (password) => passwords.hash(password),
     apiKeyRemoved: (id) => apiKeys.forget(id),
     clientAddress: ({ headers, peerAddress }) => clientAddress(headers, peerAddress, parts.isTrustedProxy),
@@ -74,30 +86,26 @@ export function createOperation(parts: OperationParts): Operation {
     originId: server.originId,
   });
   const { events } = management;
-  const announcer = new OriginAnnouncer({
-    origins: store.origins,
-    events,
-    connections: registry,
-    origin: {
-      id: server.originId,
-      machineName: server.machineName,
-      version: server.version,
-      publicUrl: config.publicUrl ?? null,
-    },
-    now,
-  });
+  const tellState = (state: OriginState) => {
+    const data = { originId: server.originId, machineName: server.machineName, state };
+    events.publish({ type: "originChanged", tenantId: undefined, data });
+  };
   registry.onPresence(({ tenantId, tenantName, isOnline }) =>
     events.publish({ type: isOnline ? "tenantOnline" : "tenantOffline", tenantId, data: { tenantId, tenantName } })
   );
+  const setupCode = new SetupCode({ made: (code) => logger.warn(SETUP_HINT, { code }) });
   return {
     routes: management.api,
+    setupCode,
     observer: requestEvents(events),
-    start: () => announcer.start(),
-    drain: () => announcer.drain(),
-    async stop() {
-      management[Symbol.dispose]();
-      await announcer[Symbol.asyncDispose]();
+    requireReader: createRoleGuard("reader", credentials),
+    start: () => tellState("ready"),
+    async offerSetup() {
+      const { totalCount } = await store.users.list({ take: 1 });
+      if (totalCount === 0) setupCode.renew();
     },
+    drain: () => tellState("draining"),
+    stop: () => management[Symbol.dispose](),
   };
 }
 

@@ -9,7 +9,7 @@ import { getLogger } from "../shared/log/mod.ts";
 import { VERSION } from "../shared/version.ts";
 import { type Access, createAccess } from "./access.ts";
 import { type Authentication, createAuthentication } from "./authentication.ts";
-import { databasePath, type ServerConfig } from "./config.ts";
+import { databaseUrl, type ServerConfig } from "./config.ts";
 import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
 import { ConnectorEndpoint } from "./connectors/endpoint.ts";
 import { ConnectionRegistry } from "./connectors/registry.ts";
@@ -22,7 +22,14 @@ import type { Listener, ListenerHandler, ListenerRequest } from "./listener/list
 import { createListener, isTlsOn, type ListenerOptions } from "./listener/create_listener.ts";
 import { createTrustedProxies } from "./listener/trusted_proxies.ts";
 import { ManagementHandler } from "./http/management_handler.ts";
-import { type Database, migrateToLatest, openDatabase, SecretRepository, TenantRepository } from "./persistence/mod.ts";
+import {
+  type Database,
+  DatabaseMonitor,
+  migrateToLatest,
+  openDatabase,
+  SecretRepository,
+  TenantRepository,
+} from "./persistence/mod.ts";
 import { TenantCache } from "./persistence/tenant_cache.ts";
 import { createOperation, type Operation } from "./operation.ts";
 import { PublicHandler } from "./http/public_handler.ts";
@@ -79,19 +86,29 @@ export async function createRelayServer(config: ServerConfig, options: RelayServ
     ...await loadInterceptors(config.interceptors),
     ...(options.interceptors ?? []).map(checkInterceptor),
   ];
-  const database = openDatabase({ path: databasePath(config) });
+  const monitor = new DatabaseMonitor();
+  const { maximumConnections } = config.database;
+  const database = openDatabase({ url: databaseUrl(config), maximumConnections, observer: monitor });
   try {
     await migrateToLatest(database);
-    return new Server(config, database, interceptors);
+    return new Server(config, { database, monitor, interceptors });
   } catch (error) {
     await database.destroy();
     throw error;
   }
 }
 
+/** What a server is made with. */
+interface ServerParts {
+  readonly database: Database;
+  readonly monitor: DatabaseMonitor;
+  readonly interceptors: readonly Interceptor[];
+}
+
 class Server implements RelayServer {
   readonly #config: ServerConfig;
   readonly #database: Database;
+  readonly #monitor: DatabaseMonitor;
   readonly #registry = new ConnectionRegistry();
   readonly #transport: MemoryTransport;
   readonly #dispatcher: Dispatcher;
@@ -112,15 +129,17 @@ class Server implements RelayServer {
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(config: ServerConfig, database: Database, interceptors: readonly Interceptor[]) {
+  constructor(config: ServerConfig, { database, monitor, interceptors }: ServerParts) {
     this.#config = config;
     this.#database = database;
+    this.#monitor = monitor;
     const now = Date.now;
     const server = { originId: crypto.randomUUID(), version: VERSION, machineName: Deno.hostname() };
     const tenants = new TenantRepository(database, now);
     const tenantCache = new TenantCache(tenants, {
       durationMs: config.tenantInfoCacheDuration,
       now: () => performance.now(),
+      isSourceAvailable: () => monitor.status.isAvailable,
     });
     const authentication = this.#authentication = createAuthentication({
       config,
@@ -158,7 +177,7 @@ class Server implements RelayServer {
     this.#transport = new MemoryTransport({ maxQueuedPerTenant: config.limits.requestsPerTenant });
     this.#dispatcher = new Dispatcher(this.#registry, this.#transport, { connectionGraceMs: config.connectionGrace });
     this.#admission = new Admission(config.limits);
-    this.#connectors = new ConnectorEndpoint({ tenants, verifier, registry: this.#registry, watch, now }, {
+    this.#connectors = new ConnectorEndpoint({ tenants: tenantCache, verifier, registry: this.#registry, watch, now }, {
       server,
       settings,
       handshakeTimeoutMs: config.handshakeTimeout,
@@ -198,7 +217,7 @@ class Server implements RelayServer {
     });
     const baseUrl = ({ incoming }: WebBindings) =>
       config.publicUrl ?? requestBaseUrl(incoming, { scheme: schemeOf(config), isTrustedProxy });
-    const health = createHealthRoutes({ isReady: () => this.#isReady });
+    const health = createHealthRoutes({ isReady: () => this.#isReady, database: () => monitor.status });
     const routes = new Hono<{ Bindings: WebBindings }>();
     routes.get(DISCOVERY_PATH, (context) =>
       context.json(discoveryDocument(baseUrl(context.env), {
@@ -242,6 +261,7 @@ class Server implements RelayServer {
     const managementOptions: ListenerOptions = { ...shared, ...management, listener: "native" };
     const publicOptions: ListenerOptions = { ...shared, hostname, port, listener, tls };
     // 1. Upkeep that does not wait for requests.
+    this.#monitor.watch(this.#database);
     await this.#authentication.maintain();
     this.#tenantWatch.start();
     this.#maintenance = setInterval(() => this.#maintain(), MAINTENANCE_INTERVAL_MS);
@@ -252,6 +272,7 @@ class Server implements RelayServer {
     // 4. Load balancers may send requests.
     this.#isReady = true;
     this.#operation.start();
+    await this.#operation.offerSetup();
     Promise.race([this.#managementListener.finished, this.#publicListener.finished])
       .then(this.#finished.resolve, this.#finished.reject);
   }
@@ -295,7 +316,7 @@ class Server implements RelayServer {
       // 2. Connections end; what is still in flight fails with them.
       for (const connection of [...this.#registry.list()]) connection.close(1001, "the server stops");
       // 3. Event streams, for which the listener would wait.
-      await this.#operation.stop();
+      this.#operation.stop();
       // 4. The listeners, which wait for the last answers.
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
       // 5. What everything stood on.
@@ -304,6 +325,7 @@ class Server implements RelayServer {
       this.#authentication[Symbol.dispose]();
       await this.#tenantWatch[Symbol.asyncDispose]();
       await this.#transport[Symbol.asyncDispose]();
+      this.#monitor[Symbol.dispose]();
       await this.#database.destroy();
       this.#finished.resolve();
     })();

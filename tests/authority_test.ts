@@ -21,7 +21,7 @@ async function withDatabase<T>(
   folder: string,
   read: (repositories: { tenants: TenantRepository; audit: AuditRepository }) => Promise<T>,
 ): Promise<T> {
-  await using database = openDatabase({ path: join(folder, "relay.db") });
+  await using database = openDatabase({ url: `sqlite:${join(folder, "relay.db")}` });
   return await read({
     tenants: new TenantRepository(database, Date.now),
     audit: new AuditRepository(database, Date.now),

@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { databasePath, serverConfigSchema } from "../../server/config.ts";
+import { databaseUrl, serverConfigSchema } from "../../server/config.ts";
 import { TestDatabase, type TestTenant } from "../../tests/testkit/tenants.ts";
 import { startLinkTo } from "../link_process.ts";
 import { Program } from "../processes.ts";
@@ -55,8 +55,8 @@ export async function startRelayServer(
   await using resources = new AsyncDisposableStack();
   const dataDirectory = await Deno.makeTempDir({ dir: folder, prefix: "relay-" });
   const config = { ...options, hostname: "127.0.0.1", port: 0, management: { port: 0 }, dataDirectory };
-  const path = databasePath(serverConfigSchema.parse(config));
-  const database = resources.use(await TestDatabase.open(path));
+  const url = databaseUrl(serverConfigSchema.parse(config));
+  const database = resources.use(await TestDatabase.open(url));
   const program = resources.use(await startTask("server", { command: "serve", config, folder: dataDirectory }));
   const [, port] = await program.waitFor(/is ready: \W*http:\/\/127\.0\.0\.1:(\d+)/);
   const kept = resources.move();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { connect } from "./connect.ts";
 import { events } from "./events.ts";
 import { idle } from "./idle.ts";
 import { links } from "./links.ts";
@@ -15,4 +16,4 @@ import { transfers } from "./transfers.ts";
 export type { Bench, Suite } from "./suite.ts";
 
 /** All suites. */
-export const SUITES: readonly Suite[] = [requests, transfers, events, idle, tenants, links];
+export const SUITES: readonly Suite[] = [requests, transfers, events, idle, tenants, connect, links];

@@ -19,6 +19,7 @@ export {
 export { OAuthError, type OAuthErrorCode } from "./oauth_error.ts";
 export { generatePassword, type PasswordMatch, passwordProblem, Passwords } from "./passwords.ts";
 export type { Principal } from "./principal.ts";
+export { type EncryptionKeys, ProtectedSigningKeys } from "./protected_signing_keys.ts";
 export { type AuthRoutesOptions, createAuthRoutes } from "./routes.ts";
 export { generateSecret, hashesAreEqual, hashSecret } from "./secret.ts";
 export { type SecretIdentity, SecretStates, type SecretStatesOptions } from "./secret_states.ts";

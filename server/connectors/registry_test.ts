@@ -132,3 +132,28 @@ Deno.test("drainAll() drains the connections of every tenant", () => {
   site.registry.drainAll("draining", "now");
   assert.deepEqual(connections.map(({ connection }) => connection.isOpen), [false, false, false]);
 });
+
+Deno.test("disconnect() ends a connection of the tenant that is named, and no other's", () => {
+  using site = new Site();
+  const { connection } = site.connect("a");
+  site.connect("b", { tenantId: "u" });
+  assert.deepEqual([...site.registry.tenantIds()], ["t", "u"]);
+  assert.equal(site.registry.find("a"), connection);
+  assert.equal(site.registry.find("c"), undefined);
+  assert.equal(site.registry.disconnect("u", "a", { withinMs: 1 }), false);
+  assert.equal(connection.isOpen, true);
+  assert.equal(site.registry.disconnect("t", "a", { withinMs: 1 }), true);
+  assert.equal(connection.isOpen, false);
+});
+
+Deno.test("a capacity that shrinks leaves what is under way, and takes nothing before there is room again", () => {
+  using site = new Site();
+  const { connection } = site.connect("a", { capacity: 3 });
+  for (let count = 0; count < 3; count++) deliver(connection);
+  assert.equal(connection.apply({ settings: SETTINGS, capacity: 1 }), true);
+  assert.deepEqual([connection.inFlight, connection.room, site.registry.capacity("t")], [3, 0, 0]);
+  assert.equal(site.registry.pick("t"), undefined);
+  assert.equal(connection.apply({ settings: SETTINGS, capacity: 1 }), false);
+  connection.apply({ settings: SETTINGS, capacity: 5 });
+  assert.equal(connection.room, 2);
+});

@@ -92,8 +92,8 @@ export class TenantWatch implements AsyncDisposable {
   }
 
   /** A tenant was made or changed: what is connected gets its new settings, or has to leave. */
-  tenantChanged(tenantId: string): void {
-    this.#parts.copies.forgetTenant({ id: tenantId });
+  tenantChanged(tenantId: string, tenantName?: string): void {
+    this.#forget(tenantId, tenantName);
     this.#run(async () => {
       const tenant = await this.#parts.tenants.findById(tenantId);
       if (tenant === undefined) return this.#removed(tenantId);
@@ -104,8 +104,8 @@ export class TenantWatch implements AsyncDisposable {
   }
 
   /** A tenant is gone: so are its connections. */
-  tenantRemoved(tenantId: string): void {
-    this.#parts.copies.forgetTenant({ id: tenantId });
+  tenantRemoved(tenantId: string, tenantName?: string): void {
+    this.#forget(tenantId, tenantName);
     this.#removed(tenantId);
   }
 
@@ -171,6 +171,10 @@ export class TenantWatch implements AsyncDisposable {
     for (const [secretId, tenantId] of tenantOf) {
       if (!existing.has(secretId)) this.secretRemoved(tenantId, secretId);
     }
+  }
+
+  #forget(id: string, name: string | undefined): void {
+    this.#parts.copies.forgetTenant(name === undefined ? { id } : { id, name });
   }
 
   #apply(tenant: Tenant): void {

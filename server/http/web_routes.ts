@@ -9,6 +9,7 @@ import { RelayError } from "../../shared/errors/relay_error.ts";
 import type { RelayResponse } from "../../shared/http/message.ts";
 import { getLogger } from "../../shared/log/mod.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
+import { PersistenceError } from "../persistence/mod.ts";
 import { answerFailure } from "../relay/failure.ts";
 
 const logger = getLogger("server");
@@ -26,6 +27,9 @@ export function withProblemDocuments(app: WebRoutes): WebRoutes {
   app.notFound(() => toResponse(new RelayError("not_found", "There is nothing at this address")));
   app.onError((error) => {
     logger.error("A request failed: {error}", { error });
+    if (error instanceof PersistenceError && error.code === "database_unavailable") {
+      return toResponse(new RelayError("transport_unavailable", "The database is unavailable", { cause: error }));
+    }
     return toResponse(new RelayError("internal_error", "The server failed to answer", { cause: error }));
   });
   return app;

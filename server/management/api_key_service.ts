@@ -5,8 +5,7 @@
  */
 
 import { z } from "zod";
-import { generateApiKey } from "../auth/api_keys.ts";
-import { hashSecret } from "../auth/mod.ts";
+import { generateApiKey, hashSecret } from "../auth/mod.ts";
 import { type Actor, type ApiKey, type ListApiKeysOptions, type Page, ROLES } from "../persistence/mod.ts";
 import { record } from "./audit_trail.ts";
 import { futureSchema, nameSchema } from "./input.ts";

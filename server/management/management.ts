@@ -27,6 +27,8 @@ export interface ManagementParts extends ApiBasics {
   readonly hashPassword: (password: string) => Promise<string>;
   /** Told that an API key counts no longer. */
   readonly apiKeyRemoved: (id: string) => void;
+  /** Time between signs of life on event streams, in milliseconds; 15 s unless given. */
+  readonly heartbeatMs?: number;
   /** UUID of this origin. */
   readonly originId: string;
   /** The time in milliseconds since 1970. */
@@ -69,6 +71,7 @@ export function createManagement(parts: ManagementParts): Management {
     origins: store.origins,
     audit: store.audit,
     store,
+    ...(parts.heartbeatMs === undefined ? {} : { heartbeatMs: parts.heartbeatMs }),
   });
   return { ...services, api, [Symbol.dispose]: () => events[Symbol.dispose]() };
 }

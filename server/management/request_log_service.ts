@@ -64,6 +64,7 @@ export const requestDocumentSchema = z.object({
   status: z.int().meta({ description: "What the client got, or 499 when it left before." }),
   outcome: z.enum(REQUEST_OUTCOMES),
   errorCode: z.string().nullable(),
+  policyReason: z.string().nullable().meta({ description: "Why the access policy allowed or denied it." }),
   requestBytes: z.int().meta({ description: "Body of the request as it came from the client." }),
   relayedRequestBytes: z.int().meta({ description: "As it went to the target." }),
   responseBytes: z.int().meta({ description: "Body of the response as it came from the target." }),

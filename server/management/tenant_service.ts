@@ -6,6 +6,7 @@
 
 import {
   type Actor,
+  isTenantName,
   type ListTenantsOptions,
   PersistenceError,
   type Tenant,
@@ -126,7 +127,8 @@ export class TenantService {
  * @throws {ManagementError} `tenant_unknown`.
  */
 export async function requireTenant({ tenants }: Pick<Repositories, "tenants">, name: string): Promise<Tenant> {
-  const tenant = await tenants.findByName(name);
+  // What no tenant can be called the database need not be asked for, nor need it be able to store it.
+  const tenant = isTenantName(name) ? await tenants.findByName(name) : undefined;
   if (tenant === undefined) throw tenantUnknown();
   return tenant;
 }

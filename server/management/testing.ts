@@ -4,20 +4,21 @@
  * @module
  */
 
-import { ApiKeys, generateApiKey } from "../auth/api_keys.ts";
-import { LoginThrottle } from "../auth/login_throttle.ts";
-import { hashSecret } from "../auth/mod.ts";
-import { Passwords } from "../auth/passwords.ts";
-import { Sessions } from "../auth/sessions.ts";
+import { ApiKeys, generateApiKey, hashSecret, LoginThrottle, Passwords, Sessions } from "../auth/mod.ts";
+import { findPostgres } from "../../tests/testkit/postgres.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
-import type { Database, Role } from "../persistence/mod.ts";
+import { type Database, migrateToLatest, openDatabase, type Role } from "../persistence/mod.ts";
 import { memoryDatabase } from "../persistence/testing.ts";
 import type { ConnectionEntry } from "./connection_service.ts";
 import { createManagement, type Management } from "./management.ts";
 import { createStore, type Store } from "./store.ts";
 
+const postgres = await findPostgres();
+
 /** What the tests' passwords cost; more would only take time. */
 const CHEAP = { logN: 4, r: 1, p: 1 };
+
+const HEARTBEAT_MS = 50;
 
 /** A password that the rules allow. */
 export const PASSWORD = "correct horse battery";
@@ -78,6 +79,7 @@ export class ManagementSite implements AsyncDisposable {
       hashPassword: (password) => passwords.hash(password),
       apiKeyRemoved: (id) => apiKeys.forget(id),
       credentials: { apiKeys, sessions },
+      heartbeatMs: HEARTBEAT_MS,
       clientAddress: ({ peerAddress }) => peerAddress,
       isSecure: ({ headers }) => headers.some(([name, value]) => name === "x-forwarded-proto" && value === "https"),
       originId: crypto.randomUUID(),
@@ -105,7 +107,11 @@ export class ManagementSite implements AsyncDisposable {
     const response = await this.fetch(method, path, options);
     const text = await response.text();
     const isJson = /json/.test(response.headers.get("Content-Type") ?? "");
-    return { status: response.status, headers: response.headers, json: isJson ? JSON.parse(text) : text };
+    return {
+      status: response.status,
+      headers: response.headers,
+      json: isJson && text !== "" ? JSON.parse(text) : text,
+    };
   }
 
   /** Calls the API and leaves the answer's body unread. */
@@ -132,4 +138,29 @@ export class ManagementSite implements AsyncDisposable {
     this.management[Symbol.dispose]();
     await this.#database.destroy();
   }
+}
+
+/** Registers a test of management on a database in memory. */
+export function managementTest(name: string, run: (site: ManagementSite) => Promise<void>): void {
+  Deno.test(name, () => runOn(undefined, run));
+}
+
+/** Registers a test of management for each kind of database. */
+export function managementTestOnDatabases(name: string, run: (site: ManagementSite) => Promise<void>): void {
+  managementTest(`${name} (SQLite)`, run);
+  Deno.test({
+    name: postgres.label(`${name} (PostgreSQL)`),
+    ignore: postgres.isSkipped,
+    fn: async () => {
+      await using database = await postgres.createDatabase();
+      const db = openDatabase({ url: database.url });
+      await migrateToLatest(db);
+      await runOn(db, run);
+    },
+  });
+}
+
+async function runOn(db: Database | undefined, run: (site: ManagementSite) => Promise<void>): Promise<void> {
+  await using site = await ManagementSite.open(db);
+  await run(site);
 }

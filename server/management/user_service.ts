@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { passwordProblem } from "../auth/passwords.ts";
+import { passwordProblem } from "../auth/mod.ts";
 import { type Actor, type ListUsersOptions, type Page, ROLES, type User } from "../persistence/mod.ts";
 import { record } from "./audit_trail.ts";
 import { nameSchema } from "./input.ts";

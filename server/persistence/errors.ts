@@ -43,3 +43,11 @@ export function versionConflict(what: string): PersistenceError {
     `Cannot change ${what}: somebody else has changed it in the meantime`,
   );
 }
+
+/** What an error says, for the message of another. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "") {
+    return error.errors.map(reasonOf).join("; ");
+  }
+  return error instanceof Error ? error.message : String(error);
+}

@@ -14,7 +14,9 @@ export {
   type FindAuditOptions,
   type NewAuditEntry,
 } from "./audit.ts";
-export { type DatabaseLocation, openDatabase } from "./database.ts";
+export { openDatabase, type OpenDatabaseOptions } from "./database.ts";
+export { DatabaseMonitor, type DatabaseStatus } from "./database_monitor.ts";
+export { type DatabaseLocation, describeDatabaseUrl, parseDatabaseUrl } from "./database_url.ts";
 export { PersistenceError, type PersistenceErrorCode } from "./errors.ts";
 export { type AcquireOptions, LeaseRepository } from "./leases.ts";
 export { migrateToLatest } from "./migrate.ts";
@@ -28,6 +30,7 @@ export {
   RequestLogRepository,
   type RequestPage,
 } from "./request_log.ts";
+export { retryWrite, type RetryWriteOptions } from "./retry_write.ts";
 export {
   ACKNOWLEDGE_MODES,
   type AcknowledgeMode,

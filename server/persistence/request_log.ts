@@ -177,7 +177,7 @@ function withIndex(query: Query, { tenantId, outcomes, fromMs, toMs }: RequestFi
 function withoutIndex(query: Query, filter: RequestFilter): Query {
   const { outcomes, minimumStatus, maximumStatus, path } = filter;
   let found = query;
-  if (outcomes !== undefined) found = found.where("outcome", "in", outcomes);
+  if (outcomes !== undefined) found = found.where(({ eb, or }) => or(outcomes.map((each) => eb("outcome", "=", each))));
   if (filter.originId !== undefined) found = found.where("origin_id", "=", filter.originId);
   if (filter.connectionId !== undefined) found = found.where("connection_id", "=", filter.connectionId);
   if (filter.target !== undefined) found = found.where("target", "=", filter.target);

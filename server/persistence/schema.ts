@@ -202,6 +202,13 @@ export interface AuditTable {
   after: string | null;
 }
 
+/** One row per migration from 0003 on: what a program must know to run on the schema that it made. */
+export interface SchemaCompatibilityTable {
+  migration: string;
+  /** The name of a migration. */
+  requires: string;
+}
+
 /** Kysely's record of the migrations that ran. */
 export interface MigrationTable {
   name: string;
@@ -221,6 +228,7 @@ export interface Schema {
   requests: RequestTable;
   statistics: StatisticsTable;
   audit: AuditTable;
+  schema_compatibility: SchemaCompatibilityTable;
   kysely_migration: MigrationTable;
 }
 

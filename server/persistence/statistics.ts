@@ -158,7 +158,7 @@ function total(column: SummedColumn) {
   return sql<number>`cast(sum(${sql.ref(column)}) as bigint)`;
 }
 
-/** One row per key: a statement cannot update a row twice. */
+/** One row per key, since a statement cannot update a row twice; in one order, so that two servers never wait for each other. */
 function mergedRows(entries: readonly StatisticsEntry[]): StatisticsTable[] {
   const rows = new Map<string, StatisticsTable>();
   for (const entry of entries) {
@@ -170,7 +170,7 @@ function mergedRows(entries: readonly StatisticsEntry[]): StatisticsTable[] {
     const other = rows.get(key);
     rows.set(key, other === undefined ? row : merge(other, row));
   }
-  return [...rows.values()];
+  return [...rows].sort(([one], [other]) => one < other ? -1 : 1).map(([, row]) => row);
 }
 
 function merge(one: StatisticsTable, other: StatisticsTable): StatisticsTable {

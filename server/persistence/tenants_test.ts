@@ -65,8 +65,8 @@ testOnDatabases("insert() refuses a name that exists in another case", async (db
 Deno.test("insert() refuses a name that another connection to the file has taken", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "relay.db");
-  await using one = openDatabase({ path });
-  await using two = openDatabase({ path });
+  await using one = openDatabase({ url: `sqlite:${path}` });
+  await using two = openDatabase({ url: `sqlite:${path}` });
   await migrateToLatest(one);
   const results = await Promise.allSettled([
     new TenantRepository(one, Date.now).insert("ACME"),

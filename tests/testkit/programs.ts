@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { databasePath, serverConfigSchema } from "../../server/config.ts";
+import { databaseUrl, serverConfigSchema } from "../../server/config.ts";
 import { connectorConfig, type ConnectorOverrides, type ConnectorPlace, type TestTargets } from "./connector.ts";
 import { type ChildProcess, PROJECT_ROOT, startDeno } from "./process.ts";
 import { serverConfig, type ServerOverrides } from "./server.ts";
@@ -24,7 +24,7 @@ export class DataFolder implements AsyncDisposable {
   static async create(): Promise<DataFolder> {
     const path = await Deno.makeTempDir({ prefix: "relayserver-" });
     const config = serverConfigSchema.parse(serverConfig(path));
-    return new DataFolder(path, await TestDatabase.open(databasePath(config)));
+    return new DataFolder(path, await TestDatabase.open(databaseUrl(config)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -42,8 +42,7 @@ export async function requireCommands(
     if (path !== undefined) paths.set(command, path);
   }
   const missing = commands.filter((command) => !paths.has(command));
-  const isRequired = (Deno.env.get(REQUIRE_VARIABLE) ?? "").split(",").some((word) => word.trim() === requirement);
-  const isSkipped = missing.length > 0 && !isRequired;
+  const isSkipped = missing.length > 0 && !isRequired(requirement);
   return {
     isSkipped,
     label: (name) => isSkipped ? `${name} (skipped: ${missing.join(" and ")} not installed)` : name,
@@ -55,6 +54,11 @@ export async function requireCommands(
       return path;
     },
   };
+}
+
+/** Whether `RELAY_TEST_REQUIRE` has a word. */
+export function isRequired(requirement: string): boolean {
+  return (Deno.env.get(REQUIRE_VARIABLE) ?? "").split(",").some((word) => word.trim() === requirement);
 }
 
 async function findCommand(command: string): Promise<string | undefined> {

@@ -5,13 +5,15 @@
  */
 
 import { exportJWK, generateKeyPair, importJWK, type JWK, type JWTHeaderParameters, SignJWT } from "jose";
-import { generateSecret, hashSecret } from "../../server/auth/mod.ts";
+import { generateApiKey, generateSecret, hashSecret } from "../../server/auth/mod.ts";
 import {
+  ApiKeyRepository,
   type AuditEntry,
   AuditRepository,
   type Database,
   migrateToLatest,
   openDatabase,
+  type Role,
   type Secret,
   SecretRepository,
   type SecretUse,
@@ -56,8 +58,8 @@ export class TestDatabase implements AsyncDisposable {
     this.#secrets = new SecretRepository(database, Date.now);
   }
 
-  static async open(path: string): Promise<TestDatabase> {
-    const database = openDatabase({ path });
+  static async open(url: string): Promise<TestDatabase> {
+    const database = openDatabase({ url });
     await migrateToLatest(database);
     return new TestDatabase(database);
   }
@@ -81,6 +83,15 @@ export class TestDatabase implements AsyncDisposable {
     const value = generateSecret();
     const { use, expiresAt = null } = options;
     await this.#secrets.insert({ tenantId, hash: await hashSecret(value), use, expiresAt });
+    return value;
+  }
+
+  /** Adds a key for the management API. */
+  async addApiKey(role: Role): Promise<string> {
+    const value = generateApiKey();
+    const name = `key-${crypto.randomUUID()}`;
+    const hash = await hashSecret(value);
+    await new ApiKeyRepository(this.#database, Date.now).insert({ name, hash, role, expiresAt: null });
     return value;
   }
 

@@ -23,11 +23,24 @@ const MAX_CREDENTIAL_LENGTH = 200;
 /** Lets those pass whose role includes the needed one, and tells the route who it is. */
 export function allow(role: Role, credentials: Credentials): MiddlewareHandler<ApiEnvironment> {
   return async (context, next) => {
-    const caller = await identify(context, credentials);
-    requireRole(caller.principal.role, role);
-    context.set("caller", caller);
+    context.set("caller", await authorize(context, { role, credentials }));
     await next();
   };
+}
+
+/**
+ * Who asks.
+ *
+ * @throws {ManagementError} `authentication_required`; `access_denied` when the role does not include the needed one, or a page of another
+ * site asks for a change.
+ */
+export async function authorize(
+  context: Context<ApiEnvironment>,
+  { role, credentials }: { readonly role: Role; readonly credentials: Credentials },
+): Promise<Caller> {
+  const caller = await identify(context, credentials);
+  requireRole(caller.principal.role, role);
+  return caller;
 }
 
 /** Lets everybody pass but pages of other sites: for a login, which has no credentials yet. */

@@ -11,6 +11,7 @@ import { SESSION_COOKIE } from "../../../shared/http/session_cookie.ts";
 import { ROLES } from "../../persistence/mod.ts";
 import { record } from "../audit_trail.ts";
 import type { Login, Principal } from "../credentials.ts";
+import { textSchema } from "../input.ts";
 import { ManagementError } from "../management_error.ts";
 import type { Store } from "../store.ts";
 import { refuseOtherSites, sessionTokenOf } from "./authentication.ts";
@@ -26,7 +27,7 @@ export interface SessionRoutesParts extends ApiBasics {
 }
 
 const loginSchema = z.strictObject({
-  name: z.string().max(200),
+  name: textSchema(200),
   password: z.string().max(2_000).meta({ writeOnly: true }),
 }).meta({ id: "Login" });
 

@@ -8,14 +8,25 @@
 import { type CreateTableBuilder, sql } from "kysely";
 import { type MigratedDatabase, namesInOneOrder } from "./dialect.ts";
 
+/** What a program must know to run on this schema. */
+export const requires = "0002_signing_keys";
+
 /** Adds columns, tables and indexes. */
 export async function up(db: MigratedDatabase): Promise<void> {
+  await createSchemaCompatibility(db);
   await expandTenants(db);
   await createPeople(db);
   await createOrigins(db);
   await createRequests(db);
   await createStatistics(db);
   await createAudit(db);
+}
+
+async function createSchemaCompatibility(db: MigratedDatabase): Promise<void> {
+  await db.schema.createTable("schema_compatibility")
+    .addColumn("migration", "text", (column) => column.primaryKey())
+    .addColumn("requires", "text", (column) => column.notNull())
+    .execute();
 }
 
 async function expandTenants(db: MigratedDatabase): Promise<void> {
