@@ -4,6 +4,7 @@
  * @module
  */
 
+import { defaultRelay } from "./peers/mod.ts";
 import { type Measurements, median, type Series, type SeriesKey } from "./measurements.ts";
 
 /** A bound on how one series compares with another, or on a series itself when there is no other. */
@@ -21,7 +22,7 @@ export interface Verdict {
   readonly isMet: boolean;
 }
 
-const RELAY = "relay (native)";
+const RELAY = defaultRelay.name;
 const SSH = "nginx + ssh -R";
 
 function requests(peer: string, clients: number, metric: string): SeriesKey {

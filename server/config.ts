@@ -176,7 +176,7 @@ export const serverConfigSchema = z.strictObject({
     "Time until the head of the response, in milliseconds, not counting while the request's body flows.",
   ),
   streamIdleTimeout: duration({ minimum: 1 }).optional().describe(
-    "How long a streaming response may send nothing, in milliseconds. Without it there is no limit.",
+    "How long a streaming response may send nothing, or its client take nothing, in milliseconds. Without it there is no limit.",
   ),
   handshakeTimeout: duration({ minimum: 1 }).prefault("15s").describe(
     "Time for a connector's handshake, in milliseconds.",
