@@ -8,6 +8,7 @@ import { connect } from "./connect.ts";
 import { events } from "./events.ts";
 import { idle } from "./idle.ts";
 import { links } from "./links.ts";
+import { operation } from "./operation.ts";
 import { requests } from "./requests.ts";
 import type { Suite } from "./suite.ts";
 import { tenants } from "./tenants.ts";
@@ -16,4 +17,4 @@ import { transfers } from "./transfers.ts";
 export type { Bench, Suite } from "./suite.ts";
 
 /** All suites. */
-export const SUITES: readonly Suite[] = [requests, transfers, events, idle, tenants, connect, links];
+export const SUITES: readonly Suite[] = [requests, transfers, events, idle, tenants, connect, links, operation];
