@@ -69,6 +69,12 @@ export const RATIOS: readonly Ratio[] = [
     atMost: 25,
   },
   {
+    name: "requests/s with request log and policy, to neither",
+    of: { suite: "operation", peer: RELAY, load: "request log and policy on", metric: "requests/s" },
+    to: { suite: "operation", peer: RELAY, load: "request log and policy off", metric: "requests/s" },
+    atLeast: 0.9,
+  },
+  {
     name: "requests/s with 1,000 tenants online, to one",
     of: { suite: "tenants", peer: RELAY, load: "1000 tenants online", metric: "requests/s" },
     to: { suite: "tenants", peer: RELAY, load: "1 tenant online", metric: "requests/s" },

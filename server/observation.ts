@@ -32,7 +32,7 @@ export interface ObservedParts {
   readonly database: Database;
   readonly server: ServerFacts;
   readonly registry: ConnectionRegistry;
-  readonly signingKeys: { rotateIfDue(): Promise<boolean> };
+  readonly signingKeys: { rotateIfDue(): Promise<unknown> };
   /** How the server is. */
   readonly state: Pick<MetricSources, "isReady" | "requestsInFlight" | "requestsWaiting" | "isDatabaseUp">;
   /** The time in milliseconds since 1970. */

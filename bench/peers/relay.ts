@@ -45,10 +45,10 @@ export function relay(listener: string): Peer {
   };
 }
 
-/** Starts a server with the defaults but for its ports and its folder. */
+/** Starts a server with the defaults but for its ports, its folder and what is given of the configuration. */
 export async function startRelayServer(
   folder: string,
-  options: { readonly listener: string },
+  options: { readonly listener: string; readonly requestLogger?: readonly string[] },
 ): Promise<RelayServerProgram> {
   await using resources = new AsyncDisposableStack();
   const dataDirectory = await Deno.makeTempDir({ dir: folder, prefix: "relay-" });

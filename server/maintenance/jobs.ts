@@ -32,7 +32,7 @@ export interface MaintainedStores {
   readonly origins: { prune(beforeMs: number): Promise<number> };
   readonly sessions: { pruneExpired(): Promise<number> };
   /** Makes a new signing key when one is due, and removes those that are not needed any more. */
-  readonly signingKeys: { rotateIfDue(): Promise<boolean> };
+  readonly signingKeys: { rotateIfDue(): Promise<unknown> };
 }
 
 /** How long things are kept, in milliseconds. */

@@ -208,8 +208,7 @@ export class Relay implements Disposable {
   ): Promise<ClientResponse> {
     const { interceptors } = this.#parts;
     if (!interceptors.seeResponses) return response;
-    const limits = this.#options.responseBody;
-    return await interceptResponse(interceptors, response, { exchange, intercepted, limits });
+    return await interceptResponse(interceptors, response, { exchange, intercepted });
   }
 
   /**
