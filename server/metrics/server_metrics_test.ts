@@ -149,6 +149,6 @@ Deno.test("ServerMetrics measure how late the event loop is", async () => {
   while (performance.now() < endMs);
   await promise;
   const text = await metrics.read();
-  assert.equal(valueOf(text, "relay_event_loop_lag_seconds_bucket", { le: "0.05" }), 0);
-  assert.equal(valueOf(text, "relay_event_loop_lag_seconds_count"), 1);
+  const soon = valueOf(text, "relay_event_loop_lag_seconds_bucket", { le: "0.05" })!;
+  assert.ok(valueOf(text, "relay_event_loop_lag_seconds_count")! > soon, text);
 });

@@ -129,17 +129,19 @@ export class StatisticsRepository {
    * Removes intervals that started before a moment, oldest first.
    *
    * @param beforeMs Milliseconds since 1970.
-   * @param limit How many minutes at most: removing many at once would keep other writers waiting.
-   * @returns How many rows were removed; when there are none, nothing is left to remove.
+   * @param limit How many rows at most: removing many at once would keep other writers waiting.
+   * @returns How many were removed; as long as it is the limit, there may be more.
    */
   async prune(beforeMs: number, limit: number): Promise<number> {
     const { numDeletedRows } = await this.#db.deleteFrom("statistics")
-      .where(
-        "interval_start",
-        "in",
-        ({ selectFrom }) =>
-          selectFrom("statistics").select("interval_start").distinct().where("interval_start", "<", beforeMs)
-            .orderBy("interval_start").limit(limit),
+      .where(({ eb, refTuple, selectFrom }) =>
+        eb(
+          refTuple("tenant_id", "target", "interval_start"),
+          "in",
+          selectFrom("statistics").select(["tenant_id", "target", "interval_start"])
+            .where("interval_start", "<", beforeMs).orderBy("interval_start").limit(limit)
+            .$asTuple("tenant_id", "target", "interval_start"),
+        )
       )
       .executeTakeFirstOrThrow();
     return Number(numDeletedRows);

@@ -77,13 +77,14 @@ testOnDatabases("find() and add() refuse what is not a number of whole minutes",
   await assert.rejects(statistics.add([entry({ intervalStart: START + 1 })]), RangeError);
 });
 
-testOnDatabases("prune() removes the oldest minutes, so many at a time", async (db) => {
+testOnDatabases("prune() removes the oldest rows, so many at a time", async (db) => {
   const statistics = new StatisticsRepository(db);
   for (const target of ["a", "b"]) {
     await statistics.add([0, 1, 2, 3].map((minute) => entry({ target, intervalStart: START + minute * MINUTE_MS })));
   }
-  assert.equal(await statistics.prune(START + 3 * MINUTE_MS, 2), 4);
-  assert.equal(await statistics.prune(START + 3 * MINUTE_MS, 2), 2);
-  assert.equal(await statistics.prune(START + 3 * MINUTE_MS, 2), 0);
+  assert.equal(await statistics.prune(START + 3 * MINUTE_MS, 4), 4);
+  assert.equal((await statistics.find(range)).length, 2);
+  assert.equal(await statistics.prune(START + 3 * MINUTE_MS, 4), 2);
+  assert.equal(await statistics.prune(START + 3 * MINUTE_MS, 4), 0);
   assert.equal((await statistics.find(range)).length, 1);
 });
