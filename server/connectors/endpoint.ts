@@ -173,10 +173,11 @@ export class ConnectorEndpoint {
   }
 
   async #serve(connection: ConnectorConnection, session: Session, log: ReturnType<typeof getLogger>): Promise<void> {
-    const { connector, targets } = connection.facts;
+    const { connector, targets, unhealthyTargets: unhealthy = [] } = connection.facts;
     log.info("{tenant} connected from {peerAddress}: {machineName}, version {version}, targets {targets}", {
       ...connector,
       targets,
+      ...(unhealthy.length === 0 ? {} : { unhealthy }),
     });
     using _registration = this.#parts.registry.add(connection);
     this.#parts.watch.connected(connection);
