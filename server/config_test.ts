@@ -53,6 +53,7 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
     shutdownDelay: 0,
     drainTimeout: 30_000,
     auth: { issuer: "builtin", audience: "relayserver", tokenLifetime: 3_600_000 },
+    interceptors: [],
     log: { level: "info" },
   });
 });
