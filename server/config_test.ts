@@ -29,7 +29,9 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
     tls: {},
     dataDirectory: "./data",
     database: { maximumConnections: 10 },
-    transport: { type: "memory" },
+    transport: { type: "memory", amqp: { urls: [], queueType: "quorum" } },
+    connectorTransportShortcut: true,
+    serverTransportShortcut: true,
     inlineBodyLimit: 65_536,
     limits: {
       requests: 10_000,
@@ -59,6 +61,7 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
     audit: { maxAge: 31_536_000_000 },
     metrics: { tenants: 100, targetsPerTenant: 5 },
     webhooks: {},
+    interceptors: [],
     log: { level: "info" },
   });
 });
