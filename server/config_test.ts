@@ -112,7 +112,7 @@ const REFUSED: readonly (readonly [flags: Record<string, string>, path: string])
   [{ "database.url": "postgres://u:p@localhost/relay?sslmode=prefer" }, "database.url"],
   [{ "database.maximumConnections": "0" }, "database.maximumConnections"],
   [{ "transport.type": "amqp" }, "transport.amqp.urls"],
-  [{ "transport.amqp.urls": "http://broker" }, "transport.amqp.urls"],
+  [{ "transport.amqp.urls": "http://broker" }, "transport.amqp.urls.0"],
   [{ "transport.type": "kafka" }, "transport.type"],
   [{ requestExpiration: "0s" }, "requestExpiration"],
   [{ requestExpiration: "120" }, "requestExpiration"],
