@@ -124,6 +124,13 @@ testOnDatabases("list() searches in name and display name, taking wildcards lite
   assert.deepEqual(await found("'"), [0, undefined]);
 });
 
+testOnDatabases("list() searches without regard to case beyond ASCII too", async (db) => {
+  const tenants = new TenantRepository(db, Date.now);
+  await tenants.insert("oil", { displayName: "ÖLWERK Ærø" });
+  assert.equal((await tenants.list({ search: "ölwerk æ" })).totalCount, 1);
+  assert.equal((await tenants.list({ search: "ÖLWERK ÆRØ" })).totalCount, 1);
+});
+
 testOnDatabases("remove() frees the name", async (db) => {
   const tenants = new TenantRepository(db, Date.now);
   const { id } = await tenants.insert("acme");
