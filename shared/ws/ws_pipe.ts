@@ -10,6 +10,9 @@ import type { WebSocket } from "ws";
 import type { MessagePipe, PipeReceiver } from "../protocol/pipe.ts";
 import { PipeInbox } from "../protocol/pipe_inbox.ts";
 
+/** From here on a message is worth a write of its own, in bytes: to hold it back brings bodies nothing. */
+const LARGE_BYTES = 16 * 1024;
+
 /** Wraps a socket that is open. */
 export class WsPipe implements MessagePipe {
   readonly #socket: WebSocket;
@@ -42,8 +45,10 @@ export class WsPipe implements MessagePipe {
 
   send(message: Uint8Array<ArrayBuffer>): void {
     if (this.#inbox.hasEnded) return;
-    this.#gather();
+    const isLarge = message.length >= LARGE_BYTES;
+    if (!isLarge) this.#gather();
     this.#socket.send(message, { binary: true });
+    if (isLarge) this.#flush();
   }
 
   get bufferedAmount(): number {
