@@ -5,6 +5,7 @@
  */
 
 import { defaultRelay } from "./peers/mod.ts";
+import { DATABASE_LOADS, DATABASE_PEERS } from "./suites/database.ts";
 import { type Measurements, median, type Series, type SeriesKey } from "./measurements.ts";
 
 /** A bound on how one series compares with another, or on a series itself when there is no other. */
@@ -84,6 +85,13 @@ export const RATIOS: readonly Ratio[] = [
     of: { suite: "connect", peer: RELAY, load: "1000 connectors", metric: "seconds until connected" },
     atMost: 10,
   },
+  ...DATABASE_PEERS.flatMap((peer) =>
+    DATABASE_LOADS.map((load) => ({
+      name: `ms, ${peer}, ${load}`,
+      of: { suite: "database", peer, load, metric: "ms" },
+      atMost: 50,
+    }))
+  ),
 ];
 
 /**

@@ -5,6 +5,7 @@
  */
 
 import { connect } from "./connect.ts";
+import { database } from "./database.ts";
 import { events } from "./events.ts";
 import { idle } from "./idle.ts";
 import { links } from "./links.ts";
@@ -17,4 +18,14 @@ import { transfers } from "./transfers.ts";
 export type { Bench, Suite } from "./suite.ts";
 
 /** All suites. */
-export const SUITES: readonly Suite[] = [requests, transfers, events, idle, tenants, connect, links, operation];
+export const SUITES: readonly Suite[] = [
+  requests,
+  transfers,
+  events,
+  idle,
+  tenants,
+  connect,
+  links,
+  database,
+  operation,
+];

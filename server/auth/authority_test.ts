@@ -260,7 +260,7 @@ Deno.test("TrustedIssuers.verify() wants the audience of the issuer", async () =
   await trusted.verify(await sign({ aud: ["shop", "else"] }), { issuers });
 });
 
-Deno.test("TrustedIssuers keeps the keys of a hundred issuers", async () => {
+Deno.test("TrustedIssuers keeps the keys of a hundred issuers", () => {
   const site = new Site();
   using trusted = new TrustedIssuers({ fetch: site.fetch, now: site.clock.now, audience: AUDIENCE });
   const first = trusted.authority("https://login0.example");

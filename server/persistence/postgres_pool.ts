@@ -96,7 +96,7 @@ export class RelayPostgresPool implements PostgresPool {
       }
       return this.#asPoolClient(client);
     } catch (error) {
-      const failure = this.#asPersistenceError(error);
+      const failure = this.#unreachable(error);
       if (reasonOf(error) !== NO_FREE_CONNECTION) this.#observer?.unavailable(failure);
       throw failure;
     }
@@ -129,7 +129,7 @@ export class RelayPostgresPool implements PostgresPool {
         this.#observer?.answered();
         return result;
       } catch (error) {
-        const failure = this.#asPersistenceError(error);
+        const failure = this.#failed(error);
         if (failure.code === "database_unavailable") {
           isBroken = true;
           this.#observer?.unavailable(failure);
@@ -146,13 +146,15 @@ export class RelayPostgresPool implements PostgresPool {
     };
   }
 
-  #asPersistenceError(error: unknown): PersistenceError {
-    if (error instanceof PersistenceError) return error;
+  #failed(error: unknown): PersistenceError {
     const isAnswer = error instanceof pg.DatabaseError && !UNAVAILABLE_STATES.test(error.code ?? "");
-    const [code, what] = isAnswer
-      ? ["query_failed", "Cannot run query"] as const
-      : ["database_unavailable", `Cannot reach database "${this.#description}"`] as const;
-    return new PersistenceError(code, `${what}: ${reasonOf(error)}`, { cause: error });
+    if (!isAnswer) return this.#unreachable(error);
+    return new PersistenceError("query_failed", `Cannot run query: ${reasonOf(error)}`, { cause: error });
+  }
+
+  #unreachable(cause: unknown): PersistenceError {
+    const message = `Cannot reach database "${this.#description}": ${reasonOf(cause)}`;
+    return new PersistenceError("database_unavailable", message, { cause });
   }
 
   /** When one connection gets no answer, those that were made before will get none either. */

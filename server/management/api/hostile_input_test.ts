@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PersistenceError } from "../../persistence/mod.ts";
 import { type ManagementSite, managementTestOnDatabases, PASSWORD } from "../testing.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -259,3 +260,30 @@ managementTestOnDatabases("faults of the database become problem documents that 
   assert.deepEqual([status, json.code], [500, "internal_error"]);
   assert.ok(!JSON.stringify(json).includes("detail of"));
 });
+
+managementTestOnDatabases(
+  "without the database every route says so, and that it is worth trying again",
+  async (site) => {
+    const away = () => Promise.reject(new PersistenceError("database_unavailable", "password in a message"));
+    site.store.tenants.list = site.store.tenants.findByName = site.store.apiKeys.list = away;
+    site.store.transaction = away;
+    const calls: [string, string, unknown][] = [
+      ["GET", "/management/tenants", undefined],
+      ["GET", "/management/tenants/acme", undefined],
+      ["POST", "/management/tenants", { name: "acme" }],
+      ["GET", "/management/api-keys", undefined],
+    ];
+    for (const [method, path, json] of calls) {
+      const answer = await site.call(method, path, { json });
+      assert.deepEqual([answer.status, answer.json.code], [503, "database_unavailable"], `${method} ${path}`);
+      assert.equal(answer.headers.get("Retry-After"), "5");
+      assert.ok(!JSON.stringify(answer.json).includes("password"));
+    }
+    site.store.apiKeys.findByHash = away;
+    const { status } = await site.call("GET", "/management/tenants", {
+      as: null,
+      headers: { "Api-Key": `rsk_${"A".repeat(43)}` },
+    });
+    assert.equal(status, 503);
+  },
+);
