@@ -82,6 +82,18 @@ Deno.test("relaying goes on when the request log cannot be written, and what is 
   assert.equal(count("buffered_rows") + count("dropped_rows_total"), 300);
 });
 
+Deno.test("an error that nobody foresaw is logged with its cause under the request's id", async () => {
+  await using server = await startServer();
+  const tenant = await server.database.createTenant();
+  await server.database.handle.schema.alterTable("tenants").renameTo("gone").execute();
+  const response = await server.relay(tenant, "app");
+  assert.deepEqual([response.status, response.headers.get("relayserver-error")], [500, "internal_error"]);
+  assert.doesNotMatch(await response.text(), /no such table/);
+  const requestId = response.headers.get("relayserver-requestid");
+  const { properties } = await testLog.waitFor({ message: /Request .* failed/, properties: { requestId } });
+  assert.match(String(properties.error), /no such table/);
+});
+
 Deno.test("the metrics are not for those who come through a proxy without credentials", async () => {
   await using server = await startServer();
   const url = `http://127.0.0.1:${server.relayServer.managementAddress.port}/metrics`;

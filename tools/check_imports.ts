@@ -14,7 +14,8 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   server: ["server", "shared"],
   connector: ["connector", "shared"],
   tools: ["tools", "server", "connector", "shared"],
-  tests: ["tests", "tools", "server", "connector", "shared"],
+  docs: ["docs", "server", "connector", "shared"],
+  tests: ["tests", "docs", "tools", "server", "connector", "shared"],
   bench: ["bench", "tests", "tools", "server", "connector", "shared"],
 };
 

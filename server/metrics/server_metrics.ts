@@ -129,27 +129,28 @@ export class ServerMetrics implements Disposable {
     });
   }
 
+  /** The label is not called job: that is what Prometheus calls a group of scraped programs. */
   #registerMaintenance(sources: MetricSources): void {
     this.#counters("relay_maintenance_runs_total", {
       help: "Runs of maintenance jobs at this origin",
-      labelNames: ["job", "result"],
+      labelNames: ["task", "result"],
       values: () =>
-        [...sources.maintenance()].flatMap(({ name: job, succeeded, failed }) => [
-          [{ job, result: "success" }, succeeded] as const,
-          [{ job, result: "failure" }, failed] as const,
+        [...sources.maintenance()].flatMap(({ name: task, succeeded, failed }) => [
+          [{ task, result: "success" }, succeeded] as const,
+          [{ task, result: "failure" }, failed] as const,
         ]),
     });
     this.#counters("relay_maintenance_removed_rows_total", {
       help: "Rows removed by maintenance jobs at this origin",
-      labelNames: ["job"],
-      values: () => [...sources.maintenance()].map(({ name: job, removed }) => [{ job }, removed] as const),
+      labelNames: ["task"],
+      values: () => [...sources.maintenance()].map(({ name: task, removed }) => [{ task }, removed] as const),
     });
     this.#gauges("relay_maintenance_last_success_timestamp_seconds", {
       help: "When a maintenance job last succeeded at this origin, in seconds since 1970",
-      labelNames: ["job"],
+      labelNames: ["task"],
       values: () =>
-        [...sources.maintenance()].flatMap(({ name: job, succeededAtMs }) =>
-          succeededAtMs === undefined ? [] : [[{ job }, succeededAtMs / 1_000] as const]
+        [...sources.maintenance()].flatMap(({ name: task, succeededAtMs }) =>
+          succeededAtMs === undefined ? [] : [[{ task }, succeededAtMs / 1_000] as const]
         ),
     });
   }

@@ -119,11 +119,11 @@ Deno.test("ServerMetrics say how the server is when they are read", async () => 
     ["relay_webhook_delivered_events_total", { webhook: "crm" }, 2],
     ["relay_webhook_failed_attempts_total", { webhook: "crm" }, 3],
     ["relay_webhook_dropped_events_total", { webhook: "crm" }, 4],
-    ["relay_maintenance_runs_total", { job: "sessions", result: "success" }, 1],
-    ["relay_maintenance_runs_total", { job: "sessions", result: "failure" }, 2],
-    ["relay_maintenance_removed_rows_total", { job: "sessions" }, 3],
-    ["relay_maintenance_last_success_timestamp_seconds", { job: "sessions" }, 4],
-    ["relay_maintenance_last_success_timestamp_seconds", { job: "audit" }, undefined],
+    ["relay_maintenance_runs_total", { task: "sessions", result: "success" }, 1],
+    ["relay_maintenance_runs_total", { task: "sessions", result: "failure" }, 2],
+    ["relay_maintenance_removed_rows_total", { task: "sessions" }, 3],
+    ["relay_maintenance_last_success_timestamp_seconds", { task: "sessions" }, 4],
+    ["relay_maintenance_last_success_timestamp_seconds", { task: "audit" }, undefined],
     ["relay_build_info", { version: "1.2.3", deno: Deno.version.deno }, 1],
   ];
   for (const [name, labels, value] of expected) assert.equal(valueOf(text, name, labels), value, name);

@@ -11,7 +11,7 @@ import type { Tenant } from "../persistence/tenants.ts";
 import type { RelayAddress } from "./address.ts";
 import { clientAddress, type IsTrustedProxy } from "./forwarded.ts";
 import { outcomeOf, type RelayedRequest } from "./observer.ts";
-import { createRequestId } from "./request_id.ts";
+import { newRequestId } from "./request_id.ts";
 import { traceIdOf } from "./trace_context.ts";
 
 /** What an {@link Exchange} knows of its server. */
@@ -25,7 +25,7 @@ export interface ExchangeOptions {
 /** One request and its answer. */
 export class Exchange {
   readonly #startedAtMs = Date.now();
-  readonly requestId: string = createRequestId(this.#startedAtMs);
+  readonly requestId: string = newRequestId(this.#startedAtMs);
   readonly request: ListenerRequest;
   address: RelayAddress | undefined;
   tenant: Tenant | undefined;

@@ -1,23 +1,23 @@
 /**
- * Ids of requests: UUIDs of version 7 (RFC 9562), which begin with the time.
+ * Ids of requests.
  *
  * @module
  */
 
-let prefixMs = NaN;
+let latestMs = -1;
 let prefix = "";
 
 /**
- * Makes an id. Ids that are made one after the other stand beside each other in the index of the request log: with random ones SQLite touched
- * another page for every row, which made a row of a large log three times as dear.
+ * A UUID of version 7 (RFC 9562, section 5.7): begins with the time, so that the request log grows at one end of its index instead of all over it,
+ * which costs a third. 74 bits are random.
  *
- * @param nowMs The time, in milliseconds since 1970.
+ * @param nowMs Milliseconds since 1970.
  */
-export function createRequestId(nowMs: number): string {
-  if (nowMs !== prefixMs) {
-    const hex = nowMs.toString(16).padStart(12, "0");
-    prefix = `${hex.slice(0, 8)}-${hex.slice(8)}-7`;
-    prefixMs = nowMs;
+export function newRequestId(nowMs: number = Date.now()): string {
+  if (nowMs !== latestMs) {
+    const time = Math.floor(nowMs).toString(16).padStart(12, "0");
+    prefix = `${time.slice(0, 8)}-${time.slice(8)}-7`;
+    latestMs = nowMs;
   }
   return prefix + crypto.randomUUID().slice(15);
 }
