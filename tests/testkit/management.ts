@@ -112,6 +112,6 @@ export class EventWatcher implements AsyncDisposable {
   /** Leaves as a client does that closes its connection. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#leaving.abort();
-    await this.#reader.closed.catch(() => {});
+    await this.#reader.cancel().catch(() => {});
   }
 }
