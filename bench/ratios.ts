@@ -4,6 +4,7 @@
  * @module
  */
 
+import { defaultRelay } from "./peers/mod.ts";
 import { DATABASE_LOADS, DATABASE_PEERS } from "./suites/database.ts";
 import { type Measurements, median, type Series, type SeriesKey } from "./measurements.ts";
 
@@ -22,7 +23,7 @@ export interface Verdict {
   readonly isMet: boolean;
 }
 
-const RELAY = "relay (native)";
+const RELAY = defaultRelay.name;
 const SSH = "nginx + ssh -R";
 
 function requests(peer: string, clients: number, metric: string): SeriesKey {
@@ -66,6 +67,12 @@ export const RATIOS: readonly Ratio[] = [
     name: "KiB of an idle connection",
     of: { suite: "idle", peer: RELAY, load: "10000 connections", metric: "KiB/connection" },
     atMost: 25,
+  },
+  {
+    name: "requests/s with request log and policy, to neither",
+    of: { suite: "operation", peer: RELAY, load: "request log and policy on", metric: "requests/s" },
+    to: { suite: "operation", peer: RELAY, load: "request log and policy off", metric: "requests/s" },
+    atLeast: 0.9,
   },
   {
     name: "requests/s with 1,000 tenants online, to one",

@@ -11,6 +11,8 @@ import { choice, duration, flag, httpUrl, integer, list, port, secret, size, tex
 import { logSection } from "../shared/log/config.ts";
 import { isIssuerUrl } from "./auth/issuer_url.ts";
 import { parseDatabaseUrl } from "./persistence/database_url.ts";
+import { REQUEST_OUTCOMES } from "./relay/observer.ts";
+import { webhooksSection } from "./webhooks/config.ts";
 
 /** Bytes of a connector message that are kept for the head beside an inline body. */
 const MESSAGE_HEAD_BYTES = 128 * 1024;
@@ -110,6 +112,34 @@ const databaseSection = z.strictObject({
   ),
 });
 
+/** No timer waits for these. */
+const LONGEST_AGE_MS = 100 * 365 * 86_400_000;
+const age = (minimum: number) => duration({ minimum, maximum: LONGEST_AGE_MS });
+
+const maintenanceSection = z.strictObject({
+  runInterval: duration({ minimum: 1_000 }).prefault("15m").describe(
+    "How often old rows are removed and signing keys looked after, in milliseconds, at one origin at a time.",
+  ),
+});
+
+const statisticsSection = z.strictObject({
+  entryMaxAge: age(60_000).prefault("15m").describe(
+    "How long an origin that does not report any more is listed, in milliseconds.",
+  ),
+  requestMaxAge: age(60_000).prefault("30d").describe(
+    "How long the request log and the statistics are kept, in milliseconds.",
+  ),
+});
+
+const metricsSection = z.strictObject({
+  tenants: integer({ maximum: 10_000 }).prefault(100).describe(
+    "Tenants with metrics of their own: the busiest. The others count together as _other.",
+  ),
+  targetsPerTenant: integer({ maximum: 1_000 }).prefault(5).describe(
+    "Targets of such a tenant with metrics of their own: the busiest. The others count together as _other.",
+  ),
+});
+
 /** The server's configuration. */
 export const serverConfigSchema = z.strictObject({
   hostname: text().prefault("0.0.0.0").describe("Address the public listener binds to."),
@@ -146,7 +176,7 @@ export const serverConfigSchema = z.strictObject({
     "Time until the head of the response, in milliseconds, not counting while the request's body flows.",
   ),
   streamIdleTimeout: duration({ minimum: 1 }).optional().describe(
-    "How long a streaming response may send nothing, in milliseconds. Without it there is no limit.",
+    "How long a streaming response may send nothing, or its client take nothing, in milliseconds. Without it there is no limit.",
   ),
   handshakeTimeout: duration({ minimum: 1 }).prefault("15s").describe(
     "Time for a connector's handshake, in milliseconds.",
@@ -186,6 +216,16 @@ export const serverConfigSchema = z.strictObject({
     "Modules with interceptors, by their paths; the first one sees requests first and responses last.",
   ),
   auth: authSection.prefault({}).describe("Tokens of connectors and clients."),
+  requestLogger: list(choice(REQUEST_OUTCOMES)).prefault([...REQUEST_OUTCOMES]).describe(
+    "Requests that are written to the request log, by how they ended: any of succeeded, aborted, failed, expired, errored. [] turns it off.",
+  ),
+  maintenance: maintenanceSection.prefault({}).describe("What the server does without being asked."),
+  statistics: statisticsSection.prefault({}).describe("What is kept of relayed requests and of origins, and how long."),
+  audit: z.strictObject({
+    maxAge: age(60_000).prefault("365d").describe("How long the audit trail is kept, in milliseconds."),
+  }).prefault({}).describe("Who changed what."),
+  metrics: metricsSection.prefault({}).describe("Prometheus metrics on the management listener."),
+  webhooks: webhooksSection(),
   log: logSection(),
 }).refine((config) => !(config.inlineBodyLimit + MESSAGE_HEAD_BYTES > config.limits?.connectorMessage), {
   ...always,

@@ -53,6 +53,12 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
     shutdownDelay: 0,
     drainTimeout: 30_000,
     auth: { issuer: "builtin", audience: "relayserver", tokenLifetime: 3_600_000 },
+    requestLogger: ["succeeded", "aborted", "failed", "expired", "errored"],
+    maintenance: { runInterval: 900_000 },
+    statistics: { entryMaxAge: 900_000, requestMaxAge: 2_592_000_000 },
+    audit: { maxAge: 31_536_000_000 },
+    metrics: { tenants: 100, targetsPerTenant: 5 },
+    webhooks: {},
     log: { level: "info" },
   });
 });

@@ -5,7 +5,6 @@
  */
 
 import { Hono } from "hono";
-import { getLogger } from "../shared/log/mod.ts";
 import { VERSION } from "../shared/version.ts";
 import { type Access, createAccess } from "./access.ts";
 import { type Authentication, createAuthentication } from "./authentication.ts";
@@ -15,6 +14,7 @@ import { ConnectorEndpoint } from "./connectors/endpoint.ts";
 import { ConnectionRegistry } from "./connectors/registry.ts";
 import { TenantWatch } from "./connectors/tenant_watch.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
+import { allowLoopback } from "./http/allow_loopback.ts";
 import { createHealthRoutes } from "./http/health.ts";
 import { checkInterceptor, loadInterceptors } from "./interceptors/load.ts";
 import { type Interceptor, Interceptors } from "./interceptors/mod.ts";
@@ -22,6 +22,8 @@ import type { Listener, ListenerHandler, ListenerRequest } from "./listener/list
 import { createListener, isTlsOn, type ListenerOptions } from "./listener/create_listener.ts";
 import { createTrustedProxies } from "./listener/trusted_proxies.ts";
 import { ManagementHandler } from "./http/management_handler.ts";
+import { createMetricsRoutes } from "./metrics/mod.ts";
+import { Observation } from "./observation.ts";
 import {
   type Database,
   DatabaseMonitor,
@@ -38,10 +40,7 @@ import { Admission } from "./relay/admission.ts";
 import { HostAddresses } from "./relay/host_address.ts";
 import { Relay } from "./relay/relay.ts";
 import { MemoryTransport } from "./transport/memory_transport.ts";
-import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
-
-const logger = getLogger("server");
-const MAINTENANCE_INTERVAL_MS = 60 * 60 * 1000;
+import { refuseUnauthenticated, type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
 
 /** Where a listener can be reached. */
 export interface Address {
@@ -118,7 +117,7 @@ class Server implements RelayServer {
   readonly #access: Access;
   readonly #tenantWatch: TenantWatch;
   readonly #operation: Operation;
-  #maintenance: ReturnType<typeof setInterval> | undefined;
+  readonly #observation: Observation;
   readonly #connectors: ConnectorEndpoint;
   readonly #publicHandler: ListenerHandler;
   readonly #managementHandler: ListenerHandler;
@@ -185,6 +184,20 @@ class Server implements RelayServer {
       maxConnections: config.limits.connections,
     });
     const isTrustedProxy = createTrustedProxies(config.trustedProxies);
+    const observation = this.#observation = new Observation({
+      config,
+      database,
+      server,
+      registry: this.#registry,
+      signingKeys: { rotateIfDue: () => authentication.maintain() },
+      state: {
+        isReady: () => this.#isReady,
+        requestsInFlight: () => this.#admission.inFlight,
+        requestsWaiting: () => this.#dispatcher.waiting,
+        isDatabaseUp: () => monitor.status.isAvailable,
+      },
+      now,
+    });
     const operation = this.#operation = createOperation({
       config,
       database,
@@ -200,7 +213,7 @@ class Server implements RelayServer {
       admission: this.#admission,
       gate: access.gate,
       interceptors: new Interceptors(interceptors, { maxTimeoutMs: config.requestExpiration }),
-      observers: [accessLog, operation.observer],
+      observers: [accessLog, ...observation.observers, operation.observer],
     }, {
       server,
       requestBody: {
@@ -240,6 +253,8 @@ class Server implements RelayServer {
     const management = new Hono<{ Bindings: WebBindings }>();
     management.route("/", health);
     management.route("/", operation.routes);
+    const authorize = allowLoopback<WebBindings, { Bindings: WebBindings }>(refuseUnauthenticated);
+    management.route("/", createMetricsRoutes({ metrics: observation.metrics, authorize }));
     this.#managementHandler = new ManagementHandler(withProblemDocuments(management), config.management.allowedHosts);
   }
 
@@ -264,7 +279,7 @@ class Server implements RelayServer {
     this.#monitor.watch(this.#database);
     await this.#authentication.maintain();
     this.#tenantWatch.start();
-    this.#maintenance = setInterval(() => this.#maintain(), MAINTENANCE_INTERVAL_MS);
+    await this.#observation.start();
     // 2. Management first: whoever watches the server sees it before clients do.
     this.#managementListener = await createListener(this.#managementHandler, managementOptions);
     // 3. The public listener; from here on requests and connectors come in.
@@ -275,11 +290,6 @@ class Server implements RelayServer {
     await this.#operation.offerSetup();
     Promise.race([this.#managementListener.finished, this.#publicListener.finished])
       .then(this.#finished.resolve, this.#finished.reject);
-  }
-
-  /** What fails now is tried again the next time. */
-  #maintain(): void {
-    this.#authentication.maintain().catch((error) => logger.warn("Maintenance failed: {error}", { error }));
   }
 
   drain(): Promise<void> {
@@ -295,6 +305,7 @@ class Server implements RelayServer {
     // 2. No new requests, no new connectors.
     this.#connectors.close();
     const idle = this.#admission.close();
+    this.#observation.drain();
     // 3. What runs finishes. Connectors stay for it, and look for another server meanwhile.
     this.#registry.drainAll("draining", "now");
     using limit = new Delay(drainTimeout);
@@ -309,7 +320,6 @@ class Server implements RelayServer {
   #close(): Promise<void> {
     return this.#closing ??= (async () => {
       this.#isReady = false;
-      clearInterval(this.#maintenance);
       this.#connectors.close();
       // 1. Requests that wait are answered.
       this.#dispatcher[Symbol.dispose]();
@@ -319,7 +329,9 @@ class Server implements RelayServer {
       this.#operation.stop();
       // 4. The listeners, which wait for the last answers.
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
-      // 5. What everything stood on.
+      // 5. What is known of the last requests is written down.
+      await this.#observation.close();
+      // 6. What everything stood on.
       this.#relay[Symbol.dispose]();
       await this.#access[Symbol.asyncDispose]();
       this.#authentication[Symbol.dispose]();

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import type { InterceptedRequest, Interceptor, RequestChanges, ResponseChanges } from "../server/mod.ts";
 import { assertAnswer, assertProblem } from "./testkit/http.ts";
 import { LISTENERS } from "./testkit/listeners.ts";
 import { testLog } from "./testkit/log.ts";
 import { mirrored, startMirror, valuesOf } from "./testkit/mirror.ts";
 import { type Site, startSite } from "./testkit/site.ts";
+import { PROJECT_ROOT } from "./testkit/process.ts";
+import { DataFolder, startServerProcess } from "./testkit/programs.ts";
+import { serverConfig } from "./testkit/server.ts";
 import { connectTcp, headerValue } from "./testkit/tcp.ts";
 import { Gate } from "./testkit/target.ts";
 import type { TestTargets } from "./testkit/connector.ts";
@@ -472,4 +476,27 @@ Deno.test("an access policy judges what the client sent, not what interceptors m
   const { server, tenant } = site;
   await assertAnswer(await server.relay(tenant, "app/public"), { text: "/internal" });
   await assertProblem(await server.relay(tenant, "app/internal"), { status: 403, code: "access_denied" });
+});
+
+Deno.test("the server ends with 2 for a module that cannot be loaded, and takes one that imports a package of its own", async () => {
+  await using folder = await DataFolder.create();
+  const broken = join(folder.path, "broken.ts");
+  await Deno.writeTextFile(broken, `import "./gone.ts"; export default {};`);
+  const file = join(folder.path, "broken.json");
+  await Deno.writeTextFile(file, JSON.stringify(serverConfig(folder.path, { interceptors: [broken] })));
+  const command = new Deno.Command(Deno.execPath(), { args: ["task", "server", "--config", file], cwd: PROJECT_ROOT });
+  const { code, stderr } = await command.output();
+  const text = new TextDecoder().decode(stderr);
+  assert.equal(code, 2, text);
+  assert.match(text, /interceptors\.0: .*broken\.ts: Module not found .*gone\.ts/);
+
+  const good = join(folder.path, "good.ts");
+  await Deno.writeTextFile(
+    good,
+    `import { z } from "zod"; const status: number = z.number().parse(418);
+    export default { name: "teapot", interceptRequest: () => ({ answer: { status } }) };`,
+  );
+  const tenant = await folder.database.createTenant();
+  await using server = await startServerProcess(folder, { interceptors: [good] });
+  await assertAnswer(await server.relay(tenant, "app"), { status: 418, text: "" });
 });

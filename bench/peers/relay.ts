@@ -20,10 +20,8 @@ export interface RelayServerProgram extends AsyncDisposable {
   readonly database: TestDatabase;
 }
 
-/** Values of `listener` that this version's server takes. */
-export const LISTENERS: readonly string[] = ["native", "node"].filter((listener) =>
-  serverConfigSchema.safeParse({ listener }).success
-);
+/** Values of `listener` that this version's server takes, the default first. */
+export const LISTENERS: readonly [string, ...string[]] = ["node", "native"];
 
 /** The relay with one of its listeners. */
 export function relay(listener: string): Peer {
@@ -47,10 +45,10 @@ export function relay(listener: string): Peer {
   };
 }
 
-/** Starts a server with the defaults but for its ports and its folder. */
+/** Starts a server with the defaults but for its ports, its folder and what is given of the configuration. */
 export async function startRelayServer(
   folder: string,
-  options: { readonly listener: string },
+  options: { readonly listener: string; readonly requestLogger?: readonly string[] },
 ): Promise<RelayServerProgram> {
   await using resources = new AsyncDisposableStack();
   const dataDirectory = await Deno.makeTempDir({ dir: folder, prefix: "relay-" });

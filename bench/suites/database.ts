@@ -14,6 +14,7 @@ import {
   type RequestOutcome,
   TenantRepository,
 } from "../../server/persistence/mod.ts";
+import { newRequestId } from "../../server/relay/request_id.ts";
 import { findPostgres } from "../../tests/testkit/postgres.ts";
 import type { Bench, Suite } from "./suite.ts";
 
@@ -145,14 +146,15 @@ function request(
   { tenants, count }: { readonly tenants: readonly string[]; readonly count: number },
 ): LoggedRequest {
   const place = index % BUSY_SHARE === 0 ? 0 : 1 + index % (tenants.length - 1);
+  const startedAt = Math.floor(END_MS - DAYS * DAY_MS * (1 - index / count));
   const outcome: RequestOutcome = index % 50 === 0 ? "failed" : index % 171 === 0 ? "expired" : "succeeded";
   return {
-    id: crypto.randomUUID(),
+    id: newRequestId(startedAt),
     tenantId: tenants[place]!,
     tenantName: `tenant-${String(place).padStart(5, "0")}`,
     originId: "0f8fad5b-d9cb-469f-a165-70867728950e",
     connectionId: "7c9e6679-7425-40de-944b-e07fc1f90ae7",
-    startedAt: Math.floor(END_MS - DAYS * DAY_MS * (1 - index / count)),
+    startedAt,
     durationMs: index % 977 / 7,
     target: `target-${index % 5}`,
     method: index % 4 === 0 ? "POST" : "GET",

@@ -99,10 +99,8 @@ export class ConnectorEndpoint {
     if (!this.#places.hasRoom(tenant.id)) {
       throw new RelayError("overloaded", "The tenant has its share of connections");
     }
-    return {
-      protocol: SUB_PROTOCOL,
-      accept: (pipe) => void this.#accept(pipe, { tenant, token, peerAddress: request.peerAddress }),
-    };
+    const client = { tenant, token, peerAddress: request.peerAddress };
+    return { protocol: SUB_PROTOCOL, accept: (pipe) => void this.#accept(pipe, client) };
   }
 
   async #verify(token: string): Promise<VerifiedToken> {

@@ -55,6 +55,11 @@ export class Dispatcher implements Disposable {
     this.#registration = connections.onChange((tenantId) => this.#capacityChanged(tenantId));
   }
 
+  /** Requests that wait for a connection. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** Sends a request on its way. */
   dispatch(tenantId: string, request: RelayRequest, options: DispatchOptions): Dispatch {
     const pending = new PendingRequest(tenantId, request, options, {

@@ -9,9 +9,6 @@ import type { Duplex } from "node:stream";
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { type Body, isStreamBody, type RelayResponse } from "../../shared/http/message.ts";
 
-/** How long a client that does not read may keep a body that has broken off already. */
-const STALLED_TIMEOUT_MS = 5_000;
-
 /** What an answer answers. */
 export interface Answered {
   readonly method: string;
@@ -93,12 +90,8 @@ async function writeStream(
   signal.addEventListener("abort", leave);
   if (signal.aborted) leave();
   response.on("drain", () => wake());
-  let isOver = false;
-  let patience: ReturnType<typeof setTimeout> | undefined;
-  reader.closed.catch(() => {
-    // Otherwise a listener that closes would wait for this client for ever.
-    if (!isOver) patience = setTimeout(() => wake(), STALLED_TIMEOUT_MS);
-  });
+  // Where the client takes nothing nobody reads, who could see that there is nothing more to come.
+  reader.closed.catch(() => wake());
   try {
     for (let part = await reader.read(); !part.done && !signal.aborted; part = await reader.read()) {
       if (part.value.byteLength === 0 || response.write(part.value)) continue;
@@ -109,8 +102,6 @@ async function writeStream(
     reader.cancel(error).catch(() => {});
     breakOff(response, isDelimited);
   } finally {
-    isOver = true;
-    clearTimeout(patience);
     signal.removeEventListener("abort", leave);
   }
 }

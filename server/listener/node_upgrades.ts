@@ -51,7 +51,9 @@ export class NodeUpgrades {
   /** Answers the handshake and hands the pipe over. */
   accept(message: IncomingMessage, { socket, head }: Upgrade, answer: UpgradeAnswer): void {
     this.#protocols.set(message, answer.protocol);
-    this.#server.handleUpgrade(message, socket, head, (webSocket: WebSocket) => answer.accept(new WsPipe(webSocket)));
+    this.#server.handleUpgrade(message, socket, head, (webSocket: WebSocket) => {
+      answer.accept(new WsPipe(webSocket, socket));
+    });
   }
 
   /** Closes all WebSockets. */

@@ -7,14 +7,14 @@
  * @module
  */
 
-import { type SelectQueryBuilder, sql } from "kysely";
+import { type CompiledQuery, type SelectQueryBuilder, sql } from "kysely";
 import { chunks } from "./chunks.ts";
 import type { PageOptions } from "./page.ts";
 import type { Database, RequestOutcome, RequestTable, Schema } from "./schema.ts";
 import { contains } from "./search.ts";
 
 /** How many requests one search looks at. */
-export const REQUEST_SEARCH_LIMIT = 20_000;
+export const REQUEST_SEARCH_LIMIT = 5_000;
 
 /** A request as it is logged. */
 export interface LoggedRequest {
@@ -93,6 +93,8 @@ type Query = SelectQueryBuilder<Schema, "requests", unknown>;
 /** Reads and writes the request log. */
 export class RequestLogRepository {
   readonly #db: Database;
+  /** Building a statement for many rows costs more than running it, so those that were built are used again, by their number of rows. */
+  readonly #inserts = new Map<number, CompiledQuery>();
 
   /** @param db A migrated database. */
   constructor(db: Database) {
@@ -105,13 +107,23 @@ export class RequestLogRepository {
    * @param requests Some hundred at a time are quickest.
    */
   async insertMany(requests: readonly LoggedRequest[]): Promise<void> {
-    if (requests.length === 0) return;
+    const [first, ...others] = chunks(requests);
+    if (first === undefined) return;
+    if (others.length === 0) return await this.#insert(this.#db, first);
     await this.#db.transaction().execute(async (transaction) => {
-      for (const some of chunks(requests)) {
-        await transaction.insertInto("requests").values(some.map(toRow))
-          .onConflict((conflict) => conflict.column("id").doNothing()).execute();
-      }
+      for (const some of [first, ...others]) await this.#insert(transaction, some);
     });
+  }
+
+  async #insert(db: Database, requests: readonly LoggedRequest[]): Promise<void> {
+    const rows = requests.map(toRow);
+    let query = this.#inserts.get(rows.length);
+    if (query === undefined) {
+      query = db.insertInto("requests").values(rows).onConflict((conflict) => conflict.column("id").doNothing())
+        .compile();
+      this.#inserts.set(rows.length, query);
+    }
+    await db.executeQuery({ ...query, parameters: rows.flatMap((row) => Object.values(row)) });
   }
 
   /** The request with that id, if it was logged and not pruned. */

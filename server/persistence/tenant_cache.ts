@@ -8,10 +8,14 @@ import { RelayError } from "../../shared/errors/relay_error.ts";
 import { PersistenceError } from "./errors.ts";
 import type { Tenant } from "./tenants.ts";
 
-/** Where the cache gets what it does not have. */
+/** Where requests look tenants up. */
 export interface TenantSource {
   /** Finds a tenant without regard to case. */
   findByName(name: string): Promise<Tenant | undefined>;
+}
+
+/** Where the cache gets what it does not have. */
+export interface CachedTenants extends TenantSource {
   findById(id: string): Promise<Tenant | undefined>;
 }
 
@@ -45,12 +49,12 @@ interface Entry {
  *
  * Throws {@link RelayError} `transport_unavailable` for a tenant that is not known while the source is away.
  */
-export class TenantCache implements TenantSource {
-  readonly #source: TenantSource;
+export class TenantCache implements CachedTenants {
+  readonly #source: CachedTenants;
   readonly #options: TenantCacheOptions;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(source: TenantSource, options: TenantCacheOptions) {
+  constructor(source: CachedTenants, options: TenantCacheOptions) {
     this.#source = source;
     this.#options = options;
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { PersistenceError } from "./errors.ts";
-import { TenantCache, type TenantSource } from "./tenant_cache.ts";
+import { type CachedTenants, TenantCache } from "./tenant_cache.ts";
 import { DEFAULT_TENANT_SETTINGS, type Tenant } from "./tenants.ts";
 
 const acme: Tenant = { ...DEFAULT_TENANT_SETTINGS, id: "t1", name: "Acme", createdAt: 1, updatedAt: 1, version: 1 };
@@ -8,7 +8,7 @@ const isUnavailable = (error: Error & { code?: string }) =>
   error.name === "RelayError" && error.code === "transport_unavailable";
 
 /** A source that knows one tenant, and can be away, slow or broken. */
-class FragileSource implements TenantSource {
+class FragileSource implements CachedTenants {
   tenant: Tenant | undefined = acme;
   queries = 0;
   answer: () => Promise<void> = () => Promise.resolve();

@@ -11,6 +11,8 @@ import type { Tenant } from "../persistence/tenants.ts";
 import type { RelayAddress } from "./address.ts";
 import { clientAddress, type IsTrustedProxy } from "./forwarded.ts";
 import { outcomeOf, type RelayedRequest } from "./observer.ts";
+import { newRequestId } from "./request_id.ts";
+import { traceIdOf } from "./trace_context.ts";
 
 /** What an {@link Exchange} knows of its server. */
 export interface ExchangeOptions {
@@ -22,7 +24,8 @@ export interface ExchangeOptions {
 
 /** One request and its answer. */
 export class Exchange {
-  readonly requestId: string = crypto.randomUUID();
+  readonly #startedAtMs = Date.now();
+  readonly requestId: string = newRequestId(this.#startedAtMs);
   readonly request: ListenerRequest;
   address: RelayAddress | undefined;
   tenant: Tenant | undefined;
@@ -34,7 +37,6 @@ export class Exchange {
   /** What the target sent, when interceptors have seen the body. */
   responseBytes: number | undefined;
   relayedResponseBytes = 0;
-  readonly #startedAtMs = Date.now();
   readonly #startedAt = performance.now();
   readonly #options: ExchangeOptions;
   #clientAddress: string | undefined;
@@ -66,6 +68,7 @@ export class Exchange {
     const queryAt = path.indexOf("?");
     return {
       requestId: this.requestId,
+      traceId: traceIdOf(this.request.headers),
       originId: this.#options.originId,
       tenantId: this.tenant?.id,
       tenant: this.tenant?.name ?? this.address?.tenant ?? "",

@@ -14,7 +14,7 @@ import {
   type RequestDraftOptions,
 } from "../interceptors/mod.ts";
 import type { Exchange } from "./exchange.ts";
-import { countBody, giveUpBody, type ResponseBodyLimits, watchBody } from "./response_body.ts";
+import { countBody, giveUpBody } from "./response_body.ts";
 import { type ClientResponse, withClientHeaders } from "./response_head.ts";
 
 /** A request on its way to its target. Its headers are nobody else's. */
@@ -79,20 +79,14 @@ function countChanged(body: Body, original: Body, exchange: Exchange): Body {
 export async function interceptResponse(
   interceptors: Interceptors,
   { status, headers, body }: ClientResponse,
-  { exchange, intercepted, limits }: {
-    readonly exchange: Exchange;
-    readonly intercepted: InterceptedExchange;
-    readonly limits: ResponseBodyLimits;
-  },
+  { exchange, intercepted }: { readonly exchange: Exchange; readonly intercepted: InterceptedExchange },
 ): Promise<ClientResponse> {
   exchange.responseBytes = isStreamBody(body) ? 0 : body?.length ?? 0;
   const { request, interception } = intercepted;
   const { method, target, path, isTraced } = request;
-  const watched = isStreamBody(body)
-    ? { ...body, stream: watchBody(body, limits, (bytes) => exchange.responseBytes = bytes) }
-    : body;
+  const counted = isStreamBody(body) ? countBody(body, (bytes) => exchange.responseBytes = bytes) : body;
   const seen = { method, target, path, headers: request.headers, isTraced, header: headerOf(request.headers) };
-  const response = await interceptors.interceptResponse({ status, headers, body: watched }, seen, interception);
+  const response = await interceptors.interceptResponse({ status, headers, body: counted }, seen, interception);
   return withClientHeaders(response, exchange.request.method);
 }
 

@@ -20,6 +20,8 @@ export type RequestOutcome = typeof REQUEST_OUTCOMES[number];
 export interface RelayedRequest {
   /** UUID. */
   readonly requestId: string;
+  /** Of the W3C trace the client says it belongs to. */
+  readonly traceId: string | undefined;
   /** UUID of the server instance. */
   readonly originId: string;
   /** UUID of the tenant; `undefined` when there is none of that name. */

@@ -7,6 +7,7 @@
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { endToEndHeaders } from "../../shared/http/headers.ts";
 import { type HeaderLine, isStreamBody, type RelayRequest, type RelayResponse } from "../../shared/http/message.ts";
+import { getLogger } from "../../shared/log/logger.ts";
 import { Deadlines } from "../../shared/time/deadlines.ts";
 import type { Dispatcher, DispatchOptions } from "../dispatch/dispatcher.ts";
 import type { DispatchedResponse } from "../dispatch/pending_request.ts";
@@ -29,6 +30,8 @@ import { type RequestBodyLimits, takeBody } from "./request_body.ts";
 import { type ResponseBodyLimits, watchBody } from "./response_body.ts";
 import { type ClientResponse, withClientHeaders } from "./response_head.ts";
 import { clientTracing, type ServerFacts, targetTracing } from "./tracing.ts";
+
+const logger = getLogger("relay");
 
 /** What the relay is configured with. */
 export interface RelayOptions {
@@ -105,6 +108,7 @@ export class Relay implements Disposable {
     } catch (cause) {
       const error = toRelayError(cause);
       ended(statusOf(error.code), error);
+      if (error.code === "internal_error") logUnforeseen(cause, exchange);
       return answerFailure(error, exchange.requestId);
     }
   }
@@ -204,8 +208,7 @@ export class Relay implements Disposable {
   ): Promise<ClientResponse> {
     const { interceptors } = this.#parts;
     if (!interceptors.seeResponses) return response;
-    const limits = this.#options.responseBody;
-    return await interceptResponse(interceptors, response, { exchange, intercepted, limits });
+    return await interceptResponse(interceptors, response, { exchange, intercepted });
   }
 
   /**
@@ -239,4 +242,9 @@ export class Relay implements Disposable {
     });
     return { status, headers, body: body.length === undefined ? { stream } : { stream, length: body.length } };
   }
+}
+
+/** The client learns only that it happened. */
+function logUnforeseen(error: unknown, { requestId, tenant }: Exchange): void {
+  logger.error("Request {requestId} failed: {error}", { requestId, tenant: tenant?.name, error });
 }

@@ -74,7 +74,8 @@ export class Session implements PipeReceiver {
   readonly #budget = new WindowBudget();
   readonly #keepAlive: KeepAlive;
   readonly #settleEnded: (end: SessionEnd) => void;
-  readonly #port: ExchangePort;
+  /** Made with the first delivery: most connections have nothing to do. */
+  #exchangePort: ExchangePort | undefined;
   #room: Promise<void> | undefined;
   #acknowledgeTimer: ReturnType<typeof setTimeout> | undefined;
   #isLeaving = false;
@@ -94,7 +95,6 @@ export class Session implements PipeReceiver {
       ping: (payload) => void this.#send(FrameType.ping, CONNECTION_ID, { payload }),
       dead: () => this.#fail(new ProtocolError("keep_alive_timeout", "Nothing was heard for a keep-alive interval")),
     }, options.settings.keepAliveIntervalMs);
-    this.#port = this.#createPort();
     pipe.open(this);
   }
 
@@ -270,8 +270,8 @@ export class Session implements PipeReceiver {
     if (this.#isServer ? !this.#isPeerLeaving : this.#isPeerLeaving) this.close(CloseCode.done, "drained");
   }
 
-  #createPort(): ExchangePort {
-    return {
+  get #port(): ExchangePort {
+    return this.#exchangePort ??= {
       send: (type, id, content) => this.#send(type, id, content),
       whenWritable: () => this.#whenWritable(),
       openWindow: () => new ReceiveWindow(this.#budget, this.#keepAlive),

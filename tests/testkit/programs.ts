@@ -73,10 +73,14 @@ export class ServerProcess implements AsyncDisposable {
 }
 
 /** Starts a server and waits until it is ready. */
-export async function startServerProcess(folder: DataFolder, overrides: ServerOverrides = {}): Promise<ServerProcess> {
+export async function startServerProcess(
+  folder: DataFolder,
+  overrides: ServerOverrides = {},
+  { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<ServerProcess> {
   const file = join(folder.path, "server.json");
   await Deno.writeTextFile(file, JSON.stringify(serverConfig(folder.path, { log: { format: "text" }, ...overrides })));
-  const process = startDeno([...await command("server"), "serve", "--config", file]);
+  const process = startDeno([...await command("server"), "serve", "--config", file], { env });
   try {
     const [, url = "", managementUrl = ""] = await process.waitForLine(
       /is ready: "?(https?:[^ "]+)"? \(public\), "?(http:[^ "]+)"? \(management\)/,

@@ -64,6 +64,11 @@ export class TestDatabase implements AsyncDisposable {
     return new TestDatabase(database);
   }
 
+  /** For what has no method here. */
+  get handle(): Database {
+    return this.#database;
+  }
+
   /** Adds a tenant; the name is made up unless it is given. */
   async createTenant(settings: Partial<TenantSettings> & { readonly name?: string } = {}): Promise<TestTenant> {
     const { name = `tenant-${++this.#made}-${crypto.randomUUID().slice(0, 8)}`, ...rest } = settings;
