@@ -289,7 +289,7 @@ class Server implements RelayServer {
   async start(): Promise<void> {
     const { hostname, port, listener, tls, management, limits } = this.#config;
     const shared = { headerTimeoutMs: limits.headerTimeout, maxMessageBytes: limits.connectorMessage };
-    const managementOptions: ListenerOptions = { ...shared, ...management, listener: "native" };
+    const managementOptions: ListenerOptions = { ...shared, ...management, listener: "node" };
     const publicOptions: ListenerOptions = { ...shared, hostname, port, listener, tls };
     // 1. Upkeep that does not wait for requests.
     this.#monitor.watch(this.#database);

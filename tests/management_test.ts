@@ -108,6 +108,19 @@ Deno.test("a server that stops ends event streams and does not wait for them", a
   await server[Symbol.asyncDispose]();
 });
 
+Deno.test("a client that does not read its events does not keep the server from stopping", async () => {
+  await using site = await startSite({ app: () => new Response("hello") });
+  const { server, tenant } = site;
+  const key = await server.database.addApiKey("reader");
+  using client = await connectTcp(server.relayServer.managementAddress.port);
+  await client.send(`GET /management/events HTTP/1.1\r\nHost: localhost\r\nApi-Key: ${key}\r\n\r\n`);
+  assert.equal((await client.readHead()).status, 200);
+  // More than the buffers of both sides take.
+  const path = `app/${"x".repeat(30_000)}`;
+  for (let count = 0; count < 400; count++) await assertAnswer(await server.relay(tenant, path), { text: "hello" });
+  await within(server.relayServer.drain(), { timeoutMs: 15_000, what: "the server to stop" });
+});
+
 Deno.test("the management listener answers under the names it knows only, API and pages too", async () => {
   await using server = await startServer({ management: { port: 0, allowedHosts: ["relay.example"] } });
   const { port } = server.relayServer.managementAddress;

@@ -135,6 +135,7 @@ export class Watcher implements Disposable {
   #waiting: NumberedEvent[] = [];
   #lost = 0;
   #hasLostUnknown = false;
+  readonly #ended = Promise.withResolvers<void>();
   #isEnded = false;
   #wake = () => {};
 
@@ -147,6 +148,11 @@ export class Watcher implements Disposable {
   /** Whether no more events come. */
   get isEnded(): boolean {
     return this.#isEnded;
+  }
+
+  /** Resolves when no more events come. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
   }
 
   /** Whether it wants events of a type. */
@@ -195,6 +201,7 @@ export class Watcher implements Disposable {
     this.#waiting = [];
     this.#end();
     this.#wake();
+    this.#ended.resolve();
   }
 
   get #hasNews(): boolean {

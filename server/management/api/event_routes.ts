@@ -75,18 +75,25 @@ function eventStream(
   { caller, heartbeatMs }: { readonly caller: Caller; readonly heartbeatMs: number },
 ): ReadableStream<Uint8Array> {
   let checkedAtMs = performance.now();
+  let isPulling = false;
   const isDue = () => performance.now() - checkedAtMs >= heartbeatMs;
   return new ReadableStream<Uint8Array>({
     start(controller) {
       controller.enqueue(encoder.encode(`retry: ${RETRY_MS}\n\n`));
+      watcher.ended.then(() => {
+        // A client that does not read must not keep the listener from closing: its connection breaks off.
+        if (!isPulling) controller.error(new Error("Cannot end events: the client does not read them"));
+      });
     },
     async pull(controller) {
+      isPulling = true;
       const watched = await watcher.next(heartbeatMs);
       if (isDue()) {
         if (!await isStillKnown(caller)) watcher[Symbol.dispose]();
         checkedAtMs = performance.now();
       }
       if (watcher.isEnded) return controller.close();
+      isPulling = false;
       controller.enqueue(encoder.encode(watched === undefined ? ": still here\n\n" : format(watched)));
     },
     cancel() {
