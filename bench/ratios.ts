@@ -4,6 +4,8 @@
  * @module
  */
 
+import { DATABASE_LOADS, DATABASE_PEERS } from "./suites/database.ts";
+import { defaultRelay } from "./peers/mod.ts";
 import { type Measurements, median, type Series, type SeriesKey } from "./measurements.ts";
 
 /** A bound on how one series compares with another, or on a series itself when there is no other. */
@@ -21,7 +23,7 @@ export interface Verdict {
   readonly isMet: boolean;
 }
 
-const RELAY = "relay (native)";
+const RELAY = defaultRelay.name;
 const SSH = "nginx + ssh -R";
 
 function requests(peer: string, clients: number, metric: string): SeriesKey {
@@ -67,11 +69,29 @@ export const RATIOS: readonly Ratio[] = [
     atMost: 25,
   },
   {
+    name: "requests/s with request log and policy, to neither",
+    of: { suite: "operation", peer: RELAY, load: "request log and policy on", metric: "requests/s" },
+    to: { suite: "operation", peer: RELAY, load: "request log and policy off", metric: "requests/s" },
+    atLeast: 0.9,
+  },
+  {
     name: "requests/s with 1,000 tenants online, to one",
     of: { suite: "tenants", peer: RELAY, load: "1000 tenants online", metric: "requests/s" },
     to: { suite: "tenants", peer: RELAY, load: "1 tenant online", metric: "requests/s" },
     atLeast: 0.95,
   },
+  {
+    name: "seconds until 1,000 connectors are connected",
+    of: { suite: "connect", peer: RELAY, load: "1000 connectors", metric: "seconds until connected" },
+    atMost: 10,
+  },
+  ...DATABASE_PEERS.flatMap((peer) =>
+    DATABASE_LOADS.map((load) => ({
+      name: `ms, ${peer}, ${load}`,
+      of: { suite: "database", peer, load, metric: "ms" },
+      atMost: 50,
+    }))
+  ),
 ];
 
 /**

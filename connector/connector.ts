@@ -65,6 +65,8 @@ export interface Connector extends AsyncDisposable {
 
 /** How long a drain may take, in milliseconds. */
 const DRAIN_TIMEOUT_MS = 30_000;
+/** How long a change of health waits for others, in milliseconds. */
+const ANNOUNCE_DELAY_MS = 100;
 
 /**
  * Makes a connector. It does not connect before `start`.
@@ -91,7 +93,7 @@ export async function createConnector(config: ConnectorConfig, options: Connecto
     onHealthChange: () => onHealthChange(),
   });
   const connector = new SiteConnector(config, { registry, network, place });
-  onHealthChange = () => connector.announceTargets();
+  onHealthChange = () => connector.healthChanged();
   return connector;
 }
 
@@ -118,6 +120,9 @@ class SiteConnector implements Connector {
   #failed = 0;
   #reconfiguring: Promise<unknown> = Promise.resolve();
   #requestExpirationMs: number | undefined;
+  /** What connections were told last. */
+  #announced: string;
+  #announceTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     config: ConnectorConfig,
@@ -127,6 +132,7 @@ class SiteConnector implements Connector {
     this.#config = config;
     this.#registry = registry;
     this.#place = place;
+    this.#announced = JSON.stringify(registry.served());
     this.#servers = config.relayServerBaseUri.map((baseUri) =>
       new ServerAccess(baseUri, {
         credentials: () => ({ tenantName: this.#config.tenantName, tenantSecret: this.#config.tenantSecret }),
@@ -195,9 +201,12 @@ class SiteConnector implements Connector {
     return this.#registry.status();
   }
 
-  /** Tells the servers what is served now. */
-  announceTargets(): void {
-    for (const link of this.#links) link.sendTargets(this.#registry.served());
+  /** A target's health has changed. Where one falls ill, others follow: they are told together. */
+  healthChanged(): void {
+    this.#announceTimer ??= setTimeout(() => {
+      this.#announceTimer = undefined;
+      this.#announceTargets();
+    }, ANNOUNCE_DELAY_MS);
   }
 
   drain(): Promise<void> {
@@ -210,9 +219,19 @@ class SiteConnector implements Connector {
     // 2. Then what the calls stood on.
     await this.#reconfiguring;
     await this.#registry[Symbol.asyncDispose]();
+    clearTimeout(this.#announceTimer);
     // 3. Last the status: until here there is something to tell.
     await this.#statusServer?.[Symbol.asyncDispose]();
     this.#finished.resolve();
+  }
+
+  /** Tells the servers what is served now, unless they know. */
+  #announceTargets(): void {
+    const served = this.#registry.served();
+    const text = JSON.stringify(served);
+    if (text === this.#announced) return;
+    this.#announced = text;
+    for (const link of this.#links) link.sendTargets(served);
   }
 
   async #reconfigure(config: ConnectorConfig): Promise<Reconfiguration> {
@@ -221,13 +240,16 @@ class SiteConnector implements Connector {
     this.#config = { ...before, targets: config.targets, tenantSecret: config.tenantSecret };
     warnOfUncheckedTargets(config.targets, before.targets);
     warnOfLongTimeouts(config.targets, { requestExpirationMs: this.#requestExpirationMs, known: before.targets });
-    if (Object.values(changes).some((names) => names.length > 0)) this.announceTargets();
+    this.#announceTargets();
     if (before.tenantSecret !== config.tenantSecret) this.#links.forEach((link) => link.retryNow());
     return { ...changes, restartNeeded: fixedKeysThatDiffer(before, config) };
   }
 
-  #connected({ welcome, basePath }: OpenedSession): void {
+  #connected({ session, welcome, served, basePath }: OpenedSession): void {
     this.#place.set({ tenantName: welcome.tenantName, basePath });
+    // What changed during the handshake was told to nobody.
+    const now = this.#registry.served();
+    if (JSON.stringify(now) !== JSON.stringify(served)) session.sendTargets(now);
     const { requestExpirationMs } = welcome.settings;
     if (requestExpirationMs === this.#requestExpirationMs) return;
     this.#requestExpirationMs = requestExpirationMs;

@@ -7,8 +7,12 @@
 import { join } from "node:path";
 import { isIP } from "node:net";
 import { z } from "zod";
-import { choice, duration, flag, httpUrl, integer, list, port, size, text } from "../shared/config/fields.ts";
+import { choice, duration, flag, httpUrl, integer, list, port, secret, size, text } from "../shared/config/fields.ts";
 import { logSection } from "../shared/log/config.ts";
+import { isIssuerUrl } from "./auth/issuer_url.ts";
+import { parseDatabaseUrl } from "./persistence/database_url.ts";
+import { REQUEST_OUTCOMES } from "./relay/observer.ts";
+import { webhooksSection } from "./webhooks/config.ts";
 
 /** Bytes of a connector message that are kept for the head beside an inline body. */
 const MESSAGE_HEAD_BYTES = 128 * 1024;
@@ -21,6 +25,15 @@ const domain = text().transform((value) => value.toLowerCase()).refine(
   isBaseDomain,
   "Expected a DNS name such as relay.example.com, without port and without a dot at its end",
 );
+
+const ENCRYPTION_KEY_LENGTH = 32;
+
+function encryptionKey() {
+  return secret().refine(
+    (value) => value.length >= ENCRYPTION_KEY_LENGTH,
+    `Expected at least ${ENCRYPTION_KEY_LENGTH} characters`,
+  );
+}
 
 const tlsSection = z.strictObject({
   certFile: text().optional().describe("File with the certificate chain, in PEM."),
@@ -37,6 +50,28 @@ const managementSection = z.strictObject({
     "Host names besides the loopback names under which the management listener may be called; any other Host is refused.",
   ),
   tls: tlsSection.prefault({}).describe("With it the management listener speaks HTTPS."),
+});
+
+const brokerUrl = text().refine(
+  (url) => /^amqps?:\/\/[^/?#\s]+/.test(url) && URL.canParse(url),
+  "Expected amqp: or amqps: with host, port and virtual host, such as amqp://user:password@broker:5672/relay",
+);
+
+const transportSection = z.strictObject({
+  type: choice(["memory", "amqp"]).prefault("memory").describe(
+    "What carries requests between origins: memory for a single one, amqp (RabbitMQ) for several.",
+  ),
+  amqp: z.strictObject({
+    urls: list(brokerUrl).prefault([]).describe(
+      "URLs of brokers, amqp: or amqps:, with user, password and virtual host. One after the other is tried.",
+    ),
+    queueType: choice(["quorum", "classic"]).prefault("quorum").describe("Kind of the tenants' queues."),
+    caFile: text().optional().describe("File with certificates of authorities that brokers are trusted by, in PEM."),
+  }).prefault({}).describe("The broker, for the type amqp."),
+}).refine((transport) => !(transport.type === "amqp" && transport.amqp?.urls?.length === 0), {
+  ...always,
+  path: ["amqp", "urls"],
+  message: "Must name a broker for the type amqp",
 });
 
 const limitsSection = z.strictObject({
@@ -60,11 +95,70 @@ const limitsSection = z.strictObject({
   ),
 });
 
+const BUILTIN_ISSUER = "builtin";
+
 const authSection = z.strictObject({
-  issuer: choice(["builtin"]).prefault("builtin").describe("Who issues tokens: builtin is the server itself."),
+  issuer: text().refine(
+    (value) => value === BUILTIN_ISSUER || isIssuerUrl(value),
+    "Expected builtin or the https URL of an OIDC authority (http only for one on this machine)",
+  ).prefault(BUILTIN_ISSUER).describe(
+    "Who issues tokens: builtin is the server itself, a URL is that of an OIDC authority.",
+  ),
   audience: text().prefault("relayserver").describe("Audience that a token must have."),
   tokenLifetime: duration({ minimum: 1_000 }).prefault("1h").describe(
     "Lifetime of tokens of the built-in issuer, in milliseconds.",
+  ),
+  encryptionKey: encryptionKey().optional().describe(
+    "Encrypts the keys that sign tokens in the database. At least 32 characters, by chance. Without it they are kept in plain text.",
+  ),
+  previousEncryptionKey: encryptionKey().optional().describe(
+    "Key with which encrypted signing keys can be read too, while encryptionKey is replaced.",
+  ),
+}).refine(
+  ({ encryptionKey, previousEncryptionKey }) => encryptionKey !== undefined || previousEncryptionKey === undefined,
+  {
+    path: ["previousEncryptionKey"],
+    message: "Must be set together with encryptionKey",
+  },
+);
+
+const databaseSection = z.strictObject({
+  url: text().superRefine((url, context) => {
+    const location = parseDatabaseUrl(url);
+    if ("problem" in location) context.addIssue({ code: "custom", message: location.problem });
+  }).optional().describe(
+    "Database: sqlite:PATH or postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=MODE. Without it SQLite, with the file relay.db in the data directory.",
+  ),
+  maximumConnections: integer({ minimum: 1, maximum: 1_000 }).prefault(10).describe(
+    "Connections to PostgreSQL that this server has at a time.",
+  ),
+});
+
+/** No timer waits for these. */
+const LONGEST_AGE_MS = 100 * 365 * 86_400_000;
+const age = (minimum: number) => duration({ minimum, maximum: LONGEST_AGE_MS });
+
+const maintenanceSection = z.strictObject({
+  runInterval: duration({ minimum: 1_000 }).prefault("15m").describe(
+    "How often old rows are removed and signing keys looked after, in milliseconds, at one origin at a time.",
+  ),
+});
+
+const statisticsSection = z.strictObject({
+  entryMaxAge: age(60_000).prefault("15m").describe(
+    "How long an origin that does not report any more is listed, in milliseconds.",
+  ),
+  requestMaxAge: age(60_000).prefault("30d").describe(
+    "How long the request log and the statistics are kept, in milliseconds.",
+  ),
+});
+
+const metricsSection = z.strictObject({
+  tenants: integer({ maximum: 10_000 }).prefault(100).describe(
+    "Tenants with metrics of their own: the busiest. The others count together as _other.",
+  ),
+  targetsPerTenant: integer({ maximum: 1_000 }).prefault(5).describe(
+    "Targets of such a tenant with metrics of their own: the busiest. The others count together as _other.",
   ),
 });
 
@@ -89,14 +183,14 @@ export const serverConfigSchema = z.strictObject({
   dataDirectory: text().prefault("./data").describe(
     "Folder of everything the server keeps; created when it is missing.",
   ),
-  database: z.strictObject({
-    url: text().refine((url) => /^sqlite:./.test(url), "Expected sqlite: and the path of a file").optional().describe(
-      "Database, sqlite: and the path of its file. Without it the file is relay.db in the data directory.",
-    ),
-  }).prefault({}).describe("The database."),
-  transport: z.strictObject({
-    type: choice(["memory"]).prefault("memory").describe("What carries requests between origins."),
-  }).prefault({}).describe("The server transport."),
+  database: databaseSection.prefault({}).describe("The database."),
+  transport: transportSection.prefault({}).describe("The server transport."),
+  connectorTransportShortcut: flag().prefault(true).describe(
+    "Requests go straight to a connector at the same origin. Without it they go by the server transport as well.",
+  ),
+  serverTransportShortcut: flag().prefault(true).describe(
+    "What an origin answers itself does not go by the server transport.",
+  ),
   inlineBodyLimit: size().prefault("64KiB").describe(
     "Largest body that travels inside the message of its request, in bytes.",
   ),
@@ -108,7 +202,7 @@ export const serverConfigSchema = z.strictObject({
     "Time until the head of the response, in milliseconds, not counting while the request's body flows.",
   ),
   streamIdleTimeout: duration({ minimum: 1 }).optional().describe(
-    "How long a streaming response may send nothing, in milliseconds. Without it there is no limit.",
+    "How long a streaming response may send nothing, or its client take nothing, in milliseconds. Without it there is no limit.",
   ),
   handshakeTimeout: duration({ minimum: 1 }).prefault("15s").describe(
     "Time for a connector's handshake, in milliseconds.",
@@ -134,6 +228,9 @@ export const serverConfigSchema = z.strictObject({
   tenantInfoCacheDuration: duration().prefault("10s").describe(
     "How long a tenant's settings are cached, in milliseconds.",
   ),
+  automaticTenantCreation: flag().prefault(false).describe(
+    "Make a tenant when a connector comes with a valid token of the OIDC authority and its client_id is no tenant yet.",
+  ),
   traceEndpoint: flag().prefault(true).describe("Serve /trace, which relays with tracing headers."),
   shutdownDelay: duration().prefault("0s").describe(
     "How long a stopping server says unready but serves, in milliseconds.",
@@ -141,7 +238,20 @@ export const serverConfigSchema = z.strictObject({
   drainTimeout: duration().prefault("30s").describe(
     "How long a stopping server waits for requests in flight, in milliseconds.",
   ),
+  interceptors: list(text()).prefault([]).describe(
+    "Modules with interceptors, by their paths; the first one sees requests first and responses last.",
+  ),
   auth: authSection.prefault({}).describe("Tokens of connectors and clients."),
+  requestLogger: list(choice(REQUEST_OUTCOMES)).prefault([...REQUEST_OUTCOMES]).describe(
+    "Requests that are written to the request log, by how they ended: any of succeeded, aborted, failed, expired, errored. [] turns it off.",
+  ),
+  maintenance: maintenanceSection.prefault({}).describe("What the server does without being asked."),
+  statistics: statisticsSection.prefault({}).describe("What is kept of relayed requests and of origins, and how long."),
+  audit: z.strictObject({
+    maxAge: age(60_000).prefault("365d").describe("How long the audit trail is kept, in milliseconds."),
+  }).prefault({}).describe("Who changed what."),
+  metrics: metricsSection.prefault({}).describe("Prometheus metrics on the management listener."),
+  webhooks: webhooksSection(),
   log: logSection(),
 }).refine((config) => !(config.inlineBodyLimit + MESSAGE_HEAD_BYTES > config.limits?.connectorMessage), {
   ...always,
@@ -155,6 +265,10 @@ export const serverConfigSchema = z.strictObject({
   ...always,
   path: ["reconnectMinimumDelay"],
   message: "Must not be above reconnectMaximumDelay",
+}).refine((config) => !(config.automaticTenantCreation === true && config.auth?.issuer === BUILTIN_ISSUER), {
+  ...always,
+  path: ["automaticTenantCreation"],
+  message: "Needs an OIDC authority in auth.issuer: the built-in issuer knows its tenants only",
 }).refine((config) => !isBelow(config.publicUrl, config.baseDomain), {
   ...always,
   path: ["publicUrl"],
@@ -164,9 +278,9 @@ export const serverConfigSchema = z.strictObject({
 /** The server's configuration, complete and checked. */
 export type ServerConfig = z.output<typeof serverConfigSchema>;
 
-/** The database's file, relative to the working directory unless it was configured as an absolute path. */
-export function databasePath(config: Pick<ServerConfig, "dataDirectory" | "database">): string {
-  return config.database.url?.slice("sqlite:".length) ?? join(config.dataDirectory, "relay.db");
+/** The URL of the database. A path in it is relative to the working directory unless it was configured as an absolute one. */
+export function databaseUrl(config: Pick<ServerConfig, "dataDirectory" | "database">): string {
+  return config.database.url ?? `sqlite:${join(config.dataDirectory, "relay.db")}`;
 }
 
 function isAddressOrNetwork(value: string): boolean {

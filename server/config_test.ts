@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ConfigError } from "../shared/config/config_error.ts";
 import { loadConfig } from "../shared/config/load.ts";
 import { maskedConfig } from "../shared/config/masked_config.ts";
-import { databasePath, serverConfigSchema } from "./config.ts";
+import { databaseUrl, serverConfigSchema } from "./config.ts";
 
 function load(env: Record<string, string> = {}, flags: Record<string, string> = {}) {
   return loadConfig({ schema: serverConfigSchema, envPrefix: "RELAY_SERVER", env, flags });
@@ -28,8 +28,10 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
     listener: "node",
     tls: {},
     dataDirectory: "./data",
-    database: {},
-    transport: { type: "memory" },
+    database: { maximumConnections: 10 },
+    transport: { type: "memory", amqp: { urls: [], queueType: "quorum" } },
+    connectorTransportShortcut: true,
+    serverTransportShortcut: true,
     inlineBodyLimit: 65_536,
     limits: {
       requests: 10_000,
@@ -48,10 +50,18 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
     requireActiveConnection: true,
     connectionGrace: 5_000,
     tenantInfoCacheDuration: 10_000,
+    automaticTenantCreation: false,
     traceEndpoint: true,
     shutdownDelay: 0,
     drainTimeout: 30_000,
     auth: { issuer: "builtin", audience: "relayserver", tokenLifetime: 3_600_000 },
+    requestLogger: ["succeeded", "aborted", "failed", "expired", "errored"],
+    maintenance: { runInterval: 900_000 },
+    statistics: { entryMaxAge: 900_000, requestMaxAge: 2_592_000_000 },
+    audit: { maxAge: 31_536_000_000 },
+    metrics: { tenants: 100, targetsPerTenant: 5 },
+    webhooks: {},
+    interceptors: [],
     log: { level: "info" },
   });
 });
@@ -68,7 +78,11 @@ Deno.test("serverConfigSchema reads every kind of value from the environment", (
     RELAY_SERVER__LISTENER: "node",
     RELAY_SERVER__TLS__CERT_FILE: "cert.pem",
     RELAY_SERVER__TLS__KEY_FILE: "key.pem",
+    RELAY_SERVER__AUTH__ISSUER: "https://login.example.com/realms/sites",
+    RELAY_SERVER__AUTOMATIC_TENANT_CREATION: "true",
   });
+  assert.equal(config.auth.issuer, "https://login.example.com/realms/sites");
+  assert.equal(config.automaticTenantCreation, true);
   assert.equal(config.listener, "node");
   assert.deepEqual(config.tls, { certFile: "cert.pem", keyFile: "key.pem" });
   assert.equal(config.requestExpiration, 60_000);
@@ -94,13 +108,21 @@ const REFUSED: readonly (readonly [flags: Record<string, string>, path: string])
   [{ "tls.certFile": "cert.pem" }, "tls.keyFile"],
   [{ "management.tls.keyFile": "key.pem" }, "management.tls.keyFile"],
   [{ "limits.headerTimeout": "0s" }, "limits.headerTimeout"],
-  [{ "database.url": "postgres://localhost/relay" }, "database.url"],
-  [{ "transport.type": "amqp" }, "transport.type"],
+  [{ "database.url": "mysql://localhost/relay" }, "database.url"],
+  [{ "database.url": "postgres://u:p@localhost/relay?sslmode=prefer" }, "database.url"],
+  [{ "database.maximumConnections": "0" }, "database.maximumConnections"],
+  [{ "transport.type": "amqp" }, "transport.amqp.urls"],
+  [{ "transport.amqp.urls": "http://broker" }, "transport.amqp.urls.0"],
+  [{ "transport.type": "kafka" }, "transport.type"],
   [{ requestExpiration: "0s" }, "requestExpiration"],
   [{ requestExpiration: "120" }, "requestExpiration"],
   [{ drainTimeout: "25d" }, "drainTimeout"],
   [{ traceEndpoint: "yes" }, "traceEndpoint"],
-  [{ "auth.issuer": "https://login.example.com" }, "auth.issuer"],
+  [{ "auth.issuer": "http://login.example.com" }, "auth.issuer"],
+  [{ "auth.issuer": "https://login.example.com/?realm=a" }, "auth.issuer"],
+  [{ "auth.issuer": "login.example.com" }, "auth.issuer"],
+  [{ automaticTenantCreation: "true" }, "automaticTenantCreation"],
+  [{ "auth.encryptionKey": "k".repeat(32) }, "auth.encryptionKey"],
   [{ inlineBodyLimit: "1MiB" }, "inlineBodyLimit"],
   [{ "limits.connectorMessage": "128KiB" }, "inlineBodyLimit"],
   [{ maxBodySize: "1KiB" }, "inlineBodyLimit"],
@@ -111,6 +133,21 @@ for (const [flags, path] of REFUSED) {
     const found = problems(flags);
     assert.equal(found.length, 1, found.join("\n"));
     assert.ok(found[0]!.startsWith(`${path}: `), found[0]);
+  });
+}
+
+const REFUSED_VARIABLES: readonly (readonly [Record<string, string>, string])[] = [
+  [{ ENCRYPTION_KEY: "hunter2".repeat(4) }, "auth.encryptionKey: Expected at least 32 characters"],
+  [{ PREVIOUS_ENCRYPTION_KEY: "p".repeat(32) }, "auth.previousEncryptionKey: Must be set together with encryptionKey"],
+];
+for (const [variables, expected] of REFUSED_VARIABLES) {
+  Deno.test(`serverConfigSchema says "${expected}"`, () => {
+    const env = Object.entries(variables).map(([name, value]) => [`RELAY_SERVER__AUTH__${name}`, value]);
+    assert.throws(() => load(Object.fromEntries(env)), (error) => {
+      assert.ok(error instanceof ConfigError);
+      assert.deepEqual(error.problems.map(({ path, message }) => `${path}: ${message}`), [expected]);
+      return true;
+    });
   });
 }
 
@@ -133,10 +170,22 @@ Deno.test("serverConfigSchema takes an inline limit that fits exactly", () => {
   assert.deepEqual(problems({ inlineBodyLimit: "896KiB" }), []);
 });
 
-Deno.test("databasePath() is the configured file, else one in the data directory", () => {
-  assert.equal(databasePath(load()), join("./data", "relay.db"));
-  assert.equal(databasePath(load({}, { dataDirectory: "/var/lib/relay" })), "/var/lib/relay/relay.db");
-  assert.equal(databasePath(load({}, { "database.url": "sqlite:/srv/a.db" })), "/srv/a.db");
+Deno.test("databaseUrl() is the configured one, else a file in the data directory", () => {
+  assert.equal(databaseUrl(load()), `sqlite:${join("./data", "relay.db")}`);
+  assert.equal(databaseUrl(load({}, { dataDirectory: "/var/lib/relay" })), "sqlite:/var/lib/relay/relay.db");
+  assert.equal(databaseUrl(load({}, { "database.url": "sqlite:/srv/a.db" })), "sqlite:/srv/a.db");
+  assert.equal(databaseUrl(load({}, { "database.url": "postgres://u:p@h/db" })), "postgres://u:p@h/db");
+});
+
+Deno.test("maskedConfig() of the server hides the database's password and the encryption keys", () => {
+  const env = {
+    RELAY_SERVER__DATABASE__URL: "postgres://relay:hunter2@db.example:5433/relay?sslmode=require",
+    RELAY_SERVER__AUTH__ENCRYPTION_KEY: "k".repeat(32),
+    RELAY_SERVER__AUTH__PREVIOUS_ENCRYPTION_KEY: "p".repeat(32),
+  };
+  const shown = maskedConfig(serverConfigSchema, load(env)) as Record<string, Record<string, unknown>>;
+  assert.equal(shown.database?.url, "postgres://***@db.example:5433/relay?sslmode=require");
+  assert.deepEqual([shown.auth?.encryptionKey, shown.auth?.previousEncryptionKey], ["***", "***"]);
 });
 
 Deno.test("maskedConfig() of the server can be used as a file again", () => {

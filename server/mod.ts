@@ -5,4 +5,18 @@
  */
 
 export { type ServerConfig, serverConfigSchema } from "./config.ts";
-export { type Address, createRelayServer, type RelayServer } from "./server.ts";
+export { type Address, createRelayServer, type RelayServer, type RelayServerOptions } from "./server.ts";
+export type {
+  DirectAnswer,
+  Hop,
+  Intercepted,
+  InterceptedRequest,
+  InterceptedResponse,
+  Interceptor,
+  InterceptorContext,
+  NewBody,
+  ReadBodyOptions,
+  RequestChanges,
+  ResponseChanges,
+} from "./interceptors/mod.ts";
+export { type AccessPolicy, accessPolicySchema } from "./policy/mod.ts";

@@ -5,39 +5,43 @@
  */
 
 import { Hono } from "hono";
-import { getLogger } from "../shared/log/mod.ts";
 import { VERSION } from "../shared/version.ts";
-import { BuiltinTokenVerifier, createAuthRoutes, SigningKeys, TokenIssuer } from "./auth/mod.ts";
-import { databasePath, type ServerConfig } from "./config.ts";
+import { type Access, createAccess } from "./access.ts";
+import { type Authentication, createAuthentication } from "./authentication.ts";
+import { databaseUrl, type ServerConfig } from "./config.ts";
 import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
 import { ConnectorEndpoint } from "./connectors/endpoint.ts";
 import { ConnectionRegistry } from "./connectors/registry.ts";
-import { Dispatcher } from "./dispatch/dispatcher.ts";
+import { TenantWatch } from "./connectors/tenant_watch.ts";
+import { createDelivery, type CreateServerTransport, type Delivery } from "./delivery.ts";
+import { allowLoopback } from "./http/allow_loopback.ts";
 import { createHealthRoutes } from "./http/health.ts";
+import { checkInterceptor, loadInterceptors } from "./interceptors/load.ts";
+import { type Interceptor, Interceptors } from "./interceptors/mod.ts";
 import type { Listener, ListenerHandler, ListenerRequest } from "./listener/listener.ts";
 import { createListener, isTlsOn, type ListenerOptions } from "./listener/create_listener.ts";
 import { createTrustedProxies } from "./listener/trusted_proxies.ts";
 import { ManagementHandler } from "./http/management_handler.ts";
+import { createMetricsRoutes } from "./metrics/mod.ts";
+import { Observation } from "./observation.ts";
 import {
   type Database,
+  DatabaseMonitor,
   migrateToLatest,
   openDatabase,
+  readDatabaseId,
   SecretRepository,
-  SigningKeyRepository,
   TenantRepository,
 } from "./persistence/mod.ts";
 import { TenantCache } from "./persistence/tenant_cache.ts";
+import { createOperation, type Operation } from "./operation.ts";
 import { PublicHandler } from "./http/public_handler.ts";
 import { accessLog } from "./relay/access_log.ts";
 import { Admission } from "./relay/admission.ts";
 import { HostAddresses } from "./relay/host_address.ts";
 import { WebSocketRelay } from "./relay/websocket_relay.ts";
 import { Relay } from "./relay/relay.ts";
-import { MemoryTransport } from "./transport/memory_transport.ts";
 import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
-
-const logger = getLogger("server");
-const MAINTENANCE_INTERVAL_MS = 60 * 60 * 1000;
 
 /** Where a listener can be reached. */
 export interface Address {
@@ -59,10 +63,20 @@ export interface RelayServer extends AsyncDisposable {
   readonly managementAddress: Address;
 }
 
+/** What a server takes beside its configuration. */
+export interface RelayServerOptions {
+  /** They see requests after those of the configuration, and responses before them. */
+  readonly interceptors?: readonly Interceptor[];
+  /** Makes what carries requests between origins, instead of the configured one. */
+  readonly serverTransport?: CreateServerTransport;
+}
+
 /**
  * Makes a server. Nothing listens before `start`.
  *
  * @param config Checked configuration, see `docs/configuration.md`.
+ * @param options Parts that replace the built-in ones, or are added to them.
+ * @throws {ConfigError} when a module with interceptors cannot be loaded.
  * @throws {Error} when the database cannot be opened or was made by a newer version.
  * @example
  * ```ts
@@ -70,27 +84,55 @@ export interface RelayServer extends AsyncDisposable {
  * await server.start();
  * ```
  */
-export async function createRelayServer(config: ServerConfig): Promise<RelayServer> {
-  const database = openDatabase({ path: databasePath(config) });
+export async function createRelayServer(config: ServerConfig, options: RelayServerOptions = {}): Promise<RelayServer> {
+  const interceptors = [
+    ...await loadInterceptors(config.interceptors),
+    ...(options.interceptors ?? []).map(checkInterceptor),
+  ];
+  const monitor = new DatabaseMonitor();
+  const { maximumConnections } = config.database;
+  const database = openDatabase({ url: databaseUrl(config), maximumConnections, observer: monitor });
   try {
     await migrateToLatest(database);
-    return new Server(config, database);
+    const registry = new ConnectionRegistry();
+    const origin = { originId: crypto.randomUUID(), version: VERSION, machineName: Deno.hostname() };
+    const delivery = await createDelivery({
+      config,
+      registry,
+      origin,
+      databaseId: await readDatabaseId(database),
+      createTransport: options.serverTransport,
+    });
+    return new Server(config, { database, monitor, registry, origin, delivery, interceptors });
   } catch (error) {
     await database.destroy();
     throw error;
   }
 }
 
+/** What a server is made of before it is one. */
+interface ServerParts {
+  readonly database: Database;
+  readonly monitor: DatabaseMonitor;
+  readonly registry: ConnectionRegistry;
+  readonly origin: { readonly originId: string; readonly version: string; readonly machineName: string };
+  readonly delivery: Delivery;
+  readonly interceptors: readonly Interceptor[];
+}
+
 class Server implements RelayServer {
   readonly #config: ServerConfig;
   readonly #database: Database;
-  readonly #registry = new ConnectionRegistry();
-  readonly #transport: MemoryTransport;
-  readonly #dispatcher: Dispatcher;
+  readonly #registry: ConnectionRegistry;
+  readonly #delivery: Delivery;
+  readonly #monitor: DatabaseMonitor;
   readonly #admission: Admission;
   readonly #relay: Relay;
-  readonly #keys: SigningKeys;
-  #maintenance: ReturnType<typeof setInterval> | undefined;
+  readonly #authentication: Authentication;
+  readonly #access: Access;
+  readonly #tenantWatch: TenantWatch;
+  readonly #operation: Operation;
+  readonly #observation: Observation;
   readonly #connectors: ConnectorEndpoint;
   readonly #publicHandler: ListenerHandler;
   readonly #managementHandler: ListenerHandler;
@@ -102,46 +144,94 @@ class Server implements RelayServer {
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(config: ServerConfig, database: Database) {
+  constructor(config: ServerConfig, parts: ServerParts) {
+    const { database, monitor, registry, origin, delivery, interceptors } = parts;
     this.#config = config;
     this.#database = database;
+    this.#monitor = monitor;
+    this.#registry = registry;
+    this.#delivery = delivery;
     const now = Date.now;
-    const server = { originId: crypto.randomUUID(), version: VERSION, machineName: Deno.hostname() };
+    const server = origin;
     const tenants = new TenantRepository(database, now);
-    const keys = this.#keys = new SigningKeys({
-      store: new SigningKeyRepository(database),
-      tokenLifetimeMs: config.auth.tokenLifetime,
+    const tenantCache = new TenantCache(tenants, {
+      durationMs: config.tenantInfoCacheDuration,
+      now: () => performance.now(),
+      isSourceAvailable: () => monitor.status.isAvailable,
+    });
+    const authentication = this.#authentication = createAuthentication({
+      config,
+      database,
+      tenantCache,
+      tenantChanged: (tenantId) => this.#tenantWatch.tenantChanged(tenantId),
       now,
     });
-    const verifier = new BuiltinTokenVerifier({
-      keys,
-      audience: config.auth.audience,
-      ...(config.publicUrl === undefined ? {} : { issuer: config.publicUrl }),
+    const { verifier } = authentication;
+    const access = this.#access = createAccess({
+      config,
+      database,
+      tokens: { clients: verifier, issuers: authentication.trustedIssuers },
       now,
     });
-    this.#transport = new MemoryTransport({ maxQueuedPerTenant: config.limits.requestsPerTenant });
-    this.#dispatcher = new Dispatcher(this.#registry, this.#transport, { connectionGraceMs: config.connectionGrace });
-    this.#admission = new Admission(config.limits);
-    this.#connectors = new ConnectorEndpoint({ tenants, verifier, registry: this.#registry, now }, {
-      server,
-      settings: {
-        keepAliveIntervalMs: config.keepAliveInterval,
-        inlineBodyLimitBytes: config.inlineBodyLimit,
-        reconnectMinimumDelayMs: config.reconnectMinimumDelay,
-        reconnectMaximumDelayMs: config.reconnectMaximumDelay,
-        requestExpirationMs: config.requestExpiration,
+    const settings = {
+      keepAliveIntervalMs: config.keepAliveInterval,
+      inlineBodyLimitBytes: config.inlineBodyLimit,
+      reconnectMinimumDelayMs: config.reconnectMinimumDelay,
+      reconnectMaximumDelayMs: config.reconnectMaximumDelay,
+      requestExpirationMs: config.requestExpiration,
+    };
+    const watch = this.#tenantWatch = new TenantWatch({
+      registry: this.#registry,
+      tenants,
+      secrets: new SecretRepository(database, now),
+      copies: {
+        forgetTenant: ({ id, name }) => name === undefined ? tenantCache.forgetId(id) : tenantCache.forget(name),
+        forgetSecret: (secretId) => {
+          authentication.forgetSecret(secretId);
+          access.forgetSecrets();
+        },
       },
+      now,
+    }, { settings, withinMs: config.tenantInfoCacheDuration, drainTimeoutMs: config.drainTimeout });
+    this.#admission = new Admission(config.limits);
+    this.#connectors = new ConnectorEndpoint({ tenants: tenantCache, verifier, registry: this.#registry, watch, now }, {
+      server,
+      settings,
       handshakeTimeoutMs: config.handshakeTimeout,
       maxMessageBytes: config.limits.connectorMessage,
       maxConnections: config.limits.connections,
     });
     const isTrustedProxy = createTrustedProxies(config.trustedProxies);
+    const operation = this.#operation = createOperation({
+      config,
+      database,
+      registry: this.#registry,
+      server,
+      tenantEvents: [watch],
+      isTrustedProxy,
+      now,
+    });
+    const observation = this.#observation = new Observation({
+      config,
+      database,
+      server,
+      registry: this.#registry,
+      signingKeys: authentication,
+      state: {
+        isReady: () => this.#isReady,
+        requestsInFlight: () => this.#admission.inFlight,
+        requestsWaiting: () => delivery.dispatcher.waiting,
+        isDatabaseUp: () => monitor.status.isAvailable,
+      },
+      now,
+    });
     const relay = this.#relay = new Relay({
-      tenants: new TenantCache(tenants, { durationMs: config.tenantInfoCacheDuration, now: () => performance.now() }),
-      dispatcher: this.#dispatcher,
+      tenants: tenantCache,
+      dispatcher: delivery.dispatcher,
       admission: this.#admission,
-      verifier,
-      observer: accessLog,
+      gate: access.gate,
+      interceptors: new Interceptors(interceptors, { maxTimeoutMs: config.requestExpiration }),
+      observers: [accessLog, operation.observer, ...observation.observers],
     }, {
       server,
       requestBody: {
@@ -158,18 +248,11 @@ class Server implements RelayServer {
     });
     const baseUrl = ({ incoming }: WebBindings) =>
       config.publicUrl ?? requestBaseUrl(incoming, { scheme: schemeOf(config), isTrustedProxy });
-    const issuer = new TokenIssuer({
-      tenants,
-      secrets: new SecretRepository(database, now),
-      signer: keys,
-      audience: config.auth.audience,
-      tokenLifetimeMs: config.auth.tokenLifetime,
-      now,
-    });
-    const health = createHealthRoutes({ isReady: () => this.#isReady });
+    const health = createHealthRoutes({ isReady: () => this.#isReady, database: () => monitor.status });
     const routes = new Hono<{ Bindings: WebBindings }>();
     routes.get(DISCOVERY_PATH, (context) =>
       context.json(discoveryDocument(baseUrl(context.env), {
+        authorizationServer: authentication.authorizationServer(baseUrl(context.env)),
         version: VERSION,
         originId: server.originId,
         endpointTimeoutMs: config.endpointTimeout,
@@ -178,7 +261,7 @@ class Server implements RelayServer {
         handshakeTimeoutMs: config.handshakeTimeout,
         keepAliveIntervalMs: config.keepAliveInterval,
       })));
-    routes.route("/", createAuthRoutes({ issuer, keys, baseUrl }));
+    routes.route("/", authentication.routes(baseUrl));
     routes.route("/", health);
     this.#webSockets = new WebSocketRelay(relay);
     this.#publicHandler = new PublicHandler(relay, {
@@ -189,6 +272,9 @@ class Server implements RelayServer {
     });
     const management = new Hono<{ Bindings: WebBindings }>();
     management.route("/", health);
+    management.route("/", operation.routes);
+    const authorize = allowLoopback<WebBindings, { Bindings: WebBindings }>(operation.requireReader);
+    management.route("/", createMetricsRoutes({ metrics: observation.metrics, authorize }));
     this.#managementHandler = new ManagementHandler(withProblemDocuments(management), config.management.allowedHosts);
   }
 
@@ -207,24 +293,24 @@ class Server implements RelayServer {
   async start(): Promise<void> {
     const { hostname, port, listener, tls, management, limits } = this.#config;
     const shared = { headerTimeoutMs: limits.headerTimeout, maxMessageBytes: limits.connectorMessage };
-    const managementOptions: ListenerOptions = { ...shared, ...management, listener: "native" };
+    const managementOptions: ListenerOptions = { ...shared, ...management, listener: "node" };
     const publicOptions: ListenerOptions = { ...shared, hostname, port, listener, tls };
     // 1. Upkeep that does not wait for requests.
-    await this.#keys.rotateIfDue();
-    this.#maintenance = setInterval(() => this.#maintain(), MAINTENANCE_INTERVAL_MS);
+    this.#monitor.watch(this.#database);
+    await this.#authentication.start();
+    await this.#observation.start();
+    this.#tenantWatch.start();
     // 2. Management first: whoever watches the server sees it before clients do.
     this.#managementListener = await createListener(this.#managementHandler, managementOptions);
     // 3. The public listener; from here on requests and connectors come in.
     this.#publicListener = await createListener(this.#publicHandler, publicOptions);
     // 4. Load balancers may send requests.
     this.#isReady = true;
-    Promise.race([this.#managementListener.finished, this.#publicListener.finished])
+    this.#operation.start();
+    this.#delivery.start();
+    await this.#operation.offerSetup();
+    Promise.race([this.#managementListener.finished, this.#publicListener.finished, this.#delivery.conflict])
       .then(this.#finished.resolve, this.#finished.reject);
-  }
-
-  /** What fails now is tried again the next time. */
-  #maintain(): void {
-    this.#keys.rotateIfDue().catch((error) => logger.warn("Maintenance failed: {error}", { error }));
   }
 
   drain(): Promise<void> {
@@ -235,11 +321,14 @@ class Server implements RelayServer {
     const { shutdownDelay, drainTimeout } = this.#config;
     // 1. Unready but serving, until load balancers have noticed.
     this.#isReady = false;
+    this.#operation.drain();
     await new Delay(shutdownDelay).over;
     // 2. No new requests, no new connectors.
     this.#connectors.close();
+    this.#delivery.drain();
     const idle = this.#admission.close();
     this.#webSockets.drain();
+    this.#observation.drain();
     // 3. What runs finishes. Connectors stay for it, and look for another server meanwhile.
     this.#registry.drainAll("draining", "now");
     using limit = new Delay(drainTimeout);
@@ -254,17 +343,24 @@ class Server implements RelayServer {
   #close(): Promise<void> {
     return this.#closing ??= (async () => {
       this.#isReady = false;
-      clearInterval(this.#maintenance);
       this.#connectors.close();
       // 1. Requests that wait are answered.
-      this.#dispatcher[Symbol.dispose]();
+      this.#delivery.stop();
       // 2. Connections end; what is still in flight fails with them.
       for (const connection of [...this.#registry.list()]) connection.close(1001, "the server stops");
-      // 3. The listeners, which wait for the last answers.
+      // 3. Event streams, for which the listener would wait.
+      this.#operation.stop();
+      // 4. The listeners, which wait for the last answers.
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
-      // 4. What everything stood on.
+      // 5. What is known of the last requests is written down.
+      await this.#observation.close();
+      // 6. What everything stood on.
       this.#relay[Symbol.dispose]();
-      await this.#transport[Symbol.asyncDispose]();
+      await this.#access[Symbol.asyncDispose]();
+      this.#authentication[Symbol.dispose]();
+      await this.#tenantWatch[Symbol.asyncDispose]();
+      await this.#delivery[Symbol.asyncDispose]();
+      this.#monitor[Symbol.dispose]();
       await this.#database.destroy();
       this.#finished.resolve();
     })();

@@ -195,4 +195,18 @@ for (const listener of LISTENERS) {
     await assert.rejects(client.readBytes(100_000), /ended|reset/i);
     await within(target.connections[0]!.closed, { timeoutMs: 5000, what: "the end of the target's call" });
   });
+
+  Deno.test(`${listener}: a client that stops reading is given up after streamIdleTimeout`, async () => {
+    await using target = await RawServer.start(async (connection) => {
+      await connection.head();
+      connection.send(`HTTP/1.1 200 OK\r\nContent-Length: ${1 << 26}\r\n\r\n`);
+      connection.send("x".repeat(1 << 26));
+    });
+    await using site = await startSite({ web: target.url }, { listener, streamIdleTimeout: "200ms" });
+    using client = await connectTcp(site.server.port);
+    await client.send(`GET /relay/${site.tenant.name}/web HTTP/1.1\r\nHost: x\r\n\r\n`);
+    assert.equal((await client.readHead()).status, 200);
+    await within(target.connections[0]!.closed, { timeoutMs: 5000, what: "the end of the target's call" });
+    await assert.rejects(client.readBytes(1 << 26), /ended|reset/i);
+  });
 }

@@ -120,7 +120,7 @@ Deno.test("a changed file counts at once, under load, without a lost request or 
   assert.deepEqual(new Set(answers), new Set(["200 first", "200 second"]));
   const { connector, server } = program.parts;
   assert.equal(connector.output.match(/Connected to /g)?.length, 1);
-  await server.process.waitForLine(/serves the targets .*app.*held.*unhealthy/, { count: 4 });
+  await server.process.waitForLine(/serves the targets .*app.*held.*unhealthy/, { count: 2 });
   assert.doesNotMatch(server.process.output, / disconnected: /);
 });
 

@@ -128,7 +128,7 @@ Deno.test("maximumConcurrentRequests lets requests wait, and refuses with 503 wh
 });
 
 Deno.test("a health check shows at the server, in the log and in the connector's status, and recovers", async () => {
-  let isWell = false;
+  let isWell = true;
   await using target = startTarget(() => new Response("", { status: isWell ? 200 : 500 }));
   await using server = await startServer();
   const tenant = await server.database.createTenant();
@@ -137,6 +137,8 @@ Deno.test("a health check shows at the server, in the log and in the connector's
   await using connector = await startConnector(server, tenant, {
     targets: { [name]: { url: target.url, healthCheck }, other: { type: "ping" } },
   });
+  await testLog.waitFor({ message: /is healthy$/, properties: { target: name } });
+  isWell = false;
   await testLog.waitFor({ message: /is unhealthy: /, properties: { target: name, failure: "it answered 500" } });
   assert.equal(connector.targets()[0]?.health?.health, "unhealthy");
   const atServer = await testLog.waitFor({
@@ -147,7 +149,7 @@ Deno.test("a health check shows at the server, in the log and in the connector's
   // It is asked all the same.
   assert.equal((await server.relay(tenant, name)).status, 500);
   isWell = true;
-  await testLog.waitFor({ message: /is healthy$/, properties: { target: name } });
+  await testLog.waitFor({ message: /is healthy$/, properties: { target: name } }, { count: 2 });
   const later = { message: /serves the targets .* unhealthy/, properties: { tenant: tenant.name } };
   assert.deepEqual((await testLog.waitFor(later, { count: 2 })).properties.unhealthy, []);
 });

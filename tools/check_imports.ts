@@ -14,7 +14,8 @@ const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   server: ["server", "shared"],
   connector: ["connector", "shared"],
   tools: ["tools", "server", "connector", "shared"],
-  tests: ["tests", "tools", "server", "connector", "shared"],
+  docs: ["docs", "server", "connector", "shared"],
+  tests: ["tests", "docs", "tools", "server", "connector", "shared"],
   bench: ["bench", "tests", "tools", "server", "connector", "shared"],
 };
 
@@ -27,9 +28,12 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["main.ts", "mod.ts"],
     ["cli/"],
     ["server.ts"],
+    ["access.ts", "authentication.ts", "delivery.ts", "observation.ts", "operation.ts"],
     ["config.ts", "http/"],
-    ["relay/", "connectors/", "management/", "maintenance/"],
-    ["dispatch/", "listener/", "interceptors/", "statistics/", "metrics/"],
+    ["maintenance/", "metrics/", "webhooks/"],
+    ["statistics/"],
+    ["relay/", "connectors/", "management/", "cluster/"],
+    ["dispatch/", "listener/", "policy/", "interceptors/"],
     ["auth/"],
     ["transport/", "body_store/", "persistence/"],
   ],
@@ -48,7 +52,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
 const ROOTS = ["server/server.ts", "connector/connector.ts"];
 
 /** Folders that run wherever the web platform is: no `Deno`, no `node:`, no sockets, directly or through what they load. */
-const WEB_ONLY = ["shared/protocol/", "shared/http/", "server/relay/", "server/dispatch/"];
+const WEB_ONLY = ["shared/protocol/", "shared/http/", "server/relay/", "server/policy/", "server/dispatch/"];
 
 /** Packages that open sockets. */
 const SOCKET_PACKAGES = ["ws", "amqplib", "pg"];
@@ -198,7 +202,9 @@ function withoutComments(source: string): string {
 function checkImportMap(text: string): Violation[] {
   const { imports = {} } = JSON.parse(text) as { imports?: Record<string, string> };
   const lines = text.split("\n");
-  return Object.entries(imports).filter(([, address]) => !/^npm:(@[^/@]+\/)?[^/@]+@\d+\.\d+\.\d+[^/]*$/.test(address))
+  return Object.entries(imports).filter(([, address]) =>
+    !/^npm:(@[^/@]+\/)?[^/@]+@\d+\.\d+\.\d+[^/]*(\/.+)?$/.test(address)
+  )
     .map(([name, address]) => ({
       file: "deno.json",
       line: lines.findIndex((line) => line.includes(JSON.stringify(name)) && line.includes(JSON.stringify(address))) +

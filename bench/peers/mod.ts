@@ -13,11 +13,11 @@ import { LISTENERS, relay } from "./relay.ts";
 import { ssh } from "./ssh.ts";
 
 export { direct, fetchProxy, localtunnel, nginx, ssh };
-export { type RelayServerProgram, startRelayConnector, startRelayServer } from "./relay.ts";
+export { LISTENERS, type RelayServerProgram, startRelayConnector, startRelayServer } from "./relay.ts";
 export type { Peer, PeerOptions, RunningPeer } from "./peer.ts";
 
 /** The relay with its default listener. */
-export const defaultRelay: Peer = relay("native");
+export const defaultRelay: Peer = relay(LISTENERS[0]);
 
 /** The relay, once with each listener that there is, the default first. */
 export const relays: readonly Peer[] = LISTENERS.map(relay);

@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { databasePath, serverConfigSchema } from "../../server/config.ts";
+import { databaseUrl, serverConfigSchema } from "../../server/config.ts";
 import { TestDatabase, type TestTenant } from "../../tests/testkit/tenants.ts";
 import { startLinkTo } from "../link_process.ts";
 import { Program } from "../processes.ts";
@@ -20,10 +20,8 @@ export interface RelayServerProgram extends AsyncDisposable {
   readonly database: TestDatabase;
 }
 
-/** Values of `listener` that this version's server takes. */
-export const LISTENERS: readonly string[] = ["native", "node"].filter((listener) =>
-  serverConfigSchema.safeParse({ listener }).success
-);
+/** Values of `listener` that this version's server takes, the default first. */
+export const LISTENERS: readonly [string, ...string[]] = ["node", "native"];
 
 /** The relay with one of its listeners. */
 export function relay(listener: string): Peer {
@@ -47,16 +45,16 @@ export function relay(listener: string): Peer {
   };
 }
 
-/** Starts a server with the defaults but for its ports and its folder. */
+/** Starts a server with the defaults but for its ports, its folder and what is given of the configuration. */
 export async function startRelayServer(
   folder: string,
-  options: { readonly listener: string },
+  options: { readonly listener: string; readonly requestLogger?: readonly string[] },
 ): Promise<RelayServerProgram> {
   await using resources = new AsyncDisposableStack();
   const dataDirectory = await Deno.makeTempDir({ dir: folder, prefix: "relay-" });
   const config = { ...options, hostname: "127.0.0.1", port: 0, management: { port: 0 }, dataDirectory };
-  const path = databasePath(serverConfigSchema.parse(config));
-  const database = resources.use(await TestDatabase.open(path));
+  const url = databaseUrl(serverConfigSchema.parse(config));
+  const database = resources.use(await TestDatabase.open(url));
   const program = resources.use(await startTask("server", { command: "serve", config, folder: dataDirectory }));
   const [, port] = await program.waitFor(/is ready: \W*http:\/\/127\.0\.0\.1:(\d+)/);
   const kept = resources.move();

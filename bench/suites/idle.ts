@@ -5,7 +5,7 @@
  */
 
 import { holdConnections } from "../load/connection_program.ts";
-import { defaultRelay, startRelayServer } from "../peers/mod.ts";
+import { defaultRelay, LISTENERS, startRelayServer } from "../peers/mod.ts";
 import { readUsage } from "../processes.ts";
 import { fetchToken } from "../../tests/testkit/http.ts";
 import type { Bench, Suite } from "./suite.ts";
@@ -32,7 +32,7 @@ export const idle: Suite = {
 
 async function measure(bench: Bench): Promise<void> {
   await using resources = new AsyncDisposableStack();
-  const server = resources.use(await startRelayServer(bench.folder, { listener: "native" }));
+  const server = resources.use(await startRelayServer(bench.folder, { listener: LISTENERS[0] }));
   const url = `http://127.0.0.1:${server.port}`;
   const tenant = await server.database.createTenant({ name: "bench" });
   const token = await fetchToken(url, { clientId: tenant.name, clientSecret: tenant.connectorSecret });

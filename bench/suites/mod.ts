@@ -4,9 +4,12 @@
  * @module
  */
 
+import { connect } from "./connect.ts";
+import { database } from "./database.ts";
 import { events } from "./events.ts";
 import { idle } from "./idle.ts";
 import { links } from "./links.ts";
+import { operation } from "./operation.ts";
 import { requests } from "./requests.ts";
 import type { Suite } from "./suite.ts";
 import { tenants } from "./tenants.ts";
@@ -15,4 +18,14 @@ import { transfers } from "./transfers.ts";
 export type { Bench, Suite } from "./suite.ts";
 
 /** All suites. */
-export const SUITES: readonly Suite[] = [requests, transfers, events, idle, tenants, links];
+export const SUITES: readonly Suite[] = [
+  requests,
+  transfers,
+  events,
+  idle,
+  tenants,
+  connect,
+  links,
+  operation,
+  database,
+];

@@ -7,7 +7,13 @@
 import { fetchToken } from "../../tests/testkit/http.ts";
 import { holdConnections } from "../load/connection_program.ts";
 import { wrk } from "../load/wrk.ts";
-import { defaultRelay, type RelayServerProgram, startRelayConnector, startRelayServer } from "../peers/mod.ts";
+import {
+  defaultRelay,
+  LISTENERS,
+  type RelayServerProgram,
+  startRelayConnector,
+  startRelayServer,
+} from "../peers/mod.ts";
 import type { Program } from "../processes.ts";
 import { type Bench, type Suite, withUsage } from "./suite.ts";
 
@@ -70,7 +76,7 @@ async function measure(bench: Bench): Promise<void> {
 }
 
 async function startSite(bench: Bench, resources: AsyncDisposableStack): Promise<Site> {
-  const server = resources.use(await startRelayServer(bench.folder, { listener: "native" }));
+  const server = resources.use(await startRelayServer(bench.folder, { listener: LISTENERS[0] }));
   const tenant = await server.database.createTenant({ name: "bench" });
   const ports = { serverPort: server.port, targetPort: bench.targets.filePort };
   const connector = resources.use(await startRelayConnector(bench.folder, tenant, ports));

@@ -10,7 +10,7 @@ import type { RequestHandler } from "../../shared/protocol/incoming_exchange.ts"
 import type { ConnectionSettings, ServedTargets } from "../../shared/protocol/handshake_heads.ts";
 import type { Session } from "../../shared/protocol/session.ts";
 import { ConnectError, type ConnectErrorCode } from "./connect_error.ts";
-import { reconnectDelayMs, type ReconnectWindow } from "./reconnect_delay.ts";
+import { patientWindow, reconnectDelayMs, type ReconnectWindow } from "./reconnect_delay.ts";
 import type { LinkStatus } from "../status/status.ts";
 import type { OpenedSession, ServerAccess } from "./server_access.ts";
 import { TokenRenewal } from "./token_renewal.ts";
@@ -22,8 +22,6 @@ const DEFAULT_WINDOW: ReconnectWindow = { minimumMs: 1000, maximumMs: 30_000 };
 
 /** Failures that time does not mend. */
 const REFUSALS: ReadonlySet<ConnectErrorCode> = new Set(["authentication_failed", "access_denied"]);
-/** How much longer the delays are after such a failure: with the usual window up to five minutes. */
-const REFUSED_FACTOR = 10;
 
 /** What a link works with. */
 export interface LinkOptions {
@@ -224,7 +222,7 @@ export class Link implements AsyncDisposable {
     const round = Math.floor(failures / this.#options.servers.length);
     const why = `Cannot connect to ${server.baseUri}: ${error instanceof Error ? error.message : String(error)}`;
     const isRefused = error instanceof ConnectError && REFUSALS.has(error.code);
-    await this.#pause(round, { why, ...(isRefused ? { window: patient(this.#window) } : {}) });
+    await this.#pause(round, { why, ...(isRefused ? { window: patientWindow(this.#window) } : {}) });
   }
 
   async #pause(
@@ -238,11 +236,6 @@ export class Link implements AsyncDisposable {
     this.#pausing = new AbortController();
     await sleep(delayMs, AbortSignal.any([this.#stopping.signal, this.#pausing.signal]));
   }
-}
-
-/** A person has to act first, and who asks often is taken for somebody who guesses. */
-function patient({ minimumMs, maximumMs }: ReconnectWindow): ReconnectWindow {
-  return { minimumMs: minimumMs * REFUSED_FACTOR, maximumMs: maximumMs * REFUSED_FACTOR };
 }
 
 function sleep(ms: number, signal: AbortSignal): Promise<void> {

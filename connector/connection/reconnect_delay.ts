@@ -23,3 +23,11 @@ export function reconnectDelayMs({ minimumMs, maximumMs }: ReconnectWindow, atte
   const end = Math.max(minimumMs, Math.min(maximumMs, first * 2 ** (attempt + 1)));
   return minimumMs + random * (end - minimumMs);
 }
+
+/** How much longer delays may become when a server refuses: with the usual window five minutes. */
+const REFUSED_FACTOR = 10;
+
+/** The window after a refusal that time does not mend: a person has to act, and who asks often is taken for somebody who guesses. */
+export function patientWindow({ minimumMs, maximumMs }: ReconnectWindow): ReconnectWindow {
+  return { minimumMs, maximumMs: maximumMs * REFUSED_FACTOR };
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { reconnectDelayMs } from "./reconnect_delay.ts";
+import { patientWindow, reconnectDelayMs } from "./reconnect_delay.ts";
 
 /** The earliest and the latest delay of an attempt, in milliseconds. */
 function range(minimumMs: number, maximumMs: number, attempt: number): [number, number] {
@@ -53,4 +53,10 @@ Deno.test("reconnectDelayMs() spreads connectors that lost the same server evenl
   for (const [second, count] of perBucket) {
     assert.ok(Math.abs(count - expected) < 10 * Math.sqrt(expected), `${count} in second ${second}`);
   }
+});
+
+Deno.test("patientWindow() begins as soon, and goes on to ten times as long", () => {
+  const window = patientWindow({ minimumMs: 1000, maximumMs: 30_000 });
+  const latest = [0, 3, 5, 7, 8, 9].map((attempt) => reconnectDelayMs(window, attempt, 1));
+  assert.deepEqual(latest, [2000, 16_000, 64_000, 256_000, 300_000, 300_000]);
 });

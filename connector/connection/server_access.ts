@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Hello, Welcome } from "../../shared/protocol/handshake_heads.ts";
+import type { Hello, ServedTargets, Welcome } from "../../shared/protocol/handshake_heads.ts";
 import { readPeerCertificate } from "../../shared/net/peer_certificate.ts";
 import { offerSession } from "../../shared/protocol/handshake.ts";
 import { ProtocolError } from "../../shared/protocol/protocol_error.ts";
@@ -23,7 +23,7 @@ export interface ServerAccessOptions {
   readonly credentials: () => Credentials;
   readonly connector: Hello["connector"];
   /** What the connector serves now. */
-  readonly targets: () => Pick<Hello, "targets" | "unhealthy">;
+  readonly targets: () => ServedTargets;
   readonly network: Network;
 }
 
@@ -32,6 +32,8 @@ export interface OpenedSession {
   readonly session: Session;
   readonly welcome: Welcome;
   readonly token: AccessToken;
+  /** What the server was told in the handshake. */
+  readonly served: ServedTargets;
   /** Path of the server's public URL, without a slash at its end; empty when it lives at its root. */
   readonly basePath: string;
   /** How far the clocks are apart, in words; absent when they agree. */
@@ -89,7 +91,7 @@ export class ServerAccess {
   async #openSession(
     endpoint: string,
     options: { readonly token: AccessToken; readonly handlers: SessionHandlers; readonly signal: AbortSignal },
-  ): Promise<{ session: Session; welcome: Welcome }> {
+  ): Promise<Pick<OpenedSession, "session" | "welcome" | "served">> {
     const { token, handlers, signal } = options;
     const { connector, targets, network } = this.#options;
     const pipe = await dial(endpoint, {
@@ -100,8 +102,10 @@ export class ServerAccess {
       signal,
     });
     try {
-      const hello = { connector, ...targets(), limits: { maxMessageBytes: MAX_MESSAGE_BYTES } };
-      return await offerSession(pipe, { hello, timeoutMs: STEP_TIMEOUT_MS, handlers, signal });
+      const served = targets();
+      const hello = { connector, ...served, limits: { maxMessageBytes: MAX_MESSAGE_BYTES } };
+      const opened = await offerSession(pipe, { hello, timeoutMs: STEP_TIMEOUT_MS, handlers, signal });
+      return { ...opened, served };
     } catch (cause) {
       const code = cause instanceof ProtocolError ? "protocol_mismatch" : "server_unreachable";
       throw new ConnectError(code, `The handshake with ${endpoint} failed: ${reasonOf(cause)}`, { cause });

@@ -55,21 +55,53 @@ export async function fetchToken(
     }
     // The issuer is known by its address; how it spells its own name does not matter to who only asks it for tokens.
     const server = await discovered.json() as oauth.AuthorizationServer;
-    const client: oauth.Client = { client_id: credentials.tenantName };
-    const authentication = oauth.ClientSecretPost(credentials.tenantSecret);
-    const response = await oauth.clientCredentialsGrantRequest(
-      server,
-      client,
-      authentication,
-      { scope: "connector" },
-      options,
-    );
-    const answer = await oauth.processClientCredentialsResponse(server, client, response);
+    const answer = await requestToken(server, credentials, options);
     const lifetimeSeconds = answer.expires_in ?? DEFAULT_LIFETIME_SECONDS;
     return { token: answer.access_token, expiresAt: Date.now() + lifetimeSeconds * 1000 };
   } catch (cause) {
     throw translate(cause, issuer);
   }
+}
+
+type RequestOptions = oauth.ClientCredentialsGrantRequestOptions;
+
+/** Nobody has to tell the connector how its client was set up: what the authorization server supports is tried in turn. */
+async function requestToken(
+  server: oauth.AuthorizationServer,
+  { tenantName, tenantSecret }: Credentials,
+  options: RequestOptions,
+): Promise<oauth.TokenEndpointResponse> {
+  const client: oauth.Client = { client_id: tenantName };
+  const ways = authenticationsOf(server);
+  for (const [index, authentication] of ways.entries()) {
+    try {
+      const response = await oauth.clientCredentialsGrantRequest(
+        server,
+        client,
+        authentication(tenantSecret),
+        { scope: "connector" },
+        options,
+      );
+      return await oauth.processClientCredentialsResponse(server, client, response);
+    } catch (error) {
+      if (!isClientRefused(error) || index === ways.length - 1) throw error;
+    }
+  }
+  throw new ConnectError("server_unavailable", `${server.issuer} gives no tokens for a client's secret`);
+}
+
+/** RFC 8414, section 2: a server that does not say supports the header only. */
+function authenticationsOf({ token_endpoint_auth_methods_supported: supported }: oauth.AuthorizationServer) {
+  const isSupported = (method: string) => (supported ?? ["client_secret_basic"]).includes(method);
+  return [
+    ...(isSupported("client_secret_post") ? [oauth.ClientSecretPost] : []),
+    ...(isSupported("client_secret_basic") ? [oauth.ClientSecretBasic] : []),
+  ];
+}
+
+function isClientRefused(error: unknown): boolean {
+  return error instanceof oauth.WWWAuthenticateChallengeError ||
+    (error instanceof oauth.ResponseBodyError && error.error === "invalid_client");
 }
 
 function translate(cause: unknown, issuer: URL): ConnectError {

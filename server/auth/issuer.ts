@@ -82,9 +82,16 @@ export class TokenIssuer {
       throw new OAuthError("invalid_scope", `This secret is for the scope ${secret.use} only`);
     }
     this.#noteUse(secret);
-    const expiresInSeconds = Math.floor(this.#options.tokenLifetimeMs / 1_000);
+    const expiresInSeconds = this.#lifetimeSeconds(secret);
     const accessToken = await this.#sign(tenant, secret, { issuerUrl, expiresInSeconds });
     return { accessToken, expiresInSeconds, scope: secret.use };
+  }
+
+  /** A token ends with the secret it was got with. */
+  #lifetimeSeconds({ expiresAt }: Secret): number {
+    const { tokenLifetimeMs, now } = this.#options;
+    const remainingMs = expiresAt === null ? Infinity : expiresAt - now();
+    return Math.max(1, Math.floor(Math.min(tokenLifetimeMs, remainingMs) / 1_000));
   }
 
   async #authenticate({ clientId, clientSecret }: TokenRequest): Promise<{ tenant: Tenant; secret: Secret }> {

@@ -8,7 +8,7 @@ import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { JWK } from "jose";
 import { getLogger } from "../../shared/log/mod.ts";
-import { SECRET_USES } from "../persistence/mod.ts";
+import { PersistenceError, SECRET_USES } from "../persistence/mod.ts";
 import type { IssuedToken } from "./issuer.ts";
 import { OAuthError } from "./oauth_error.ts";
 import { SIGNING_ALGORITHM } from "./signing_keys.ts";
@@ -18,6 +18,8 @@ const TOKEN_PATH = "/connect/token";
 const JWKS_PATH = "/.well-known/jwks.json";
 const MAX_BODY_SIZE_BYTES = 16 * 1024;
 const NOT_STORED = { "Cache-Control": "no-store", "Pragma": "no-cache" };
+
+const RETRY_AFTER_SECONDS = "5";
 
 const logger = getLogger("auth");
 
@@ -78,6 +80,13 @@ export function createAuthRoutes<Bindings extends object>(
       const status = error.code === "invalid_client" ? 401 : 400;
       return errorAnswer(context, { status, error: error.code, message: error.message });
     }
+    if (error instanceof PersistenceError && error.code === "database_unavailable") {
+      return errorAnswer(context, {
+        status: 503,
+        error: "temporarily_unavailable",
+        message: "The server cannot look the secret up now, try again later",
+      });
+    }
     logger.error("The token issuer failed: {error}", { error });
     return errorAnswer(context, { status: 500, error: "server_error", message: "The server failed, try again later" });
   });
@@ -112,7 +121,7 @@ function discoveryDocument(issuerUrl: string) {
 }
 
 interface ErrorAnswer {
-  readonly status: 400 | 401 | 413 | 500;
+  readonly status: 400 | 401 | 413 | 500 | 503;
   readonly error: string;
   readonly message: string;
 }
@@ -120,5 +129,6 @@ interface ErrorAnswer {
 /** RFC 6749, section 5.2. */
 function errorAnswer(context: Context, { status, error, message }: ErrorAnswer): Response {
   const challenge = status === 401 ? { "WWW-Authenticate": 'Basic realm="relayserver"' } : {};
-  return context.json({ error, error_description: message }, status, { ...NOT_STORED, ...challenge });
+  const delay = status === 503 ? { "Retry-After": RETRY_AFTER_SECONDS } : {};
+  return context.json({ error, error_description: message }, status, { ...NOT_STORED, ...challenge, ...delay });
 }

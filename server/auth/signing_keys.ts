@@ -61,6 +61,7 @@ export class SigningKeys {
   readonly #options: SigningKeysOptions;
   #keys: readonly LoadedKey[] = [];
   #loadedAt = -Infinity;
+  #unknownKeyAt = -Infinity;
   #loading: Promise<void> | undefined;
   #adding: Promise<void> | undefined;
 
@@ -81,7 +82,7 @@ export class SigningKeys {
   async find(kid: string): Promise<CryptoKey | undefined> {
     const isWanted = (key: LoadedKey) => key.kid === kid;
     await this.#reloadAfter(RELOAD_INTERVAL_MS);
-    if (!this.#keys.some(isWanted)) await this.#reloadAfter(UNKNOWN_KEY_RELOAD_INTERVAL_MS);
+    if (!this.#keys.some(isWanted)) await this.#reloadForUnknownKey();
     return this.#verifying().find(isWanted)?.publicKey;
   }
 
@@ -145,6 +146,14 @@ export class SigningKeys {
       this.#loadedAt = this.#options.now();
       logger.warn("Cannot read signing keys, the known ones are used: {error}", { error });
     }
+  }
+
+  /** At once for the first, so that a token of a key that another server has just made is not refused. */
+  async #reloadForUnknownKey(): Promise<void> {
+    const now = this.#options.now();
+    if (now - this.#unknownKeyAt < UNKNOWN_KEY_RELOAD_INTERVAL_MS) return;
+    this.#unknownKeyAt = now;
+    await this.#reloadAfter(0);
   }
 
   async #reload(): Promise<void> {

@@ -4,11 +4,13 @@
  * @module
  */
 
-import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jose";
+import { type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jose";
+import { RelayError } from "../../shared/errors/relay_error.ts";
+import { PersistenceError } from "../persistence/mod.ts";
+import type { SecretIdentity } from "./secret_states.ts";
 import { SIGNING_ALGORITHM } from "./signing_keys.ts";
 import { TokenError } from "./token_error.ts";
-
-const CLOCK_TOLERANCE_SECONDS = 5;
+import { CLOCK_TOLERANCE_SECONDS, translateTokenFault } from "./token_fault.ts";
 
 /** What a valid token says. */
 export interface VerifiedToken {
@@ -32,7 +34,8 @@ export interface VerifyTokenOptions {
 export interface TokenVerifier {
   /**
    * @param token The token's text.
-   * @throws {TokenError} `token_invalid`, `token_expired` or `scope_missing`. Any other error means that it could not be verified.
+   * @throws {TokenError} `token_invalid`, `token_expired` or `scope_missing`.
+   * @throws {RelayError} `authentication_unavailable` when it cannot be verified at present.
    */
   verify(token: string, options: VerifyTokenOptions): Promise<VerifiedToken>;
 }
@@ -47,6 +50,8 @@ export interface PublicKeys {
 export interface BuiltinTokenVerifierOptions {
   readonly keys: PublicKeys;
   readonly audience: string;
+  /** Says whether the secret that a token was got with still counts; without it a token counts until it ends. */
+  readonly secrets?: { isLive(secret: SecretIdentity): Promise<boolean> };
   /** The issuer that tokens must name, when it is known. */
   readonly issuer?: string;
   /** The time in milliseconds since 1970. */
@@ -66,7 +71,15 @@ export class BuiltinTokenVerifier implements TokenVerifier {
     if (!verified.scope.includes(scope)) {
       throw new TokenError("scope_missing", `Cannot accept token: it does not have the scope "${scope}"`);
     }
+    await this.#checkSecret(verified);
     return verified;
+  }
+
+  async #checkSecret({ secretId, tenantId }: VerifiedToken): Promise<void> {
+    const { secrets } = this.#options;
+    if (secrets === undefined || secretId === undefined) return;
+    if (await secrets.isLive({ id: secretId, tenantId })) return;
+    throw new TokenError("token_invalid", "Cannot accept token: the secret it was got with is not valid any more");
   }
 
   async #payloadOf(token: string): Promise<JWTPayload> {
@@ -83,27 +96,24 @@ export class BuiltinTokenVerifier implements TokenVerifier {
       });
       return payload;
     } catch (error) {
-      if (error instanceof errors.JWTExpired) {
-        throw new TokenError("token_expired", "Cannot accept token: it has expired", { cause: error });
-      }
-      if (error instanceof errors.JOSEError) {
-        throw new TokenError("token_invalid", `Cannot accept token: ${reasonOf(error)}`, { cause: error });
-      }
-      throw error;
+      throw translateTokenFault(error);
     }
   }
 
   async #keyFor({ kid }: JWTHeaderParameters): Promise<CryptoKey> {
-    const key = typeof kid === "string" ? await this.#options.keys.find(kid) : undefined;
+    const key = typeof kid === "string" ? await this.#findKey(kid) : undefined;
     if (key === undefined) throw new TokenError("token_invalid", "Cannot accept token: its signing key is not known");
     return key;
   }
-}
 
-/** Not the library's own words, which may repeat parts of the token. */
-function reasonOf(error: errors.JOSEError): string {
-  if (error instanceof errors.JWTClaimValidationFailed) return `its "${error.claim}" is not as expected`;
-  return "it is malformed, or its signature or algorithm is wrong";
+  async #findKey(kid: string): Promise<CryptoKey | undefined> {
+    try {
+      return await this.#options.keys.find(kid);
+    } catch (cause) {
+      if (!(cause instanceof PersistenceError)) throw cause;
+      throw new RelayError("authentication_unavailable", "The server cannot check tokens at present", { cause });
+    }
+  }
 }
 
 function asVerifiedToken({ tenant_id, client_id, secret_id, scope, exp }: JWTPayload): VerifiedToken {

@@ -60,14 +60,14 @@ Deno.test("verify() accepts a token without secret and with several scopes", asy
   assert.equal("secretId" in verified, false);
 });
 
-Deno.test("verify() refuses an expired token, allowing 5 s for clocks", async () => {
+Deno.test("verify() refuses an expired token, allowing 60 s for clocks", async () => {
   await using server = await TestIssuer.start();
   const { value } = await server.addTenant("acme");
   const token = await server.tokenFor("acme", value);
-  server.clock.advance(TOKEN_LIFETIME_MS + 4_999);
+  server.clock.advance(TOKEN_LIFETIME_MS + 59_999);
   await server.verifier.verify(token, CONNECTOR);
   server.clock.advance(1);
-  assert.equal(server.clock.now(), expiryOf(token) + 5_000);
+  assert.equal(server.clock.now(), expiryOf(token) + 60_000);
   await assert.rejects(server.verifier.verify(token, CONNECTOR), withCode("token_expired"));
 });
 
@@ -83,7 +83,7 @@ Deno.test("verify() refuses a scope that the token does not have", async () => {
 
 Deno.test("verify() refuses claims that are not right", async () => {
   await using server = await TestIssuer.start();
-  const later = server.clock.now() / 1_000 + 6;
+  const later = server.clock.now() / 1_000 + 61;
   const cases: Record<string, unknown>[] = [
     { aud: "other" },
     { aud: undefined },

@@ -5,7 +5,7 @@
  */
 
 import type { Command } from "../../shared/cli/mod.ts";
-import { databasePath, type ServerConfig } from "../config.ts";
+import { databaseUrl, type ServerConfig } from "../config.ts";
 import { migrateToLatest, openDatabase } from "../persistence/mod.ts";
 
 /** Migrates the database and prints what was done. */
@@ -13,7 +13,7 @@ export const migrate: Command<ServerConfig> = {
   name: "migrate",
   summary: "Bring the database up to date",
   async run({ io, loadConfig }) {
-    await using database = openDatabase({ path: databasePath(loadConfig()) });
+    await using database = openDatabase({ url: databaseUrl(loadConfig()) });
     const done = await migrateToLatest(database);
     io.output.write(done.length === 0 ? "The database is up to date.\n" : done.map((name) => `${name}\n`).join(""));
   },

@@ -62,6 +62,7 @@ Deno.test("serve starts the server, says where it is, and ends with 0 after a si
   const records = io.log().trimEnd().split("\n").map((line) => JSON.parse(line));
   const messages = records.map(({ message }) => message);
   assert.ok(messages.some((message) => message.startsWith("publicUrl is not set")));
+  assert.ok(messages.some((message) => message.startsWith("auth.encryptionKey is not set")));
   assert.ok(messages.some((message) => message.startsWith("DENO_SERVE_ADDRESS is set")));
   const ready = records.find(({ message }) => message.includes("is ready"));
   assert.equal(ready.publicAddress, "http://0.0.0.0:8080");
@@ -72,7 +73,10 @@ Deno.test("serve starts the server, says where it is, and ends with 0 after a si
 
 Deno.test("serve warns of nothing when nothing is strange", async () => {
   const server = new IdleServer();
-  const io = testIo({ RELAY_SERVER__PUBLIC_URL: "https://relay.example.com" });
+  const io = testIo({
+    RELAY_SERVER__PUBLIC_URL: "https://relay.example.com",
+    RELAY_SERVER__AUTH__ENCRYPTION_KEY: "k".repeat(32),
+  });
   const code = runCli(programWith(server), ["serve"], io);
   await io.waitsForSignal;
   io.terminate();

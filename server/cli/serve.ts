@@ -7,7 +7,8 @@
 import { type Command, type Io, logTo, runService, type Service } from "../../shared/cli/mod.ts";
 import { getLogger, type Logger } from "../../shared/log/mod.ts";
 import { VERSION } from "../../shared/version.ts";
-import type { ServerConfig } from "../config.ts";
+import { databaseUrl, type ServerConfig } from "../config.ts";
+import { describeDatabaseUrl } from "../persistence/database_url.ts";
 
 /** Where a listener can be reached. */
 interface Address {
@@ -45,12 +46,12 @@ export function serve({ createServer }: ServeOptions): Command<ServerConfig> {
 
 function announce(logger: Logger, server: ServedServer, config: ServerConfig): void {
   logger.info(
-    "RelayServer {version} is ready: {publicAddress} (public), {managementAddress} (management), data in {data}",
+    "RelayServer {version} is ready: {publicAddress} (public), {managementAddress} (management), database {database}",
     {
       version: VERSION,
       publicAddress: httpAddress(server.publicAddress, config.tls),
       managementAddress: httpAddress(server.managementAddress, config.management.tls),
-      data: config.dataDirectory,
+      database: describeDatabaseUrl(databaseUrl(config)),
     },
   );
 }
@@ -59,6 +60,11 @@ function warnAboutSurroundings(logger: Logger, config: ServerConfig, io: Io): vo
   if (config.publicUrl === undefined) {
     logger.warn(
       "publicUrl is not set: absolute URLs are made from what the request says, set it when a proxy stands in front",
+    );
+  }
+  if (config.auth.encryptionKey === undefined) {
+    logger.warn(
+      "auth.encryptionKey is not set: the keys that sign tokens are kept in plain text, whoever reads the database or its backup can make tokens",
     );
   }
   if (io.env.DENO_SERVE_ADDRESS !== undefined) {

@@ -22,3 +22,8 @@ export function formatTable(header: readonly string[], rows: readonly (readonly 
     "",
   );
 }
+
+/** A point in time, in milliseconds since 1970, in a cell. */
+export function formatTime(time: number | null): string {
+  return time === null ? "" : new Date(time).toISOString();
+}

@@ -5,12 +5,12 @@
  */
 
 import { type Command, writeSecret } from "../../shared/cli/mod.ts";
-import { generateSecret, hashSecret } from "../auth/mod.ts";
 import type { ServerConfig } from "../config.ts";
+import { COMMAND_ACTOR, ManagementError } from "../management/mod.ts";
 import { SECRET_USES, type SecretUse } from "../persistence/mod.ts";
-import { formatTable } from "./table.ts";
-import { openTenantDatabase, requireTenant } from "./tenant_database.ts";
-import { parseDurationOption } from "./tenant_settings.ts";
+import { openCommandDatabase, requireTenant } from "./command_database.ts";
+import { parseDurationOption } from "./options.ts";
+import { formatTable, formatTime } from "./table.ts";
 
 const NAME = "NAME";
 const ID = "ID";
@@ -26,14 +26,12 @@ const add: Command<ServerConfig> = {
   async run(call) {
     const lifetimeMs = parseDurationOption(call.options, "expires");
     const use = (call.options.use as SecretUse | undefined) ?? "connector";
-    await using database = await openTenantDatabase(call);
+    await using database = await openCommandDatabase(call);
     const tenant = await requireTenant(database, call.parameters[NAME]);
-    const value = generateSecret();
-    const secret = await database.secrets.insert({
-      tenantId: tenant.id,
-      hash: await hashSecret(value),
-      use,
-      expiresAt: lifetimeMs === undefined ? null : Date.now() + lifetimeMs,
+    const expiration = lifetimeMs === undefined ? null : Date.now() + lifetimeMs;
+    const { secret, value } = await database.secrets.create(tenant.name, {
+      input: { use, expiration },
+      actor: COMMAND_ACTOR,
     });
     const expiry = secret.expiresAt === null ? "does not expire" : `expires ${formatTime(secret.expiresAt)}`;
     call.io.output.writeError(`Secret ${secret.id} of tenant ${tenant.name}, for use as ${use}, ${expiry}.\n`);
@@ -46,9 +44,9 @@ const list: Command<ServerConfig> = {
   summary: "List a tenant's secrets, without their values",
   parameters: [NAME],
   async run(call) {
-    await using database = await openTenantDatabase(call);
+    await using database = await openCommandDatabase(call);
     const tenant = await requireTenant(database, call.parameters[NAME]);
-    const rows = (await database.secrets.listByTenant(tenant.id)).map((secret) => [
+    const rows = (await database.secrets.list(tenant.name)).map((secret) => [
       secret.id,
       secret.use,
       formatTime(secret.createdAt),
@@ -64,11 +62,14 @@ const remove: Command<ServerConfig> = {
   summary: "Remove a secret of a tenant",
   parameters: [NAME, ID],
   async run(call) {
-    await using database = await openTenantDatabase(call);
+    await using database = await openCommandDatabase(call);
     const tenant = await requireTenant(database, call.parameters[NAME]);
     const id = call.parameters[ID] ?? "";
-    if (!await database.secrets.remove(tenant.id, id)) {
-      throw new Error(`Tenant "${tenant.name}" has no secret "${id}"`);
+    try {
+      await database.secrets.remove(tenant.name, { id, actor: COMMAND_ACTOR });
+    } catch (cause) {
+      if (!(cause instanceof ManagementError && cause.code === "not_found")) throw cause;
+      throw new Error(`Tenant "${tenant.name}" has no secret "${id}"`, { cause });
     }
     call.io.output.writeError(`Removed secret ${id} of tenant ${tenant.name}.\n`);
   },
@@ -76,7 +77,3 @@ const remove: Command<ServerConfig> = {
 
 /** The commands. */
 export const tenantSecretCommands: readonly Command<ServerConfig>[] = [add, list, remove];
-
-function formatTime(time: number | null): string {
-  return time === null ? "" : new Date(time).toISOString();
-}

@@ -1,15 +1,14 @@
 /**
- * A tenant's settings as options of a command, and as people read them.
+ * A tenant's settings as options of a command.
  *
  * @module
  */
 
-import { type CommandCall, type CommandOption, UsageError } from "../../shared/cli/mod.ts";
-import { DURATION_FORMS, formatTimeSpan, parseDuration } from "../../shared/time/duration.ts";
-import type { ServerConfig } from "../config.ts";
-import { ACKNOWLEDGE_MODES, type AcknowledgeMode, type Tenant, type TenantSettings } from "../persistence/mod.ts";
-
-type Options = CommandCall<ServerConfig>["options"];
+import { type CommandOption, UsageError } from "../../shared/cli/mod.ts";
+import { textSchema } from "../management/input.ts";
+import type { NewTenant } from "../management/tenant_document.ts";
+import { ACKNOWLEDGE_MODES, type AcknowledgeMode } from "../persistence/mod.ts";
+import { type Options, parseDurationOption } from "./options.ts";
 
 /** The options. What is not given is the server's default. */
 export const TENANT_OPTIONS: Readonly<Record<string, CommandOption>> = {
@@ -42,46 +41,36 @@ export const TENANT_OPTIONS: Readonly<Record<string, CommandOption>> = {
  *
  * @throws {UsageError} When a value is not what its option takes.
  */
-export function parseTenantOptions(options: Options): Partial<TenantSettings> {
+export function parseTenantOptions(options: Options): Omit<NewTenant, "name"> {
   const text = (name: string) => options[name] as string | undefined;
   const duration = (name: string) => parseDurationOption(options, name) ?? null;
   const requireActiveConnection = text("require-active-connection");
   const settings = {
-    displayName: text("display-name") ?? null,
-    description: text("description") ?? null,
+    displayName: parseTextOption(options, "display-name", 200) ?? null,
+    description: parseTextOption(options, "description", 4_000) ?? null,
     requireAuthentication: options["require-authentication"] === true,
     maximumConcurrentConnectorRequests: parseNumberOption(options, "maximum-concurrent-connector-requests") ?? 0,
-    keepAliveIntervalMs: duration("keep-alive-interval"),
+    keepAliveInterval: duration("keep-alive-interval"),
     enableTracing: options["enable-tracing"] === true,
-    reconnectMinimumDelayMs: duration("reconnect-minimum-delay"),
-    reconnectMaximumDelayMs: duration("reconnect-maximum-delay"),
+    reconnectMinimumDelay: duration("reconnect-minimum-delay"),
+    reconnectMaximumDelay: duration("reconnect-maximum-delay"),
     acknowledgeMode: (text("acknowledge-mode") as AcknowledgeMode | undefined) ?? null,
     requireActiveConnection: requireActiveConnection === undefined ? null : requireActiveConnection === "true",
     enabled: options["disabled"] !== true,
   };
-  const { reconnectMinimumDelayMs: minimumMs, reconnectMaximumDelayMs: maximumMs } = settings;
+  const { reconnectMinimumDelay: minimumMs, reconnectMaximumDelay: maximumMs } = settings;
   if (minimumMs !== null && maximumMs !== null && minimumMs > maximumMs) {
     throw new UsageError("Wrong value for --reconnect-minimum-delay, expected at most --reconnect-maximum-delay");
   }
   return settings;
 }
 
-/**
- * Reads an option that is a duration.
- *
- * @returns Milliseconds, more than 0; undefined when the option is not given.
- * @throws {UsageError} When it is not a duration.
- */
-export function parseDurationOption(options: Options, name: string): number | undefined {
+function parseTextOption(options: Options, name: string, maximumLength: number): string | undefined {
   const value = options[name];
-  if (value === undefined) return undefined;
-  try {
-    const milliseconds = parseDuration(String(value));
-    if (milliseconds > 0) return milliseconds;
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-  }
-  throw new UsageError(`Wrong value for --${name}, expected a duration above 0 such as ${DURATION_FORMS}`);
+  if (value === undefined || textSchema(maximumLength).safeParse(value).success) return value?.toString();
+  throw new UsageError(
+    `Wrong value for --${name}, expected a text of at most ${maximumLength} characters without control characters`,
+  );
 }
 
 function parseNumberOption(options: Options, name: string): number | undefined {
@@ -91,27 +80,4 @@ function parseNumberOption(options: Options, name: string): number | undefined {
     throw new UsageError(`Wrong value for --${name}, expected a whole number of at least 0`);
   }
   return Number(value);
-}
-
-/** A tenant as the HTTP interface shows it: durations as `hh:mm:ss`, null for the server's default. */
-export function describeTenant(tenant: Tenant): Record<string, unknown> {
-  const timeSpan = (milliseconds: number | null) => milliseconds === null ? null : formatTimeSpan(milliseconds);
-  return {
-    id: tenant.id,
-    name: tenant.name,
-    displayName: tenant.displayName,
-    description: tenant.description,
-    requireAuthentication: tenant.requireAuthentication,
-    maximumConcurrentConnectorRequests: tenant.maximumConcurrentConnectorRequests,
-    keepAliveInterval: timeSpan(tenant.keepAliveIntervalMs),
-    enableTracing: tenant.enableTracing,
-    reconnectMinimumDelay: timeSpan(tenant.reconnectMinimumDelayMs),
-    reconnectMaximumDelay: timeSpan(tenant.reconnectMaximumDelayMs),
-    acknowledgeMode: tenant.acknowledgeMode,
-    requireActiveConnection: tenant.requireActiveConnection,
-    enabled: tenant.enabled,
-    accessPolicy: tenant.accessPolicy,
-    createdAt: new Date(tenant.createdAt).toISOString(),
-    updatedAt: new Date(tenant.updatedAt).toISOString(),
-  };
 }

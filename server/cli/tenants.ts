@@ -6,11 +6,12 @@
 
 import { type Command, invocationOf, UsageError } from "../../shared/cli/mod.ts";
 import type { ServerConfig } from "../config.ts";
+import { COMMAND_ACTOR, toTenantDocument } from "../management/mod.ts";
 import { isTenantName } from "../persistence/mod.ts";
+import { openCommandDatabase, requireTenant } from "./command_database.ts";
 import { formatTable } from "./table.ts";
-import { openTenantDatabase, requireTenant } from "./tenant_database.ts";
 import { tenantSecretCommands } from "./tenant_secrets.ts";
-import { describeTenant, parseTenantOptions, TENANT_OPTIONS } from "./tenant_settings.ts";
+import { parseTenantOptions, TENANT_OPTIONS } from "./tenant_settings.ts";
 
 const NAME = "NAME";
 
@@ -19,7 +20,7 @@ const list: Command<ServerConfig> = {
   summary: "List the tenants",
   options: { search: { summary: "Only those whose name or display name contains it", value: "TEXT" } },
   async run(call) {
-    await using database = await openTenantDatabase(call);
+    await using database = await openCommandDatabase(call);
     const search = String(call.options.search ?? "");
     const { results } = await database.tenants.list({ search });
     const rows = results.map((tenant) => [
@@ -44,8 +45,8 @@ const add: Command<ServerConfig> = {
       );
     }
     const settings = parseTenantOptions(call.options);
-    await using database = await openTenantDatabase(call);
-    const tenant = await database.tenants.insert(name, settings);
+    await using database = await openCommandDatabase(call);
+    const tenant = await database.tenants.create({ name, ...settings }, COMMAND_ACTOR);
     call.io.output.writeError(
       `Added tenant ${tenant.name}. Make a secret for its connector: ` +
         `${invocationOf("server")} tenants secret add ${tenant.name}\n`,
@@ -58,9 +59,9 @@ const show: Command<ServerConfig> = {
   summary: "Print a tenant's settings as JSON",
   parameters: [NAME],
   async run(call) {
-    await using database = await openTenantDatabase(call);
+    await using database = await openCommandDatabase(call);
     const tenant = await requireTenant(database, call.parameters[NAME]);
-    call.io.output.write(`${JSON.stringify(describeTenant(tenant), null, 2)}\n`);
+    call.io.output.write(`${JSON.stringify(toTenantDocument(tenant), null, 2)}\n`);
   },
 };
 
@@ -69,9 +70,9 @@ const remove: Command<ServerConfig> = {
   summary: "Remove a tenant and its secrets",
   parameters: [NAME],
   async run(call) {
-    await using database = await openTenantDatabase(call);
+    await using database = await openCommandDatabase(call);
     const tenant = await requireTenant(database, call.parameters[NAME]);
-    await database.tenants.remove(tenant.id);
+    await database.tenants.remove(tenant.name, { actor: COMMAND_ACTOR });
     call.io.output.writeError(`Removed tenant ${tenant.name} and its secrets.\n`);
   },
 };

@@ -21,7 +21,7 @@ function setUp() {
   const folder = temporaryFolder();
   const dataDirectory = join(folder.path, "data");
   return {
-    open: () => openDatabase({ path: join(dataDirectory, "relay.db") }),
+    open: () => openDatabase({ url: `sqlite:${join(dataDirectory, "relay.db")}` }),
     async run(command: string, ...values: string[]) {
       let [stdout, stderr] = ["", ""];
       const io: Io = {
@@ -29,6 +29,7 @@ function setUp() {
         env: { RELAY_SERVER__DATA_DIRECTORY: dataDirectory },
         logStream: new WritableStream(),
         isTerminal: false,
+        readInput: () => Promise.resolve(""),
         onTermination: () => ({ [Symbol.dispose]: () => {} }),
       };
       const code = await runCli(program, [...command.split(" "), ...values], io);
@@ -45,8 +46,8 @@ Deno.test("tenants add makes a tenant without a secret, tenants show prints it",
   assert.match(added.stderr, /tenants secret add Acme\n$/);
   const { code, stdout } = await cli.run("tenants show ACME");
   assert.equal(code, 0);
-  const { id: _id, createdAt, updatedAt, ...tenant } = JSON.parse(stdout);
-  assert.equal(createdAt, updatedAt);
+  const { id: _id, created, updated, ...tenant } = JSON.parse(stdout);
+  assert.equal(created, updated);
   assert.deepEqual(tenant, {
     name: "Acme",
     displayName: null,
@@ -72,7 +73,7 @@ Deno.test("tenants add takes every setting", async () => {
     "--require-active-connection false --disabled --description";
   const added = await cli.run(`tenants add acme ${options}`, "a site", "--display-name", "Acme Ω");
   assert.equal(added.code, 0, added.stderr);
-  const { id: _id, createdAt: _createdAt, updatedAt: _updatedAt, ...tenant } = JSON.parse(
+  const { id: _id, created: _created, updated: _updated, ...tenant } = JSON.parse(
     (await cli.run("tenants show acme")).stdout,
   );
   assert.deepEqual(tenant, {
@@ -123,8 +124,13 @@ Deno.test("wrong names and values are wrong usage and leave the database alone",
 
 Deno.test("tenants list prints one line a tenant, whatever its display name contains", async () => {
   using cli = setUp();
-  await cli.run("tenants add zulu --display-name", "\x1b[31mred\nalert");
   await cli.run("tenants add alpha --disabled");
+  const refused = await cli.run("tenants add zulu --display-name", "\x1b[31mred\nalert");
+  assert.deepEqual([refused.code, refused.stderr.includes("red")], [2, false]);
+  {
+    await using db = cli.open();
+    await new TenantRepository(db, Date.now).insert("zulu", { displayName: "\x1b[31mred\nalert" });
+  }
   assert.deepEqual((await cli.run("tenants list")).stdout.split("\n"), [
     "NAME   STATE     DISPLAY-NAME",
     "alpha  disabled  -",

@@ -9,8 +9,10 @@ import { formatTimeSpan } from "../../shared/time/duration.ts";
 /** Where the document is found. */
 export const DISCOVERY_PATH = "/.well-known/relayserver-configuration";
 
-/** What the document tells besides addresses, in milliseconds. */
+/** What the document tells besides the addresses of this server; durations in milliseconds. */
 export interface DiscoveryOptions {
+  /** URL of who issues tokens: this server, or an OIDC authority. */
+  readonly authorizationServer: string;
   readonly version: string;
   readonly originId: string;
   readonly endpointTimeoutMs: number;
@@ -28,7 +30,7 @@ export interface DiscoveryOptions {
 export function discoveryDocument(baseUrl: string, options: DiscoveryOptions) {
   return {
     serverVersion: options.version,
-    authorizationServer: `${baseUrl}/`,
+    authorizationServer: options.authorizationServer,
     connectorEndpoint: `${baseUrl}/connector`,
     acknowledgeEndpoint: `${baseUrl}/acknowledge/${options.originId}`,
     requestEndpoint: `${baseUrl}/body/request`,

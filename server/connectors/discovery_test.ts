@@ -3,6 +3,7 @@ import { DISCOVERY_PATH, discoveryDocument } from "./discovery.ts";
 
 Deno.test("discoveryDocument() has the fields of RelayServer v3, with time spans", () => {
   const document = discoveryDocument("https://relay.example/base", {
+    authorizationServer: "https://login.example/realm",
     version: "1.2.3",
     originId: "origin",
     endpointTimeoutMs: 120_000,
@@ -13,7 +14,7 @@ Deno.test("discoveryDocument() has the fields of RelayServer v3, with time spans
   });
   assert.deepEqual(document, {
     serverVersion: "1.2.3",
-    authorizationServer: "https://relay.example/base/",
+    authorizationServer: "https://login.example/realm",
     connectorEndpoint: "https://relay.example/base/connector",
     acknowledgeEndpoint: "https://relay.example/base/acknowledge/origin",
     requestEndpoint: "https://relay.example/base/body/request",

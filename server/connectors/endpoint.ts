@@ -16,18 +16,25 @@ import { TokenError } from "../auth/token_error.ts";
 import type { TokenVerifier, VerifiedToken } from "../auth/token_verifier.ts";
 import { Places } from "../dispatch/places.ts";
 import type { ListenerRequest, UpgradeAnswer } from "../listener/listener.ts";
+import { PersistenceError } from "../persistence/errors.ts";
 import type { Tenant } from "../persistence/tenants.ts";
 import { ConnectorConnection } from "./connection.ts";
+import { settingsOf } from "./connection_settings.ts";
+import { ConnectionToken } from "./connection_token.ts";
 import type { ConnectionRegistry } from "./registry.ts";
 
 const logger = getLogger("connectors");
 const BEARER = /^bearer +([^ ]+)$/i;
-/** Requests a connection takes at once when its tenant does not say. */
-const DEFAULT_CAPACITY = 256;
 
 /** Where the endpoint looks tenants up. */
 export interface TenantsById {
   findById(id: string): Promise<Tenant | undefined>;
+}
+
+/** Hears of new connections. */
+export interface ConnectionWatch {
+  /** Must not throw. */
+  connected(connection: ConnectorConnection): void;
 }
 
 /** What the endpoint works with. */
@@ -35,6 +42,7 @@ export interface ConnectorEndpointParts {
   readonly tenants: TenantsById;
   readonly verifier: TokenVerifier;
   readonly registry: ConnectionRegistry;
+  readonly watch: ConnectionWatch;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -54,6 +62,12 @@ interface Client {
   readonly tenant: Tenant;
   readonly token: VerifiedToken;
   readonly peerAddress: string;
+}
+
+/** What the frames of a connection are for, once there is one. */
+interface Connected {
+  readonly connection: ConnectorConnection;
+  readonly token: ConnectionToken;
 }
 
 /** Accepts connectors. */
@@ -78,7 +92,8 @@ export class ConnectorEndpoint {
   /**
    * Decides on a connector's WebSocket request.
    *
-   * @throws {RelayError} `draining`, `overloaded`, `invalid_request`, `authentication_required`, `access_denied`, `tenant_disabled`.
+   * @throws {RelayError} `draining`, `overloaded`, `invalid_request`, `authentication_required`, `authentication_unavailable`,
+   * `access_denied`, `tenant_disabled`.
    */
   async handle(request: ListenerRequest): Promise<UpgradeAnswer> {
     if (this.#stopping.signal.aborted) {
@@ -90,10 +105,8 @@ export class ConnectorEndpoint {
     if (!this.#places.hasRoom(tenant.id)) {
       throw new RelayError("overloaded", "The tenant has its share of connections");
     }
-    return {
-      protocol: SUB_PROTOCOL,
-      accept: (pipe) => void this.#accept(pipe, { tenant, token, peerAddress: request.peerAddress }),
-    };
+    const client = { tenant, token, peerAddress: request.peerAddress };
+    return { protocol: SUB_PROTOCOL, accept: (pipe) => void this.#accept(pipe, client) };
   }
 
   async #verify(token: string): Promise<VerifiedToken> {
@@ -109,12 +122,21 @@ export class ConnectorEndpoint {
   }
 
   async #tenantOf({ tenantId }: VerifiedToken): Promise<Tenant> {
-    const tenant = await this.#parts.tenants.findById(tenantId);
+    const tenant = await this.#findTenant(tenantId);
     if (tenant === undefined) {
       throw new RelayError("authentication_required", "The token's tenant does not exist any more");
     }
     if (!tenant.enabled) throw new RelayError("tenant_disabled", "The tenant is disabled");
     return tenant;
+  }
+
+  async #findTenant(tenantId: string): Promise<Tenant | undefined> {
+    try {
+      return await this.#parts.tenants.findById(tenantId);
+    } catch (cause) {
+      if (!(cause instanceof PersistenceError)) throw cause;
+      throw new RelayError("authentication_unavailable", "The server cannot look the tenant up at present", { cause });
+    }
   }
 
   async #accept(pipe: MessagePipe, client: Client): Promise<void> {
@@ -131,7 +153,7 @@ export class ConnectorEndpoint {
     const { tenant, token, peerAddress } = client;
     const id = crypto.randomUUID();
     const log = logger.with({ connectionId: id, tenant: tenant.name, peerAddress });
-    const connected = Promise.withResolvers<ConnectorConnection>();
+    const connected = Promise.withResolvers<Connected>();
     const opened = await acceptSession(pipe, {
       timeoutMs: this.#options.handshakeTimeoutMs,
       signal: this.#stopping.signal,
@@ -139,41 +161,46 @@ export class ConnectorEndpoint {
       handlers: this.#handlers(tenant, connected.promise),
     }).catch((error) => log.warn("Handshake of {tenant} from {peerAddress} failed: {error}", { error }));
     if (opened === undefined) return;
-    const connection = this.#createConnection(opened.session, opened.hello, { id, tenant, peerAddress });
-    connection.setTokenExpiration(token.expiresAt, this.#parts.now());
-    connected.resolve(connection);
+    const connection = this.#createConnection(opened.session, opened.hello, { id, ...client });
+    const connectionToken = new ConnectionToken(connection, {
+      renew: (renewed) => this.#checkRenewed(renewed, tenant),
+      isPossible: () => this.#findTenant(tenant.id).then(() => true, () => false),
+      now: this.#parts.now,
+    });
+    connectionToken.holdUntil(token.expiresAt);
+    connected.resolve({ connection, token: connectionToken });
     await this.#serve(connection, opened.session, log);
   }
 
   async #serve(connection: ConnectorConnection, session: Session, log: ReturnType<typeof getLogger>): Promise<void> {
-    const { connector, targets } = connection.facts;
+    const { connector, targets, unhealthyTargets: unhealthy = [] } = connection.facts;
     log.info("{tenant} connected from {peerAddress}: {machineName}, version {version}, targets {targets}", {
       ...connector,
       targets,
+      ...(unhealthy.length === 0 ? {} : { unhealthy }),
     });
     using _registration = this.#parts.registry.add(connection);
+    this.#parts.watch.connected(connection);
     const { code, reason, error } = await session.ended;
     log.info("{tenant} disconnected: {code} {reason}", { code, reason, error: error?.message });
   }
 
-  #createConnection(
-    session: Session,
-    hello: Hello,
-    client: { id: string; tenant: Tenant; peerAddress: string },
-  ): ConnectorConnection {
-    const { id, tenant, peerAddress } = client;
+  #createConnection(session: Session, hello: Hello, client: Client & { readonly id: string }): ConnectorConnection {
+    const { id, tenant, token, peerAddress } = client;
     const { connector, targets, unhealthy = [] } = hello;
     const facts = {
       id,
+      originId: this.#options.server.originId,
       tenantId: tenant.id,
       tenantName: tenant.name,
+      secretId: token.secretId ?? null,
       peerAddress,
       connectedAt: this.#parts.now(),
       connector,
       targets,
       unhealthyTargets: unhealthy,
     };
-    return new ConnectorConnection(session, facts, tenant.maximumConcurrentConnectorRequests || DEFAULT_CAPACITY);
+    return new ConnectorConnection(session, facts, settingsOf(tenant, this.#options.settings));
   }
 
   #welcome(connectionId: string, tenant: Tenant) {
@@ -183,48 +210,25 @@ export class ConnectorEndpoint {
       connectionId,
       tenantName: tenant.name,
       limits: { maxMessageBytes },
-      settings: {
-        ...settings,
-        keepAliveIntervalMs: tenant.keepAliveIntervalMs ?? settings.keepAliveIntervalMs,
-        reconnectMinimumDelayMs: tenant.reconnectMinimumDelayMs ?? settings.reconnectMinimumDelayMs,
-        reconnectMaximumDelayMs: tenant.reconnectMaximumDelayMs ?? settings.reconnectMaximumDelayMs,
-      },
+      settings: settingsOf(tenant, settings).settings,
     };
   }
 
-  #handlers(tenant: Tenant, connected: Promise<ConnectorConnection>): SessionHandlers {
+  #handlers(tenant: Tenant, connected: Promise<Connected>): SessionHandlers {
     return {
       deliveryEnded: () => this.#parts.registry.changed(tenant.id),
       goAway: () => this.#parts.registry.changed(tenant.id),
-      authenticate: (token) => void this.#renew(token, tenant, connected),
-      targets: (served) => void this.#changeTargets(served, tenant, connected),
+      authenticate: (token) => void connected.then((known) => known.token.renew(token)),
+      targets: (served) => void connected.then(({ connection }) => changeTargets(connection, served)),
     };
   }
 
-  async #changeTargets(served: ServedTargets, tenant: Tenant, connected: Promise<ConnectorConnection>): Promise<void> {
-    const connection = await connected;
-    connection.setTargets(served);
-    logger.info("{tenant} serves the targets {targets}, unhealthy: {unhealthy}", {
-      connectionId: connection.id,
-      tenant: tenant.name,
-      targets: served.targets,
-      unhealthy: served.unhealthy ?? [],
-    });
-  }
-
-  /** A renewed token must be as good as the first. If it is not, what runs may finish. */
-  async #renew(token: string, tenant: Tenant, connected: Promise<ConnectorConnection>): Promise<void> {
-    const connection = await connected;
-    try {
-      const verified = await this.#verify(token);
-      if (verified.tenantId !== tenant.id) throw new RelayError("access_denied", "The token belongs to another tenant");
-      await this.#tenantOf(verified);
-      connection.setTokenExpiration(verified.expiresAt, this.#parts.now());
-    } catch (error) {
-      logger.warn("A renewed token of {tenant} was refused: {error}", { tenant: tenant.name, error });
-      const isDisabled = error instanceof RelayError && error.code === "tenant_disabled";
-      connection.drain(isDisabled ? "tenant_disabled" : "authentication_failed", "later");
-    }
+  /** A renewed token must be as good as the first. */
+  async #checkRenewed(token: string, tenant: Tenant): Promise<number> {
+    const verified = await this.#verify(token);
+    if (verified.tenantId !== tenant.id) throw new RelayError("access_denied", "The token belongs to another tenant");
+    await this.#tenantOf(verified);
+    return verified.expiresAt;
   }
 }
 
@@ -244,4 +248,14 @@ function bearerOf({ headers }: ListenerRequest): string {
   const token = BEARER.exec(headerValue(headers, "authorization") ?? "")?.[1];
   if (token === undefined) throw new RelayError("authentication_required", "Connectors need a bearer token");
   return token;
+}
+
+function changeTargets(connection: ConnectorConnection, served: ServedTargets): void {
+  connection.setTargets(served);
+  logger.info("{tenant} serves the targets {targets}, unhealthy: {unhealthy}", {
+    connectionId: connection.id,
+    tenant: connection.facts.tenantName,
+    targets: served.targets,
+    unhealthy: served.unhealthy ?? [],
+  });
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { connectRaw, FakeTime, makeRequest } from "../../shared/protocol/testing.ts";
+import { connectRaw, FakeTime, makeRequest, SETTINGS } from "../../shared/protocol/testing.ts";
 import { ConnectorConnection } from "./connection.ts";
 import { ConnectionRegistry } from "./registry.ts";
 
@@ -13,13 +13,15 @@ class Site implements Disposable {
     const { session } = this.#stack.use(connectRaw());
     const connection = new ConnectorConnection(session, {
       id,
+      originId: "here",
       tenantId,
       tenantName: tenantId,
+      secretId: null,
       peerAddress: "192.0.2.1",
       connectedAt: 0,
       connector: { version: "1", machineName: id },
       targets: [],
-    }, capacity);
+    }, { settings: SETTINGS, capacity });
     const registration = this.registry.add(connection);
     return { connection, remove: () => registration[Symbol.dispose]() };
   }
@@ -130,4 +132,29 @@ Deno.test("drainAll() drains the connections of every tenant", () => {
   const connections = [site.connect("a"), site.connect("b"), site.connect("c", { tenantId: "u" })];
   site.registry.drainAll("draining", "now");
   assert.deepEqual(connections.map(({ connection }) => connection.isOpen), [false, false, false]);
+});
+
+Deno.test("disconnect() ends a connection of the tenant that is named, and no other's", () => {
+  using site = new Site();
+  const { connection } = site.connect("a");
+  site.connect("b", { tenantId: "u" });
+  assert.deepEqual([...site.registry.tenantIds()], ["t", "u"]);
+  assert.equal(site.registry.find("a"), connection);
+  assert.equal(site.registry.find("c"), undefined);
+  assert.equal(site.registry.disconnect("u", "a", { withinMs: 1 }), false);
+  assert.equal(connection.isOpen, true);
+  assert.equal(site.registry.disconnect("t", "a", { withinMs: 1 }), true);
+  assert.equal(connection.isOpen, false);
+});
+
+Deno.test("a capacity that shrinks leaves what is under way, and takes nothing before there is room again", () => {
+  using site = new Site();
+  const { connection } = site.connect("a", { capacity: 3 });
+  for (let count = 0; count < 3; count++) deliver(connection);
+  assert.equal(connection.apply({ settings: SETTINGS, capacity: 1 }), true);
+  assert.deepEqual([connection.inFlight, connection.room, site.registry.capacity("t")], [3, 0, 0]);
+  assert.equal(site.registry.pick("t"), undefined);
+  assert.equal(connection.apply({ settings: SETTINGS, capacity: 1 }), false);
+  connection.apply({ settings: SETTINGS, capacity: 5 });
+  assert.equal(connection.room, 2);
 });

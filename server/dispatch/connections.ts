@@ -18,6 +18,10 @@ export interface Connection {
   /** UUID. */
   readonly id: string;
   readonly connector: ConnectorFacts;
+  /** UUID of the origin it is connected to. */
+  readonly originId: string;
+  /** Whether it stands for the connections of another origin, whose responses say which one brought them. */
+  readonly isRemote: boolean;
   /** Hands a request over. Only for a connection that was just picked. */
   deliver(request: RelayRequest, options: DeliveryOptions): Delivery;
 }

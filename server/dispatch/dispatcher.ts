@@ -1,15 +1,19 @@
 /**
- * Picks who serves a request: a connection at this origin, or whoever takes it from the tenant's queue.
+ * Picks who serves a request: a connection at this origin, one at another, or whoever takes it from the tenant's queue.
  *
  * @module
  */
 
+import { RefusedError } from "../../shared/errors/refused_error.ts";
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import type { RelayRequest } from "../../shared/http/message.ts";
+import type { IncomingRequest, TracedResponse } from "../../shared/protocol/exchange.ts";
 import type { CancelReason } from "../../shared/protocol/frame.ts";
-import type { Consumption, QueuedRequest, ServerTransport } from "../transport/transport.ts";
-import type { LocalConnections } from "./connections.ts";
+import type { Consumption, QueuedRequest, Settlement, TenantQueues } from "../transport/transport.ts";
+import type { Connection, LocalConnections } from "./connections.ts";
 import { type DispatchedResponse, PendingRequest } from "./pending_request.ts";
+import { NO_REMOTE_CONNECTIONS, type RemoteConnections } from "./remote_connections.ts";
+import { serveLocally } from "./serve_locally.ts";
 
 /** How a request is to be dispatched. */
 export interface DispatchOptions {
@@ -24,35 +28,59 @@ export interface DispatchOptions {
 /** A request under way. */
 export interface Dispatch {
   /**
-   * The target's response. Rejects with a `RelayError`: `connector_unavailable`, `connector_lost`, `queue_full`, what the connector said, or
-   * what it was cancelled with.
+   * The target's response. Rejects with a `RelayError`: `connector_unavailable`, `connector_lost`, `queue_full`, `transport_unavailable`, what
+   * the connector said, or what it was cancelled with.
    */
   readonly response: Promise<DispatchedResponse>;
   /** Gives up. Idempotent. */
   cancel(reason: CancelReason): void;
 }
 
-/** How a {@link Dispatcher} waits. */
+/** What a {@link Dispatcher} works with. */
+export interface DispatcherParts {
+  readonly connections: LocalConnections;
+  /** Unless given there is no other origin. */
+  readonly remote?: RemoteConnections;
+  readonly queues: TenantQueues;
+}
+
+/** How a {@link Dispatcher} works. */
 export interface DispatcherOptions {
+  /** UUID of this origin. */
+  readonly originId: string;
   /** How long a request waits for a tenant that was connected within the last minute, in milliseconds. */
   readonly connectionGraceMs: number;
+  /** Whether a request goes straight to a connection at this origin, instead of by the server transport; true unless given. */
+  readonly connectorTransportShortcut?: boolean;
 }
 
 /** Brings requests to connections. */
 export class Dispatcher implements Disposable {
   readonly #connections: LocalConnections;
-  readonly #transport: ServerTransport;
+  readonly #remote: RemoteConnections;
+  readonly #queues: TenantQueues;
   readonly #options: DispatcherOptions;
-  readonly #registration: Disposable;
+  readonly #registrations: readonly Disposable[];
   readonly #consumptions = new Map<string, Consumption>();
-  /** Requests that wait in a queue, by their ids. */
+  /** Requests of this origin that wait in a queue, by their ids. */
   readonly #waiting = new Map<string, PendingRequest>();
+  /** Requests that other origins were asked for and that will need room soon, by tenant. */
+  readonly #pulling = new Map<string, number>();
 
-  constructor(connections: LocalConnections, transport: ServerTransport, options: DispatcherOptions) {
+  constructor({ connections, remote = NO_REMOTE_CONNECTIONS, queues }: DispatcherParts, options: DispatcherOptions) {
     this.#connections = connections;
-    this.#transport = transport;
+    this.#remote = remote;
+    this.#queues = queues;
     this.#options = options;
-    this.#registration = connections.onChange((tenantId) => this.#capacityChanged(tenantId));
+    this.#registrations = [
+      connections.onChange((tenantId) => this.#capacityChanged(tenantId)),
+      remote.onChange((tenantId) => this.#presenceChanged(tenantId)),
+    ];
+  }
+
+  /** Requests of this origin that wait for a connection. */
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   /** Sends a request on its way. */
@@ -65,8 +93,32 @@ export class Dispatcher implements Disposable {
     return pending;
   }
 
+  /**
+   * Serves a request of another origin on a connection here.
+   *
+   * @throws {RefusedError} when no connection has room: the request was not touched.
+   */
+  serve(request: IncomingRequest): Promise<TracedResponse> {
+    const connection = this.#connections.pick(request.tenantId ?? "");
+    if (connection === undefined) throw new RefusedError("No connection of this tenant has room here");
+    return serveLocally(request, connection);
+  }
+
+  /**
+   * Sends a request that waits here to an origin that has room for it.
+   *
+   * @returns Whether it was still waiting.
+   */
+  offer(requestId: string, originId: string): boolean {
+    const pending = this.#waiting.get(requestId);
+    if (pending === undefined) return false;
+    this.#withdraw(pending);
+    pending.deliver(this.#remote.through(originId, pending.tenantId));
+    return true;
+  }
+
   [Symbol.dispose](): void {
-    this.#registration[Symbol.dispose]();
+    for (const registration of this.#registrations) registration[Symbol.dispose]();
     for (const consumption of this.#consumptions.values()) consumption[Symbol.dispose]();
     this.#consumptions.clear();
     for (const pending of [...this.#waiting.values()]) {
@@ -75,55 +127,108 @@ export class Dispatcher implements Disposable {
   }
 
   #route(pending: PendingRequest): void {
-    const { tenantId } = pending;
-    const connection = this.#connections.pick(tenantId);
+    const connection = this.#pick(pending);
     if (connection !== undefined) return pending.deliver(connection);
-    if (this.#connections.capacity(tenantId) === undefined && pending.options.requireActiveConnection) {
+    const { tenantId, request: { requestId }, options } = pending;
+    if (!this.#isConnected(tenantId) && options.requireActiveConnection) {
       if (!this.#connections.wasConnectedRecently(tenantId)) return pending.fail(unavailable());
       this.#giveGrace(pending);
     }
-    const { requestId } = pending.request;
     this.#waiting.set(requestId, pending);
-    this.#transport.publish(tenantId, { requestId }).catch((error) => pending.fail(error));
+    const ticket = { requestId, originId: this.#options.originId, expiresInMs: options.expiresInMs };
+    this.#queues.publish(tenantId, ticket).catch((error) => pending.fail(error));
+  }
+
+  /** Whoever has sent a request back untouched was full: it then waits in the queue for who has room. */
+  #pick({ tenantId, wasRefused }: PendingRequest): Connection | undefined {
+    const { connectorTransportShortcut = true } = this.#options;
+    if (!connectorTransportShortcut) return wasRefused ? undefined : this.#remote.pick(tenantId);
+    const local = this.#connections.pick(tenantId);
+    if (local !== undefined || wasRefused || this.#connections.capacity(tenantId) !== undefined) return local;
+    return this.#remote.pick(tenantId);
+  }
+
+  #isConnected(tenantId: string): boolean {
+    return this.#connections.capacity(tenantId) !== undefined || this.#remote.isConnected(tenantId);
   }
 
   #withdraw({ tenantId, request: { requestId } }: PendingRequest): void {
-    if (this.#waiting.delete(requestId)) this.#transport.withdraw(tenantId, { requestId });
+    if (this.#waiting.delete(requestId)) this.#queues.withdraw(tenantId, { requestId });
   }
 
-  #take(tenantId: string, { requestId }: QueuedRequest): boolean {
+  #take(tenantId: string, ticket: QueuedRequest, settlement: Settlement): boolean {
+    const { requestId, originId } = ticket;
+    if (originId !== undefined && originId !== this.#options.originId) {
+      if (this.#room(tenantId) <= 0) return false;
+      void this.#pull(tenantId, { requestId, originId }, settlement);
+      return true;
+    }
     const pending = this.#waiting.get(requestId);
-    if (pending === undefined) return true;
-    const connection = this.#connections.pick(tenantId);
-    if (connection === undefined) return false;
-    this.#waiting.delete(requestId);
+    const connection = pending && this.#connections.pick(tenantId);
+    if (pending !== undefined && connection === undefined) return false;
+    settlement.done();
+    if (pending === undefined || connection === undefined) return true;
+    this.#withdraw(pending);
     pending.deliver(connection);
     return true;
   }
 
+  async #pull(
+    tenantId: string,
+    { requestId, originId }: { requestId: string; originId: string },
+    settlement: Settlement,
+  ): Promise<void> {
+    this.#pulling.set(tenantId, (this.#pulling.get(tenantId) ?? 0) + 1);
+    try {
+      await this.#remote.pull(originId, tenantId, requestId);
+      settlement.done();
+    } catch {
+      settlement.again();
+    } finally {
+      const left = this.#pulling.get(tenantId)! - 1;
+      if (left === 0) this.#pulling.delete(tenantId);
+      else this.#pulling.set(tenantId, left);
+      this.#capacityChanged(tenantId);
+    }
+  }
+
+  #room(tenantId: string): number {
+    return (this.#connections.capacity(tenantId) ?? 0) - (this.#pulling.get(tenantId) ?? 0);
+  }
+
   #giveGrace(pending: PendingRequest): void {
     pending.setGrace(this.#options.connectionGraceMs, () => {
-      if (this.#connections.capacity(pending.tenantId) === undefined) pending.fail(unavailable());
+      if (!this.#isConnected(pending.tenantId)) pending.fail(unavailable());
     });
   }
 
+  #graceForWaiting(tenantId: string): void {
+    for (const pending of this.#waiting.values()) {
+      if (pending.tenantId === tenantId && pending.options.requireActiveConnection) this.#giveGrace(pending);
+    }
+  }
+
+  #presenceChanged(tenantId: string): void {
+    if (!this.#isConnected(tenantId)) this.#graceForWaiting(tenantId);
+  }
+
   #capacityChanged(tenantId: string): void {
-    const capacity = this.#connections.capacity(tenantId);
     let consumption = this.#consumptions.get(tenantId);
-    if (capacity === undefined) {
+    if (this.#connections.capacity(tenantId) === undefined) {
       if (consumption === undefined) return;
       consumption[Symbol.dispose]();
       this.#consumptions.delete(tenantId);
-      for (const pending of this.#waiting.values()) {
-        if (pending.tenantId === tenantId && pending.options.requireActiveConnection) this.#giveGrace(pending);
-      }
+      if (!this.#remote.isConnected(tenantId)) this.#graceForWaiting(tenantId);
       return;
     }
     if (consumption === undefined) {
-      consumption = this.#transport.consume(tenantId, (request) => this.#take(tenantId, request));
+      consumption = this.#queues.consume(
+        tenantId,
+        (ticket, settlement) => this.#take(tenantId, ticket, settlement),
+      );
       this.#consumptions.set(tenantId, consumption);
     }
-    consumption.setCapacity(capacity);
+    consumption.setCapacity(this.#room(tenantId));
   }
 }
 

@@ -14,8 +14,11 @@ const OPTIONS: DispatchOptions = { trace: false, expiresInMs: 60_000, requireAct
 function setUp({ maxQueuedPerTenant = 10 } = {}) {
   const time = new FakeTime();
   const connections = new FakeConnections("t");
-  const transport = new MemoryTransport({ maxQueuedPerTenant });
-  const dispatcher = new Dispatcher(connections, transport, { connectionGraceMs: GRACE_MS });
+  const transport = new MemoryTransport({ originId: "here", maxQueuedPerTenant });
+  const dispatcher = new Dispatcher({ connections, queues: transport.queues }, {
+    originId: "here",
+    connectionGraceMs: GRACE_MS,
+  });
   return {
     time,
     connections,
@@ -48,7 +51,7 @@ Deno.test("dispatch() hands a request to the connection that is picked, and says
 Deno.test("dispatch() fails at once when nobody is connected", async () => {
   using test = setUp();
   await assert.rejects(test.dispatch().response, { code: "connector_unavailable", retryAfterSeconds: 5 });
-  assert.deepEqual([test.transport.queued, test.time.timers], [0, 0]);
+  assert.deepEqual([test.transport.queues.size, test.time.timers], [0, 0]);
 });
 
 Deno.test("dispatch() waits a grace for a tenant that was connected a moment ago", async () => {
@@ -56,10 +59,10 @@ Deno.test("dispatch() waits a grace for a tenant that was connected a moment ago
   test.connections.wasConnected = true;
   const dispatch = test.dispatch();
   test.time.pass(GRACE_MS - 1);
-  assert.equal(test.transport.queued, 1);
+  assert.equal(test.transport.queues.size, 1);
   test.time.pass(1);
   await assert.rejects(dispatch.response, { code: "connector_unavailable" });
-  assert.equal(test.transport.queued, 0);
+  assert.equal(test.transport.queues.size, 0);
 });
 
 Deno.test("dispatch() goes to a connection that comes within the grace, and stays there after it", async () => {
@@ -80,12 +83,12 @@ Deno.test("dispatch() gives those that wait for room a grace when the last conne
   connection.deliveries[0]!.isAcknowledged = true;
   const [waiting, patient] = [test.dispatch(), test.dispatch({}, { requireActiveConnection: false })];
   test.time.pass(10 * GRACE_MS);
-  assert.equal(test.transport.queued, 2);
+  assert.equal(test.transport.queues.size, 2);
   test.connections.lose(connection);
   await assert.rejects(delivered.response, { code: "connector_lost" });
   test.time.pass(GRACE_MS);
   await assert.rejects(waiting.response, { code: "connector_unavailable" });
-  assert.equal(test.transport.queued, 1);
+  assert.equal(test.transport.queues.size, 1);
   patient.cancel("expired");
 });
 
@@ -121,7 +124,7 @@ Deno.test("dispatch() fails with queue_full when too many wait, and a cancelled 
   first.cancel("client_gone");
   const third = test.dispatch();
   await settle();
-  assert.equal(test.transport.queued, 1);
+  assert.equal(test.transport.queues.size, 1);
   third.cancel("client_gone");
 });
 
@@ -144,7 +147,7 @@ Deno.test("dispatch() waits for a connection when the lost one was the only one"
   const { response } = test.dispatch();
   test.connections.lose(first);
   await settle();
-  assert.equal(test.transport.queued, 1);
+  assert.equal(test.transport.queues.size, 1);
   const second = test.connections.connect();
   assert.equal(redeliveredOf(second.deliveries[0]!.request), "1");
   second.deliveries[0]!.answer();
@@ -192,7 +195,7 @@ Deno.test("cancel() takes a request that waits out of the queue", async () => {
   expired.cancel("expired");
   await assert.rejects(gone.response, { code: "client_gone" });
   await assert.rejects(expired.response, { code: "request_expired" });
-  assert.deepEqual([test.transport.queued, test.time.timers], [0, 0]);
+  assert.deepEqual([test.transport.queues.size, test.time.timers], [0, 0]);
   assert.equal(test.connections.connect().deliveries.length, 0);
 });
 
@@ -217,7 +220,7 @@ Deno.test("cancel() keeps a request from being repeated", async () => {
   dispatch.cancel("client_gone");
   await settle();
   await assert.rejects(dispatch.response, { code: "client_gone" });
-  assert.deepEqual([second.deliveries.length, test.transport.queued], [0, 0]);
+  assert.deepEqual([second.deliveries.length, test.transport.queues.size], [0, 0]);
 });
 
 Deno.test("disposal ends those that wait, and leaves those that run", async () => {
@@ -227,10 +230,10 @@ Deno.test("disposal ends those that wait, and leaves those that run", async () =
   test.dispatcher[Symbol.dispose]();
   await assert.rejects(waiting.response, { code: "draining", retryAfterSeconds: 1 });
   connection.deliveries[0]!.answer();
-  await test.transport.publish("t", { requestId: "of somebody else" });
+  await test.transport.queues.publish("t", { requestId: "of somebody else" });
   test.connections.changed();
   assert.equal((await running.response).status, ANSWER.status);
-  assert.deepEqual([connection.deliveries.length, test.transport.queued, test.time.timers], [1, 1, 0]);
+  assert.deepEqual([connection.deliveries.length, test.transport.queues.size, test.time.timers], [1, 1, 0]);
 });
 
 Deno.test("a waiting request that cannot be sent gives its place to the next one", async () => {

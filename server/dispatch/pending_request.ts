@@ -14,9 +14,12 @@ import type { Dispatch, DispatchOptions } from "./dispatcher.ts";
 /** Deliveries of one request at most: a request that ends every connection it meets must not go round for ever. */
 const MAX_DELIVERIES = 5;
 
+/** Times a request is sent back untouched at most, by origins that were full when it came. */
+const MAX_REFUSALS = 100;
+
 /** A response, and who brought it. */
-export interface DispatchedResponse extends TracedResponse {
-  readonly connection: Connection;
+export interface DispatchedResponse extends Omit<TracedResponse, "connection"> {
+  readonly connection: Pick<Connection, "id" | "connector" | "originId">;
 }
 
 /** What a pending request asks of its dispatcher. */
@@ -37,6 +40,7 @@ export class PendingRequest implements Dispatch {
   readonly #settle = Promise.withResolvers<DispatchedResponse>();
   #delivery: Delivery | undefined;
   #deliveries = 0;
+  #refusals = 0;
   #graceTimer: ReturnType<typeof setTimeout> | undefined;
   #isSettled = false;
 
@@ -49,6 +53,11 @@ export class PendingRequest implements Dispatch {
     this.response.catch(() => {});
   }
 
+  /** Whether the connection it was handed to last had no room for it after all. */
+  get wasRefused(): boolean {
+    return this.#delivery?.isRefused === true;
+  }
+
   /** Hands the request over to a connection. */
   deliver(connection: Connection): void {
     if (this.#isSettled) return;
@@ -57,7 +66,8 @@ export class PendingRequest implements Dispatch {
     const { trace, expiresInMs } = this.options;
     const delivery = this.#delivery = connection.deliver(this.#present(), { acknowledge: true, trace, expiresInMs });
     delivery.response.then(
-      (response) => this.#finish(() => this.#settle.resolve({ ...response, connection })),
+      (response) =>
+        this.#finish(() => this.#settle.resolve({ ...response, connection: servedBy(response, connection) })),
       (error) => this.#failed(delivery, error),
     );
   }
@@ -93,6 +103,10 @@ export class PendingRequest implements Dispatch {
 
   #failed(delivery: Delivery, error: unknown): void {
     if (this.#isSettled) return;
+    if (delivery.isRefused && this.#refusals++ < MAX_REFUSALS) {
+      this.#deliveries--;
+      return this.#port.again(this);
+    }
     const isLost = error instanceof RelayError && error.code === "connector_lost";
     const mayRepeat = isLost && !delivery.isAcknowledged && !isStreamBody(this.request.body);
     if (mayRepeat && this.#deliveries < MAX_DELIVERIES) return this.#port.again(this);
@@ -106,4 +120,11 @@ export class PendingRequest implements Dispatch {
     settle();
     this.#port.settled(this);
   }
+}
+
+/** Another origin says which of its connections brought the response. */
+function servedBy({ connection: remote }: TracedResponse, connection: Connection): DispatchedResponse["connection"] {
+  if (remote === undefined || !connection.isRemote) return connection;
+  const { id, machineName, version } = remote;
+  return { id, connector: { machineName, version }, originId: connection.originId };
 }

@@ -20,6 +20,7 @@ export class FakeDelivery implements Delivery {
   readonly response: Promise<TracedResponse>;
   readonly cancelled: CancelReason[] = [];
   isAcknowledged = false;
+  isRefused = false;
   isOver = false;
   readonly #settle = Promise.withResolvers<TracedResponse>();
 
@@ -49,6 +50,8 @@ export class FakeDelivery implements Delivery {
 export class FakeConnection implements Connection {
   readonly id = crypto.randomUUID();
   readonly connector = { version: "1", machineName: "site" };
+  readonly originId = "here";
+  readonly isRemote = false;
   readonly deliveries: FakeDelivery[] = [];
   readonly capacity: number;
 

@@ -10,15 +10,22 @@ import { Hono } from "hono";
 export interface Health {
   /** Whether new requests may be sent here. */
   isReady(): boolean;
+  /** Whether the database is there, and since when, in milliseconds since 1970. */
+  database(): { readonly isAvailable: boolean; readonly sinceMs: number };
 }
 
-/** Makes `/health/live` and `/health/ready`. */
+/**
+ * Makes `/health/live` and `/health/ready`. A server that has lost its database stays ready: it goes on relaying for the tenants it knows, and
+ * with all servers on one database a balancer would be left with none.
+ */
 export function createHealthRoutes(health: Health): Hono {
   const app = new Hono();
   app.get("/health/live", (context) => context.json({ status: "live" }));
   app.get("/health/ready", (context) => {
     const isReady = health.isReady();
-    return context.json({ status: isReady ? "ready" : "draining" }, isReady ? 200 : 503, {
+    const { isAvailable, sinceMs } = health.database();
+    const database = { status: isAvailable ? "available" : "unavailable", since: new Date(sinceMs).toISOString() };
+    return context.json({ status: isReady ? "ready" : "draining", database }, isReady ? 200 : 503, {
       "Cache-Control": "no-store",
     });
   });

@@ -9,6 +9,7 @@ import { RelayError } from "../../shared/errors/relay_error.ts";
 import type { RelayResponse } from "../../shared/http/message.ts";
 import { getLogger } from "../../shared/log/mod.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
+import { PersistenceError } from "../persistence/mod.ts";
 import { answerFailure } from "../relay/failure.ts";
 
 const logger = getLogger("server");
@@ -26,6 +27,9 @@ export function withProblemDocuments(app: WebRoutes): WebRoutes {
   app.notFound(() => toResponse(new RelayError("not_found", "There is nothing at this address")));
   app.onError((error) => {
     logger.error("A request failed: {error}", { error });
+    if (error instanceof PersistenceError && error.code === "database_unavailable") {
+      return toResponse(new RelayError("transport_unavailable", "The database is unavailable", { cause: error }));
+    }
     return toResponse(new RelayError("internal_error", "The server failed to answer", { cause: error }));
   });
   return app;
@@ -36,6 +40,11 @@ export async function answerByRoutes(app: WebRoutes, incoming: ListenerRequest):
   const response = await app.fetch(incoming.toRequest(), { incoming });
   const { status, headers, body } = response;
   return { status, headers: [...headers], body: body === null ? null : { stream: body } };
+}
+
+/** A middleware that lets nobody pass. */
+export function refuseUnauthenticated(): Promise<Response> {
+  return Promise.resolve(toResponse(new RelayError("authentication_required", "Who asks is not known")));
 }
 
 function toResponse(error: RelayError): Response {

@@ -179,7 +179,7 @@ class NodeListener implements Listener {
   #serveUpgrade(message: IncomingMessage, upgrade: Upgrade): void {
     const socket = upgrade.socket as Socket;
     this.#connections.delete(socket);
-    socket.on("error", () => {});
+    socket.on("error", ignore);
     const response = new ServerResponse(message);
     response.shouldKeepAlive = false;
     response.on("finish", () => socket.end());
@@ -188,12 +188,17 @@ class NodeListener implements Listener {
       response.assignSocket(socket);
       return this.#refuse(response, error);
     }
-    socket.on("close", () => request.leave());
+    const leave = () => request.leave();
+    socket.on("close", leave);
     const write = (answer: RelayResponse) => {
       response.assignSocket(socket);
       this.#write(response, answer, request);
     };
-    this.#answer(request, write, (answer) => this.#upgrades.accept(message, upgrade, answer));
+    this.#answer(request, write, (answer) => {
+      // A WebSocket lives long, and would keep the request with all its header lines.
+      socket.off("close", leave);
+      this.#upgrades.accept(message, upgrade, answer);
+    });
   }
 
   async #answer(
@@ -227,6 +232,9 @@ class NodeListener implements Listener {
     writeAnswer(response, answer, { method: response.req.method ?? "", signal: new AbortController().signal });
   }
 }
+
+/** What the error leads to, the event "close" tells. */
+function ignore(): void {}
 
 function parse(message: IncomingMessage, onWanted?: () => void): { request?: NodeRequest; error?: unknown } {
   try {

@@ -177,3 +177,21 @@ Deno.test("listenNode() answers in plain HTTP with the header lines of its handl
   assert.equal(`${answer.status} ${headerValue(answer, "x-refused")}`, "400 invalid_request");
   assert.equal((await client.readToEnd()).length, 0);
 });
+
+Deno.test("listenNode() cuts off a client that reads nothing when its answer breaks off", async () => {
+  let breakOff = () => {};
+  const stream = new ReadableStream<Uint8Array>({
+    start(controller) {
+      // More than the socket takes: the answer waits for its reader.
+      controller.enqueue(new Uint8Array(32 << 20));
+      breakOff = () => controller.error(new Error("broken off"));
+    },
+  });
+  const listener = await listen(handlerOf(() => ({ status: 200, headers: [], body: { stream } })));
+  using client = await connectTcp(listener.port);
+  await client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  await client.readHead();
+  breakOff();
+  await listener.close();
+  await assert.rejects(client.readBytes(32 << 20), /ended|reset/i);
+});

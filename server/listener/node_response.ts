@@ -90,6 +90,8 @@ async function writeStream(
   signal.addEventListener("abort", leave);
   if (signal.aborted) leave();
   response.on("drain", () => wake());
+  // Where the client takes nothing nobody reads, who could see that there is nothing more to come.
+  reader.closed.catch(() => wake());
   try {
     for (let part = await reader.read(); !part.done && !signal.aborted; part = await reader.read()) {
       if (part.value.byteLength === 0 || response.write(part.value)) continue;

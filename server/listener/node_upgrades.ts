@@ -70,7 +70,9 @@ export class NodeUpgrades {
   accept(message: IncomingMessage, { socket, head }: Upgrade, answer: UpgradeAnswer | SocketAnswer): void {
     this.#answers.set(message, answer);
     if (!isSocketAnswer(answer)) {
-      this.#server.handleUpgrade(message, socket, head, (webSocket: WebSocket) => answer.accept(new WsPipe(webSocket)));
+      this.#server.handleUpgrade(message, socket, head, (webSocket: WebSocket) => {
+        answer.accept(new WsPipe(webSocket, socket));
+      });
     } else if (socket.destroyed) answer.refused();
     else {
       this.#clients.handleUpgrade(message, socket, head, (webSocket: WebSocket) => {

@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { setImmediate } from "node:timers/promises";
 import { sql } from "kysely";
 import { openDatabase } from "./database.ts";
+import { MEMORY_DATABASE_URL } from "./database_url.ts";
 import { migrateToLatest } from "./migrate.ts";
 import { TenantRepository } from "./tenants.ts";
 import { temporaryFolder } from "./testing.ts";
@@ -29,11 +30,11 @@ Deno.test("openDatabase() keeps what is in the file", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "relay.db");
   {
-    await using db = openDatabase({ path });
+    await using db = openDatabase({ url: `sqlite:${path}` });
     await migrateToLatest(db);
     await new TenantRepository(db, Date.now).insert("acme");
   }
-  await using db = openDatabase({ path });
+  await using db = openDatabase({ url: `sqlite:${path}` });
   assert.equal((await new TenantRepository(db, Date.now).findByName("acme"))?.name, "acme");
 });
 
@@ -43,11 +44,11 @@ Deno.test("openDatabase() says which database and why when it cannot be opened",
   Deno.writeTextFileSync(file, "x".repeat(4096));
   for (const path of [join(file, "relay.db"), folder.path, file]) {
     assert.throws(
-      () => openDatabase({ path }),
+      () => openDatabase({ url: `sqlite:${path}` }),
       (error: Error) => {
         assert.equal(error.name, "PersistenceError");
         assert.equal((error as Error & { code: string }).code, "database_unavailable");
-        assert.ok(error.message.startsWith(`Cannot open database "${path}": `), error.message);
+        assert.ok(error.message.startsWith(`Cannot open database "sqlite:${path}": `), error.message);
         assert.ok(error.cause instanceof Error);
         return true;
       },
@@ -56,10 +57,10 @@ Deno.test("openDatabase() says which database and why when it cannot be opened",
 });
 
 Deno.test("openDatabase() refuses other URLs without repeating what may be a password", () => {
-  for (const url of ["postgres://user:hunter2@host/db", "relay.db", "sqlite:", ""]) {
+  for (const url of ["mysql://user:hunter2@host/db", "relay.db", "sqlite:", "", "postgres://user:hunter2/@host/db"]) {
     assert.throws(
       () => openDatabase({ url }),
-      (error: Error) => /expected "sqlite:PATH"/.test(error.message) && !error.message.includes("hunter2"),
+      (error: Error) => /^Cannot open database: Expected /.test(error.message) && !error.message.includes("hunter2"),
     );
   }
 });
@@ -67,7 +68,7 @@ Deno.test("openDatabase() refuses other URLs without repeating what may be a pas
 Deno.test("a statement waits without blocking when another program holds the write lock", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "relay.db");
-  await using db = openDatabase({ path });
+  await using db = openDatabase({ url: `sqlite:${path}` });
   await migrateToLatest(db);
   const other = new DatabaseSync(path);
   other.exec("begin immediate");
@@ -81,8 +82,8 @@ Deno.test("a statement waits without blocking when another program holds the wri
 Deno.test("transactions of two connections to one file take turns", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "relay.db");
-  await using one = openDatabase({ path });
-  await using two = openDatabase({ path });
+  await using one = openDatabase({ url: `sqlite:${path}` });
+  await using two = openDatabase({ url: `sqlite:${path}` });
   await migrateToLatest(one);
   const { id } = await new TenantRepository(one, Date.now).insert("counter");
   const increment = (db: typeof one) =>
@@ -98,7 +99,7 @@ Deno.test("transactions of two connections to one file take turns", async () => 
 });
 
 Deno.test("a failing statement becomes a PersistenceError with its cause", async () => {
-  await using db = openDatabase({ path: ":memory:" });
+  await using db = openDatabase({ url: MEMORY_DATABASE_URL });
   await assert.rejects(
     new TenantRepository(db, Date.now).findByName("acme"),
     (error: Error & { code?: string }) =>

@@ -4,12 +4,60 @@
  * @module
  */
 
-export { type DatabaseLocation, openDatabase } from "./database.ts";
+export { type ApiKey, ApiKeyRepository, type ListApiKeysOptions, type NewApiKey } from "./api_keys.ts";
+export {
+  type Actor,
+  type AuditEntry,
+  type AuditFilter,
+  AuditRepository,
+  type AuditSubject,
+  type FindAuditOptions,
+  type NewAuditEntry,
+} from "./audit.ts";
+export { openDatabase, type OpenDatabaseOptions } from "./database.ts";
+export { DatabaseMonitor, type DatabaseStatus } from "./database_monitor.ts";
+export { type DatabaseLocation, describeDatabaseUrl, parseDatabaseUrl } from "./database_url.ts";
 export { PersistenceError, type PersistenceErrorCode } from "./errors.ts";
+export { type AcquireOptions, LeaseRepository } from "./leases.ts";
 export { migrateToLatest } from "./migrate.ts";
-export { ACKNOWLEDGE_MODES, type AcknowledgeMode, type Database, SECRET_USES, type SecretUse } from "./schema.ts";
+export { type Origin, OriginRepository } from "./origins.ts";
+export type { Page, PageOptions } from "./page.ts";
+export {
+  type FindRequestsOptions,
+  type LoggedRequest,
+  REQUEST_SEARCH_LIMIT,
+  type RequestFilter,
+  RequestLogRepository,
+  type RequestPage,
+} from "./request_log.ts";
+export { retryWrite, type RetryWriteOptions } from "./retry_write.ts";
+export {
+  ACKNOWLEDGE_MODES,
+  type AcknowledgeMode,
+  ACTOR_KINDS,
+  type ActorKind,
+  type Database,
+  ORIGIN_STATES,
+  type OriginState,
+  REQUEST_OUTCOMES,
+  type RequestOutcome,
+  type Role,
+  ROLES,
+  SECRET_USES,
+  type SecretUse,
+} from "./schema.ts";
 export { type NewSecret, type Secret, SecretRepository } from "./secrets.ts";
+export { type NewUserSession, SessionRepository, type UserSession } from "./sessions.ts";
+export { readDatabaseId } from "./properties.ts";
 export { SigningKeyRepository, type StoredSigningKey } from "./signing_keys.ts";
+export {
+  type FindStatisticsOptions,
+  type RelayedTotals,
+  STATISTICS_INTERVAL_MS,
+  type StatisticsEntry,
+  type StatisticsInterval,
+  StatisticsRepository,
+} from "./statistics.ts";
 export { isTenantName } from "./tenant_name.ts";
 export {
   DEFAULT_TENANT_SETTINGS,
@@ -19,3 +67,4 @@ export {
   TenantRepository,
   type TenantSettings,
 } from "./tenants.ts";
+export { type ListUsersOptions, type NewUser, type User, type UserChanges, UserRepository } from "./users.ts";

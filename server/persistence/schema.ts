@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Kysely } from "kysely";
+import type { Generated, Kysely } from "kysely";
 
 /** When a request leaves the queue for good. */
 export const ACKNOWLEDGE_MODES = ["disabled", "connectorReceived", "connectorFinished", "manual"] as const;
@@ -18,6 +18,33 @@ export const SECRET_USES = ["connector", "client"] as const;
 
 /** One of {@link SECRET_USES}. */
 export type SecretUse = typeof SECRET_USES[number];
+
+/** What a person or a program may do through the management API; each may do what those before it may. */
+export const ROLES = ["reader", "writer", "admin"] as const;
+
+/** One of {@link ROLES}. */
+export type Role = typeof ROLES[number];
+
+/** What an origin is doing. */
+export const ORIGIN_STATES = ["ready", "draining", "stopped"] as const;
+
+/** One of {@link ORIGIN_STATES}. */
+export type OriginState = typeof ORIGIN_STATES[number];
+
+/**
+ * How a request ended: `succeeded` was answered by the target or an interceptor, whatever the status; `aborted` the client left; `failed` the
+ * relay refused it or could not deliver it; `expired` there was no answer in time; `errored` something unforeseen.
+ */
+export const REQUEST_OUTCOMES = ["succeeded", "aborted", "failed", "expired", "errored"] as const;
+
+/** One of {@link REQUEST_OUTCOMES}. */
+export type RequestOutcome = typeof REQUEST_OUTCOMES[number];
+
+/** Who can change something: a person, a program with a key, somebody on the command line, the server itself. */
+export const ACTOR_KINDS = ["user", "api_key", "command", "system"] as const;
+
+/** One of {@link ACTOR_KINDS}. */
+export type ActorKind = typeof ACTOR_KINDS[number];
 
 /** 0 is false, 1 is true. */
 export type BooleanColumn = 0 | 1;
@@ -42,6 +69,8 @@ export interface TenantTable {
   access_policy: string | null;
   created_at: number;
   updated_at: number;
+  /** Raised by every change; the release that wrote schema 0002 leaves it alone. */
+  version: Generated<number>;
 }
 
 /** One row per secret of a tenant; deleted with the tenant. */
@@ -64,6 +93,128 @@ export interface SigningKeyTable {
   created_at: number;
 }
 
+/** One row per person who may use the management API. */
+export interface UserTable {
+  id: string;
+  name: string;
+  /** The name in lower case. */
+  name_key: string;
+  password_hash: string;
+  role: Role;
+  version: number;
+  created_at: number;
+  updated_at: number;
+  last_login_at: number | null;
+}
+
+/** One row per key for programs that use the management API. */
+export interface ApiKeyTable {
+  id: string;
+  name: string;
+  /** The name in lower case. */
+  name_key: string;
+  hash: string;
+  role: Role;
+  created_at: number;
+  expires_at: number | null;
+  last_used_at: number | null;
+}
+
+/** One row per person who is logged in; deleted with the user. */
+export interface SessionTable {
+  token_hash: string;
+  user_id: string;
+  created_at: number;
+  expires_at: number;
+  last_seen_at: number;
+}
+
+/** One row per server instance, also for some time after it has ended. */
+export interface OriginTable {
+  id: string;
+  machine_name: string;
+  version: string;
+  public_url: string | null;
+  state: OriginState;
+  connections: number;
+  started_at: number;
+  last_seen_at: number;
+}
+
+/** One row per job that only one origin at a time may do. */
+export interface LeaseTable {
+  name: string;
+  holder: string;
+  expires_at: number;
+}
+
+/** One row per request that is logged. It outlives its tenant. */
+export interface RequestTable {
+  id: string;
+  tenant_id: string | null;
+  tenant_name: string;
+  origin_id: string;
+  connection_id: string | null;
+  started_at: number;
+  duration_ms: number;
+  target: string;
+  method: string;
+  path: string;
+  client_address: string;
+  status: number;
+  outcome: RequestOutcome;
+  error_code: string | null;
+  policy_reason: string | null;
+  request_bytes: number;
+  relayed_request_bytes: number;
+  response_bytes: number;
+  relayed_response_bytes: number;
+}
+
+/** One row per tenant, target and minute with requests. */
+export interface StatisticsTable {
+  tenant_id: string;
+  target: string;
+  interval_start: number;
+  requests: number;
+  errors: number;
+  expired: number;
+  aborted: number;
+  request_bytes: number;
+  response_bytes: number;
+  duration_ms_sum: number;
+  duration_ms_max: number;
+}
+
+/** One row per change that somebody made. */
+export interface AuditTable {
+  id: string;
+  at: number;
+  actor_kind: ActorKind;
+  actor_id: string;
+  actor_name: string;
+  client_address: string | null;
+  action: string;
+  subject_kind: string;
+  subject_id: string;
+  subject_name: string;
+  before: string | null;
+  after: string | null;
+}
+
+/** What there is once for the whole database. */
+export interface PropertyTable {
+  name: string;
+  value: string;
+}
+
+/** One row per migration from 0003 on: what a program must know to run on the schema that it made. */
+export interface SchemaCompatibilityTable {
+  migration: string;
+  /** The name of a migration. */
+  requires: string;
+}
+
 /** Kysely's record of the migrations that ran. */
 export interface MigrationTable {
   name: string;
@@ -75,6 +226,16 @@ export interface Schema {
   tenants: TenantTable;
   secrets: SecretTable;
   signing_keys: SigningKeyTable;
+  users: UserTable;
+  api_keys: ApiKeyTable;
+  sessions: SessionTable;
+  origins: OriginTable;
+  leases: LeaseTable;
+  requests: RequestTable;
+  statistics: StatisticsTable;
+  audit: AuditTable;
+  properties: PropertyTable;
+  schema_compatibility: SchemaCompatibilityTable;
   kysely_migration: MigrationTable;
 }
 

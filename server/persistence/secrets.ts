@@ -4,6 +4,7 @@
  * @module
  */
 
+import { chunks } from "./chunks.ts";
 import type { Database, SecretTable, SecretUse } from "./schema.ts";
 
 /** A secret of a tenant, without its value. */
@@ -71,6 +72,16 @@ export class SecretRepository {
       .returningAll()
       .executeTakeFirstOrThrow();
     return toSecret(row);
+  }
+
+  /** Which of these ids are secrets. */
+  async findExistingIds(ids: readonly string[]): Promise<Set<string>> {
+    const found = new Set<string>();
+    for (const some of chunks(ids)) {
+      const rows = await this.#db.selectFrom("secrets").select("id").where("id", "in", some).execute();
+      for (const { id } of rows) found.add(id);
+    }
+    return found;
   }
 
   /** Notes that a secret is used now. */

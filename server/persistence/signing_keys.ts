@@ -1,5 +1,5 @@
 /**
- * Reads and writes the keys that sign tokens. Keys never change; there are only a few at a time.
+ * Reads and writes the keys that sign tokens. Keys never change, only how they are kept; there are only a few at a time.
  *
  * @module
  */
@@ -11,7 +11,7 @@ export interface StoredSigningKey {
   /** The key's id in token headers and in the published key set. */
   readonly kid: string;
   readonly algorithm: "ES256";
-  /** JWK as JSON text. Never leaves the server. */
+  /** JWK as JSON text, or what `server/auth` has encrypted it to. Never leaves the server. */
   readonly privateJwk: string;
   /** JWK as JSON text. */
   readonly publicJwk: string;
@@ -52,6 +52,12 @@ export class SigningKeyRepository {
         created_at: key.createdAt,
       })
       .execute();
+  }
+
+  /** Replaces how the private part is kept, unless somebody else has replaced it. */
+  async replacePrivateJwk(kid: string, { from, to }: { readonly from: string; readonly to: string }): Promise<void> {
+    await this.#db.updateTable("signing_keys").set({ private_jwk: to })
+      .where("kid", "=", kid).where("private_jwk", "=", from).execute();
   }
 
   /** Removes a key, if it is still there. */

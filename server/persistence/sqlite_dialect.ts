@@ -21,7 +21,8 @@ import {
   type SqliteDialectConfig,
   SqliteDriver,
 } from "kysely";
-import { PersistenceError } from "./errors.ts";
+import { PersistenceError, reasonOf } from "./errors.ts";
+import type { QueryObserver } from "./query_observer.ts";
 
 /** How long a statement waits for other writers, in all. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -30,23 +31,30 @@ const BLOCKING_BUSY_TIMEOUT_MS = 20;
 const BUSY_RETRY_DELAY_MS = 5;
 /** SQLite's primary result code for "database is locked". */
 const SQLITE_BUSY = 5;
+/** Those of a file that cannot be read or written any more: read-only, disk error, corrupt, disk full, cannot open, not a database. */
+const SQLITE_UNAVAILABLE = [8, 10, 11, 13, 14, 26];
 /** Every query is built by this program, so there are few texts; the limit only guards against one that is built from values. */
 const MAX_CACHED_STATEMENTS = 500;
 
 /** A Kysely dialect for one open SQLite database, which it owns from then on. */
 export class NodeSqliteDialect extends SqliteDialect {
   readonly #config: SqliteDialectConfig;
+  readonly #observer: QueryObserver | undefined;
 
-  /** @param database Closed when the Kysely instance is destroyed. */
-  constructor(database: DatabaseSync) {
+  /**
+   * @param database Closed when the Kysely instance is destroyed.
+   * @param observer Hears whether the database answers.
+   */
+  constructor(database: DatabaseSync, observer?: QueryObserver) {
     const config = { database: asSqliteDatabase(database) };
     super(config);
     this.#config = config;
+    this.#observer = observer;
     database.exec(`PRAGMA busy_timeout = ${BLOCKING_BUSY_TIMEOUT_MS}`);
   }
 
   override createDriver(): Driver {
-    return new NodeSqliteDriver(this.#config);
+    return new NodeSqliteDriver(this.#config, this.#observer);
   }
 
   override createAdapter(): SqliteAdapter {
@@ -62,10 +70,16 @@ class NodeSqliteAdapter extends SqliteAdapter {
 }
 
 class NodeSqliteDriver extends SqliteDriver {
+  readonly #observer: QueryObserver | undefined;
   #connection: DatabaseConnection | undefined;
 
+  constructor(config: SqliteDialectConfig, observer: QueryObserver | undefined) {
+    super(config);
+    this.#observer = observer;
+  }
+
   override async acquireConnection(): Promise<DatabaseConnection> {
-    this.#connection ??= new WaitingConnection(await super.acquireConnection());
+    this.#connection ??= new WaitingConnection(await super.acquireConnection(), this.#observer);
     return this.#connection;
   }
 
@@ -76,21 +90,32 @@ class NodeSqliteDriver extends SqliteDriver {
 
 class WaitingConnection implements DatabaseConnection {
   readonly #connection: DatabaseConnection;
+  readonly #observer: QueryObserver | undefined;
 
-  constructor(connection: DatabaseConnection) {
+  constructor(connection: DatabaseConnection, observer: QueryObserver | undefined) {
     this.#connection = connection;
+    this.#observer = observer;
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const deadline = performance.now() + BUSY_TIMEOUT_MS;
     while (true) {
       try {
-        return await this.#connection.executeQuery<R>(query);
+        const result = await this.#connection.executeQuery<R>(query);
+        this.#observer?.answered();
+        return result;
       } catch (error) {
-        if (!isBusy(error) || performance.now() >= deadline) throw asPersistenceError(error);
+        if (!isBusy(error) || performance.now() >= deadline) throw this.#failed(error);
       }
       await setTimeout(BUSY_RETRY_DELAY_MS);
     }
+  }
+
+  #failed(error: unknown): PersistenceError {
+    const failure = asPersistenceError(error);
+    if (failure.code === "database_unavailable") this.#observer?.unavailable(failure);
+    else this.#observer?.answered();
+    return failure;
   }
 
   streamQuery<R>(query: CompiledQuery, chunkSize: number): AsyncIterableIterator<QueryResult<R>> {
@@ -99,12 +124,18 @@ class WaitingConnection implements DatabaseConnection {
 }
 
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && "errcode" in error && (Number(error.errcode) & 0xff) === SQLITE_BUSY;
+  return resultCode(error) === SQLITE_BUSY;
+}
+
+/** SQLite's primary result code. */
+function resultCode(error: unknown): number | undefined {
+  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : undefined;
 }
 
 function asPersistenceError(error: unknown): PersistenceError {
-  const reason = error instanceof Error ? error.message : String(error);
-  return new PersistenceError("query_failed", `Cannot run query: ${reason}`, { cause: error });
+  return SQLITE_UNAVAILABLE.includes(resultCode(error) ?? 0)
+    ? new PersistenceError("database_unavailable", `Cannot use database: ${reasonOf(error)}`, { cause: error })
+    : new PersistenceError("query_failed", `Cannot run query: ${reasonOf(error)}`, { cause: error });
 }
 
 function asSqliteDatabase(database: DatabaseSync): SqliteDatabase {

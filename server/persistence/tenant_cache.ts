@@ -1,15 +1,22 @@
 /**
- * Keeps tenants for a while, so that a relayed request does not cost a query.
+ * Keeps tenants for a while, so that a relayed request does not cost a query, and longer while the database is away, so that relaying goes on.
  *
  * @module
  */
 
+import { RelayError } from "../../shared/errors/relay_error.ts";
+import { PersistenceError } from "./errors.ts";
 import type { Tenant } from "./tenants.ts";
 
-/** Where the cache gets what it does not have. */
+/** Where requests look tenants up. */
 export interface TenantSource {
   /** Finds a tenant without regard to case. */
   findByName(name: string): Promise<Tenant | undefined>;
+}
+
+/** Where the cache gets what it does not have. */
+export interface CachedTenants extends TenantSource {
+  findById(id: string): Promise<Tenant | undefined>;
 }
 
 /** How a {@link TenantCache} works. */
@@ -18,43 +25,97 @@ export interface TenantCacheOptions {
   readonly durationMs: number;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
+  /** Whether it is worth asking the source; always unless given. */
+  readonly isSourceAvailable?: () => boolean;
 }
 
 /** Entries kept at most; names of tenants that do not exist take places too. */
 const MAX_ENTRIES = 20_000;
+/** How long a request for a known tenant waits for a source that is slow or away. */
+const PATIENCE_MS = 500;
+/** How long an old entry holds before the source is asked again. */
+const STALE_DURATION_MS = 1_000;
+const RETRY_AFTER_SECONDS = 5;
 
 interface Entry {
   readonly tenant: Promise<Tenant | undefined>;
-  readonly expiresAt: number;
+  expiresAt: number;
+  /** What the source said last. */
+  known: Tenant | undefined;
 }
 
-/** Tenants by name, each as old as the cache's duration at most. */
-export class TenantCache implements TenantSource {
-  readonly #source: TenantSource;
+/**
+ * Tenants by name, each as old as the cache's duration at most; while the source is away, as old as they are.
+ *
+ * Throws {@link RelayError} `transport_unavailable` for a tenant that is not known while the source is away.
+ */
+export class TenantCache implements CachedTenants {
+  readonly #source: CachedTenants;
   readonly #options: TenantCacheOptions;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(source: TenantSource, options: TenantCacheOptions) {
+  constructor(source: CachedTenants, options: TenantCacheOptions) {
     this.#source = source;
     this.#options = options;
   }
 
   findByName(name: string): Promise<Tenant | undefined> {
     const key = name.toLowerCase();
-    const now = this.#options.now();
-    const known = this.#entries.get(key);
-    if (known !== undefined && known.expiresAt > now) return known.tenant;
-    const tenant = this.#source.findByName(name);
-    this.#entries.delete(key);
-    this.#entries.set(key, { tenant, expiresAt: now + this.#options.durationMs });
-    tenant.catch(() => this.forget(name));
-    this.#makeRoom();
-    return tenant;
+    const entry = this.#entries.get(key);
+    if (entry !== undefined && entry.expiresAt > this.#options.now()) return entry.tenant;
+    return this.#renew(key, entry?.known);
+  }
+
+  /** The tenant as the source has it; when the source is away, as it was last seen. */
+  async findById(id: string): Promise<Tenant | undefined> {
+    try {
+      if (!this.#isSourceAvailable()) throw unavailable();
+      return await this.#source.findById(id);
+    } catch (error) {
+      const known = this.#entries.values().find((entry) => entry.known?.id === id)?.known;
+      if (known === undefined) throw asRelayError(error);
+      return known;
+    }
   }
 
   /** Drops a tenant whose settings have changed. */
   forget(name: string): void {
     this.#entries.delete(name.toLowerCase());
+  }
+
+  /** Drops the tenant with that id, whatever its name. */
+  forgetId(id: string): void {
+    for (const [key, entry] of this.#entries) {
+      if (entry.known?.id === id) this.#entries.delete(key);
+    }
+  }
+
+  #renew(key: string, known: Tenant | undefined): Promise<Tenant | undefined> {
+    const { durationMs, now } = this.#options;
+    const { promise, resolve, reject } = Promise.withResolvers<Tenant | undefined>();
+    const entry: Entry = { tenant: promise, expiresAt: now() + durationMs, known };
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    this.#makeRoom();
+    const useKnown = () => {
+      entry.expiresAt = now() + STALE_DURATION_MS;
+      resolve(known);
+    };
+    const patience = known === undefined ? undefined : setTimeout(useKnown, PATIENCE_MS);
+    const asked = this.#isSourceAvailable() ? this.#source.findByName(key) : Promise.reject(unavailable());
+    asked.then((tenant) => {
+      entry.known = tenant;
+      resolve(tenant);
+    }, (error) => {
+      if (known !== undefined) return useKnown();
+      if (this.#entries.get(key) === entry) this.#entries.delete(key);
+      reject(asRelayError(error));
+    }).finally(() => clearTimeout(patience));
+    return promise;
+  }
+
+  #isSourceAvailable(): boolean {
+    return this.#options.isSourceAvailable?.() ?? true;
   }
 
   /** The entries that were looked up longest ago go first. */
@@ -64,4 +125,16 @@ export class TenantCache implements TenantSource {
       this.#entries.delete(key);
     }
   }
+}
+
+function unavailable(): PersistenceError {
+  return new PersistenceError("database_unavailable", "Cannot find tenant: the database is unavailable");
+}
+
+function asRelayError(error: unknown): unknown {
+  if (!(error instanceof PersistenceError) || error.code !== "database_unavailable") return error;
+  return new RelayError("transport_unavailable", "The server cannot look the tenant up now", {
+    cause: error,
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+  });
 }

@@ -4,8 +4,10 @@
  * @module
  */
 
-import { sql } from "kysely";
-import { PersistenceError } from "./errors.ts";
+import { type Selectable, sql } from "kysely";
+import { chunks } from "./chunks.ts";
+import { PersistenceError, versionConflict } from "./errors.ts";
+import { contains } from "./search.ts";
 import type { AcknowledgeMode, BooleanColumn, Database, TenantTable } from "./schema.ts";
 import { isTenantName, tenantNameKey } from "./tenant_name.ts";
 
@@ -38,6 +40,8 @@ export interface Tenant extends TenantSettings {
   readonly createdAt: number;
   /** Milliseconds since 1970. */
   readonly updatedAt: number;
+  /** 1 at first, raised by every change. */
+  readonly version: number;
 }
 
 /** What a new tenant has that says nothing else. */
@@ -104,9 +108,8 @@ export class TenantRepository {
   async list({ skip = 0, take, search = "" }: ListTenantsOptions = {}): Promise<TenantPage> {
     let found = this.#db.selectFrom("tenants");
     if (search !== "") {
-      const pattern = `%${search.toLowerCase().replace(/[\\%_]/g, "\\$&")}%`;
-      found = found.where(
-        sql<boolean>`(name_key like ${pattern} escape '\\' or lower(display_name) like ${pattern} escape '\\')`,
+      found = found.where(({ or, ref }) =>
+        or([contains(ref("name_key"), search), contains(sql`lower(${ref("display_name")})`, search)])
       );
     }
     // SQLite knows an offset only together with a limit.
@@ -153,15 +156,44 @@ export class TenantRepository {
   /**
    * Changes a tenant's settings; those not given keep their values.
    *
+   * @param settings What changes, and in `version` the version that was read, if a change in between must not be overwritten.
    * @returns The tenant as it is now, or undefined when there is none with that id.
+   * @throws {PersistenceError} `version_conflict` when the tenant has another version.
    */
-  async update(id: string, settings: Partial<TenantSettings>): Promise<Tenant | undefined> {
-    const row = await this.#db.updateTable("tenants")
-      .set({ ...toColumns(settings), updated_at: this.#now() })
-      .where("id", "=", id)
-      .returningAll()
-      .executeTakeFirst();
-    return row && toTenant(row);
+  async update(
+    id: string,
+    { version, ...settings }: Partial<TenantSettings> & { readonly version?: number },
+  ): Promise<Tenant | undefined> {
+    let update = this.#db.updateTable("tenants")
+      .set(({ eb }) => ({ ...toColumns(settings), updated_at: this.#now(), version: eb("version", "+", 1) }))
+      .where("id", "=", id);
+    if (version !== undefined) update = update.where("version", "=", version);
+    const row = await update.returningAll().executeTakeFirst();
+    if (row !== undefined) return toTenant(row);
+    if (version !== undefined && await this.findById(id) !== undefined) throw versionConflict("tenant");
+    return undefined;
+  }
+
+  /**
+   * Tenants made or changed at or after a moment, in the order of the changes, for servers that keep copies. Clocks of servers differ: ask
+   * for some seconds more than have passed. Removed tenants are found with {@link findExistingIds}.
+   *
+   * @param updatedAtMs Milliseconds since 1970.
+   */
+  async listChangedSince(updatedAtMs: number): Promise<Tenant[]> {
+    const rows = await this.#db.selectFrom("tenants").selectAll().where("updated_at", ">=", updatedAtMs)
+      .orderBy("updated_at").orderBy("id").execute();
+    return rows.map(toTenant);
+  }
+
+  /** Which of these ids are tenants. */
+  async findExistingIds(ids: readonly string[]): Promise<Set<string>> {
+    const found = new Set<string>();
+    for (const some of chunks(ids)) {
+      const rows = await this.#db.selectFrom("tenants").select("id").where("id", "in", some).execute();
+      for (const { id } of rows) found.add(id);
+    }
+    return found;
   }
 
   /**
@@ -175,7 +207,7 @@ export class TenantRepository {
   }
 }
 
-type SettingColumns = Omit<TenantTable, "id" | "name" | "name_key" | "created_at" | "updated_at">;
+type SettingColumns = Omit<TenantTable, "id" | "name" | "name_key" | "created_at" | "updated_at" | "version">;
 type Changes<T> = { [Key in keyof T]: T[Key] | undefined };
 
 /** An absent setting becomes undefined, which Kysely leaves out of an update. */
@@ -204,7 +236,7 @@ function toColumn(value: boolean | undefined): BooleanColumn | undefined {
   return value === undefined ? undefined : value ? 1 : 0;
 }
 
-function toTenant(row: TenantTable): Tenant {
+function toTenant(row: Selectable<TenantTable>): Tenant {
   return {
     id: row.id,
     name: row.name,
@@ -222,5 +254,6 @@ function toTenant(row: TenantTable): Tenant {
     accessPolicy: row.access_policy === null ? null : JSON.parse(row.access_policy),
     createdAt: row.created_at,
     updatedAt: row.updated_at,
+    version: row.version,
   };
 }

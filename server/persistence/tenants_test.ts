@@ -3,13 +3,12 @@ import { join } from "node:path";
 import { openDatabase } from "./database.ts";
 import { migrateToLatest } from "./migrate.ts";
 import { DEFAULT_TENANT_SETTINGS, TenantRepository, type TenantSettings } from "./tenants.ts";
-import { memoryDatabase, temporaryFolder, TestClock } from "./testing.ts";
+import { temporaryFolder, TestClock, testOnDatabases } from "./testing.ts";
 
 const isTaken = (error: Error & { code?: string }) =>
   error.code === "name_taken" && /"ACME" already/.test(error.message);
 
-Deno.test("insert() gives a tenant the defaults", async () => {
-  await using db = await memoryDatabase();
+testOnDatabases("insert() gives a tenant the defaults", async (db) => {
   const clock = new TestClock();
   const tenants = new TenantRepository(db, clock.now);
   const { id, ...tenant } = await tenants.insert("acme");
@@ -19,11 +18,11 @@ Deno.test("insert() gives a tenant the defaults", async () => {
     name: "acme",
     createdAt: clock.now(),
     updatedAt: clock.now(),
+    version: 1,
   });
 });
 
-Deno.test("insert(), update() and findById() keep every setting", async () => {
-  await using db = await memoryDatabase();
+testOnDatabases("insert(), update() and findById() keep every setting", async (db) => {
   const clock = new TestClock();
   const tenants = new TenantRepository(db, clock.now);
   const settings: TenantSettings = {
@@ -45,20 +44,18 @@ Deno.test("insert(), update() and findById() keep every setting", async () => {
   assert.deepEqual(await tenants.findById(inserted.id), inserted);
   clock.advance(1_000);
   const updated = await tenants.update(inserted.id, DEFAULT_TENANT_SETTINGS);
-  assert.deepEqual(updated, { ...inserted, ...DEFAULT_TENANT_SETTINGS, updatedAt: clock.now() });
+  assert.deepEqual(updated, { ...inserted, ...DEFAULT_TENANT_SETTINGS, updatedAt: clock.now(), version: 2 });
   assert.deepEqual(await tenants.findById(inserted.id), updated);
 });
 
-Deno.test("update() keeps what is not given", async () => {
-  await using db = await memoryDatabase();
+testOnDatabases("update() keeps what is not given", async (db) => {
   const tenants = new TenantRepository(db, new TestClock().now);
   const inserted = await tenants.insert("acme", { displayName: "Acme", accessPolicy: [1], enableTracing: null });
-  assert.deepEqual(await tenants.update(inserted.id, { enabled: false }), { ...inserted, enabled: false });
+  assert.deepEqual(await tenants.update(inserted.id, { enabled: false }), { ...inserted, enabled: false, version: 2 });
   assert.equal(await tenants.update("unknown", { enabled: false }), undefined);
 });
 
-Deno.test("insert() refuses a name that exists in another case", async () => {
-  await using db = await memoryDatabase();
+testOnDatabases("insert() refuses a name that exists in another case", async (db) => {
   const tenants = new TenantRepository(db, Date.now);
   await tenants.insert("Acme");
   await assert.rejects(tenants.insert("ACME"), isTaken);
@@ -68,8 +65,8 @@ Deno.test("insert() refuses a name that exists in another case", async () => {
 Deno.test("insert() refuses a name that another connection to the file has taken", async () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "relay.db");
-  await using one = openDatabase({ path });
-  await using two = openDatabase({ path });
+  await using one = openDatabase({ url: `sqlite:${path}` });
+  await using two = openDatabase({ url: `sqlite:${path}` });
   await migrateToLatest(one);
   const results = await Promise.allSettled([
     new TenantRepository(one, Date.now).insert("ACME"),
@@ -80,8 +77,7 @@ Deno.test("insert() refuses a name that another connection to the file has taken
   assert.ok(isTaken(rejected?.reason));
 });
 
-Deno.test("insert() takes exactly the names that are allowed", async () => {
-  await using db = await memoryDatabase();
+testOnDatabases("insert() takes exactly the names that are allowed", async (db) => {
   const tenants = new TenantRepository(db, Date.now);
   for (const name of ["a", "...", "a.b_c-D9", "x".repeat(100)]) {
     assert.equal((await tenants.insert(name)).name, name);
@@ -91,16 +87,14 @@ Deno.test("insert() takes exactly the names that are allowed", async () => {
   }
 });
 
-Deno.test("findByName() and findById() give undefined when there is none", async () => {
-  await using db = await memoryDatabase();
+testOnDatabases("findByName() and findById() give undefined when there is none", async (db) => {
   const tenants = new TenantRepository(db, Date.now);
   await tenants.insert("acme");
   assert.equal(await tenants.findByName("acm_"), undefined);
   assert.equal(await tenants.findById("acme"), undefined);
 });
 
-Deno.test("list() pages by name without regard to case", async () => {
-  await using db = await memoryDatabase();
+testOnDatabases("list() pages by name without regard to case", async (db) => {
   const tenants = new TenantRepository(db, Date.now);
   for (const name of ["delta", "Bravo", "alpha", "Charlie"]) await tenants.insert(name);
   const names = async (options?: Parameters<typeof tenants.list>[0]) => {
@@ -114,8 +108,7 @@ Deno.test("list() pages by name without regard to case", async () => {
   assert.deepEqual(await names({ take: 0 }), [4]);
 });
 
-Deno.test("list() searches in name and display name, taking wildcards literally", async () => {
-  await using db = await memoryDatabase();
+testOnDatabases("list() searches in name and display name, taking wildcards literally", async (db) => {
   const tenants = new TenantRepository(db, Date.now);
   await tenants.insert("north_1", { displayName: "100% Wool" });
   await tenants.insert("northX1");
@@ -131,11 +124,59 @@ Deno.test("list() searches in name and display name, taking wildcards literally"
   assert.deepEqual(await found("'"), [0, undefined]);
 });
 
-Deno.test("remove() frees the name", async () => {
-  await using db = await memoryDatabase();
+testOnDatabases("list() searches without regard to case beyond ASCII too", async (db) => {
+  const tenants = new TenantRepository(db, Date.now);
+  await tenants.insert("oil", { displayName: "ÖLWERK Ærø" });
+  assert.equal((await tenants.list({ search: "ölwerk æ" })).totalCount, 1);
+  assert.equal((await tenants.list({ search: "ÖLWERK ÆRØ" })).totalCount, 1);
+});
+
+testOnDatabases("remove() frees the name", async (db) => {
   const tenants = new TenantRepository(db, Date.now);
   const { id } = await tenants.insert("acme");
   assert.equal(await tenants.remove(id), true);
   assert.equal(await tenants.remove(id), false);
   assert.notEqual((await tenants.insert("ACME")).id, id);
+});
+
+testOnDatabases("update() refuses to overwrite a change that was made since the version given", async (db) => {
+  const tenants = new TenantRepository(db, Date.now);
+  const { id } = await tenants.insert("acme");
+  assert.equal((await tenants.update(id, { displayName: "first", version: 1 }))?.version, 2);
+  await assert.rejects(
+    tenants.update(id, { displayName: "second", version: 1 }),
+    (error: Error & { code?: string }) => error.code === "version_conflict",
+  );
+  assert.equal((await tenants.findById(id))?.displayName, "first");
+  assert.equal(await tenants.update("unknown", { version: 1 }), undefined);
+});
+
+testOnDatabases("update() lets one of several writers of the same version win", async (db) => {
+  const tenants = new TenantRepository(db, Date.now);
+  const { id } = await tenants.insert("acme");
+  const writers = Array.from({ length: 8 }, (_, index) => tenants.update(id, { displayName: `${index}`, version: 1 }));
+  const results = await Promise.allSettled(writers);
+  assert.equal(results.filter((result) => result.status === "fulfilled").length, 1);
+  assert.equal((await tenants.findById(id))?.version, 2);
+});
+
+testOnDatabases("listChangedSince() gives what was made or changed since, in the order of the changes", async (db) => {
+  const clock = new TestClock();
+  const tenants = new TenantRepository(db, clock.now);
+  const [one, two] = [await tenants.insert("one"), await tenants.insert("two")];
+  clock.advance(1);
+  const since = clock.now();
+  const three = await tenants.insert("three");
+  clock.advance(1);
+  const changed = await tenants.update(one.id, { enabled: false });
+  assert.deepEqual(await tenants.listChangedSince(since), [three, changed]);
+  assert.deepEqual(await tenants.listChangedSince(clock.now() + 1), []);
+  assert.deepEqual(await tenants.findExistingIds([two.id, "unknown", one.id]), new Set([one.id, two.id]));
+});
+
+testOnDatabases("findExistingIds() takes any number of ids", async (db) => {
+  const tenants = new TenantRepository(db, Date.now);
+  const { id } = await tenants.insert("acme");
+  const ids = [...Array.from({ length: 70_000 }, (_, index) => `no-${index}`), id];
+  assert.deepEqual(await tenants.findExistingIds(ids), new Set([id]));
 });

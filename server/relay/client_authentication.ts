@@ -13,6 +13,23 @@ import type { Tenant } from "../persistence/tenants.ts";
 
 const BEARER = /^bearer +([^ ]+)$/i;
 
+/** What a client sent to say who it is. */
+export interface ClientCredential {
+  /** Name (lower case) of the header that it came in. */
+  readonly header: string;
+  readonly value: string;
+  /** Whether that header is the relay's own, which no target ever sees. */
+  readonly isRelaysOwn: boolean;
+}
+
+/** Reads a client's credential. `RelayServer-Authorization` goes before `Authorization`, which may be meant for the target. */
+export function readCredential(headers: HeaderLines): ClientCredential | undefined {
+  const isRelaysOwn = headerValue(headers, "relayserver-authorization") !== undefined;
+  const header = isRelaysOwn ? "relayserver-authorization" : "authorization";
+  const value = BEARER.exec(headerValue(headers, header) ?? "")?.[1];
+  return value === undefined ? undefined : { header, value, isRelaysOwn };
+}
+
 /**
  * Checks a client's token.
  *
@@ -24,14 +41,11 @@ export async function authenticateClient(
   tenant: Tenant,
   verifier: TokenVerifier,
 ): Promise<string> {
-  const name = headerValue(headers, "relayserver-authorization") === undefined
-    ? "authorization"
-    : "relayserver-authorization";
-  const token = BEARER.exec(headerValue(headers, name) ?? "")?.[1];
-  if (token === undefined) throw new RelayError("authentication_required", "The tenant requires a token");
+  const credential = readCredential(headers);
+  if (credential === undefined) throw new RelayError("authentication_required", "The tenant requires a token");
   try {
-    const { tenantId } = await verifier.verify(token, { scope: "client" });
-    if (tenantId === tenant.id) return name;
+    const { tenantId } = await verifier.verify(credential.value, { scope: "client" });
+    if (tenantId === tenant.id) return credential.header;
   } catch (cause) {
     if (!(cause instanceof TokenError)) throw cause;
     if (cause.code === "scope_missing") {

@@ -27,6 +27,7 @@ const PROMISED: Record<RelayErrorCode, readonly [status: number, retryAfter?: st
   connector_unavailable: [503, "5"],
   transport_unavailable: [503, "5"],
   body_store_unavailable: [503, "5"],
+  authentication_unavailable: [503, "5"],
   queue_full: [503, "5"],
   overloaded: [503, "1"],
   draining: [503, "1"],

@@ -5,42 +5,52 @@
  */
 
 import type { HeaderLine, HeaderLines } from "../../shared/http/message.ts";
+import type { Hop, InterceptedRequest, Interceptor, InterceptorContext } from "../interceptors/mod.ts";
 
 /** Whether an address belongs to a proxy whose forwarding headers are believed. */
 export type IsTrustedProxy = (address: string) => boolean;
-
-/** How a request reached this server. */
-export interface Hop {
-  /** Address of the peer: the client, or the last proxy. */
-  readonly peerAddress: string;
-  /** The request's `Host`. */
-  readonly host: string;
-  /** Scheme of the listener. */
-  readonly scheme: "http" | "https";
-}
 
 /** The pseudonym in `Via`. */
 const VIA = "1.1 relayserver";
 const FORWARDING = new Set(["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "via"]);
 
-/** Whether a header is one of those that {@link forwardedHeaders} writes anew. */
-export function isForwardingHeader(name: string): boolean {
-  return FORWARDING.has(name);
+/** The built-in interceptor, which sees every request first. */
+export class ForwardedHeaders implements Interceptor {
+  readonly name = "forwarded-headers";
+  readonly #isTrustedProxy: IsTrustedProxy;
+
+  constructor(isTrustedProxy: IsTrustedProxy) {
+    this.#isTrustedProxy = isTrustedProxy;
+  }
+
+  /** Replaces the forwarding headers. */
+  interceptRequest(
+    { headers }: Pick<InterceptedRequest, "headers">,
+    { hop }: Pick<InterceptorContext, "hop">,
+  ): { readonly headers: HeaderLine[] } {
+    const kept: HeaderLine[] = [];
+    const received = collect(headers, kept);
+    writeForwarded(kept, received, { hop, isTrustedProxy: this.#isTrustedProxy });
+    return { headers: kept };
+  }
 }
 
-/** The forwarding headers for the target: those of a trusted peer extended, those of anybody else replaced. */
-export function forwardedHeaders(headers: HeaderLines, hop: Hop, isTrustedProxy: IsTrustedProxy): HeaderLine[] {
+/** Those of a trusted peer are extended, those of anybody else replaced. */
+function writeForwarded(
+  lines: HeaderLine[],
+  received: Record<string, string> | undefined,
+  { hop, isTrustedProxy }: { readonly hop: Hop; readonly isTrustedProxy: IsTrustedProxy },
+): void {
   const address = plainAddress(hop.peerAddress);
-  const received = collect(headers);
   const believed = isTrustedProxy(address) ? received : undefined;
   const element = `for=${forwardedNode(address)};host=${quoted(hop.host)};proto=${hop.scheme}`;
-  return [
+  lines.push(
     ["X-Forwarded-For", append(believed?.["x-forwarded-for"], address)],
     ["X-Forwarded-Host", believed?.["x-forwarded-host"] ?? hop.host],
     ["X-Forwarded-Proto", believed?.["x-forwarded-proto"] ?? hop.scheme],
     ["Forwarded", append(believed?.forwarded, element)],
     ["Via", append(received?.via, VIA)],
-  ];
+  );
 }
 
 /** The client's address: the peer, or the last address that no trusted proxy has. */
@@ -53,14 +63,21 @@ export function clientAddress(headers: HeaderLines, peerAddress: string, isTrust
   return address;
 }
 
-/** The forwarding headers by name, repeated ones joined; `undefined` when there are none, as in most requests. */
-function collect(headers: HeaderLines): Record<string, string> | undefined {
+/**
+ * The forwarding headers by name, repeated ones joined; `undefined` when there are none, as in most requests.
+ *
+ * @param others Gets all other headers.
+ */
+function collect(headers: HeaderLines, others?: HeaderLine[]): Record<string, string> | undefined {
   let found: Record<string, string> | undefined;
-  for (const [key, value] of headers) {
-    const name = key.toLowerCase();
-    if (!FORWARDING.has(name)) continue;
+  for (const line of headers) {
+    const name = line[0].toLowerCase();
+    if (!FORWARDING.has(name)) {
+      others?.push(line);
+      continue;
+    }
     found ??= {};
-    found[name] = append(found[name], value);
+    found[name] = append(found[name], line[1]);
   }
   return found;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { HeaderLine, HeaderLines } from "../../shared/http/message.ts";
-import { clientAddress, forwardedHeaders, type Hop, isForwardingHeader, type IsTrustedProxy } from "./forwarded.ts";
+import type { Hop } from "../interceptors/mod.ts";
+import { clientAddress, ForwardedHeaders, type IsTrustedProxy } from "./forwarded.ts";
 
 const HOP: Hop = { peerAddress: "203.0.113.9", host: "relay.example", scheme: "https" };
 const RECEIVED: HeaderLine[] = [
@@ -24,7 +25,8 @@ const nobody: IsTrustedProxy = () => false;
 const anybody: IsTrustedProxy = () => true;
 
 function forwarded(headers: HeaderLines, hop: Partial<Hop> = {}, trusted = nobody): Record<string, string> {
-  return Object.fromEntries(forwardedHeaders(headers, { ...HOP, ...hop }, trusted));
+  const { headers: lines } = new ForwardedHeaders(trusted).interceptRequest({ headers }, { hop: { ...HOP, ...hop } });
+  return Object.fromEntries(lines.filter(([name]) => Object.hasOwn(FRESH, name)));
 }
 
 function chain(...values: readonly string[]): HeaderLine[] {
@@ -75,10 +77,11 @@ Deno.test("forwardedHeaders() asks for the trust of an IPv4-mapped peer by its I
   assert.equal(addresses, "198.51.100.1, 10.0.0.1");
 });
 
-Deno.test("isForwardingHeader() knows exactly the headers that are written anew", () => {
-  const names = forwardedHeaders([], HOP, nobody).map(([name]) => name.toLowerCase());
-  assert.deepEqual(names.filter((name) => !isForwardingHeader(name)), []);
-  assert.equal(isForwardingHeader("x-forwarded-prefix"), false);
+Deno.test("ForwardedHeaders leaves all other headers alone, and writes exactly its own anew", () => {
+  const others: HeaderLine[] = [["X-Forwarded-Prefix", "/a"], ["Cookie", "a=b"], ["Cookie", "c=d"]];
+  const headers = [...RECEIVED.slice(0, 2), ...others, ...RECEIVED.slice(2)];
+  const { headers: changed } = new ForwardedHeaders(nobody).interceptRequest({ headers }, { hop: HOP });
+  assert.deepEqual(changed, [...others, ...Object.entries({ ...FRESH, Via: "1.1 edge, 1.1 relayserver" })]);
 });
 
 Deno.test("clientAddress() is the last address that no trusted proxy has", () => {

@@ -6,32 +6,32 @@
 
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { endToEndHeaders } from "../../shared/http/headers.ts";
-import {
-  type Body,
-  type HeaderLine,
-  isStreamBody,
-  type RelayRequest,
-  type RelayResponse,
-} from "../../shared/http/message.ts";
+import { type HeaderLine, isStreamBody, type RelayRequest, type RelayResponse } from "../../shared/http/message.ts";
+import { getLogger } from "../../shared/log/logger.ts";
 import { Deadlines } from "../../shared/time/deadlines.ts";
-import type { TokenVerifier } from "../auth/token_verifier.ts";
-import type { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { Dispatcher, DispatchOptions } from "../dispatch/dispatcher.ts";
 import type { DispatchedResponse } from "../dispatch/pending_request.ts";
+import type { Interceptors } from "../interceptors/mod.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
 import type { TenantSource } from "../persistence/tenant_cache.ts";
 import type { Tenant } from "../persistence/tenants.ts";
 import { type AddressReader, parseAddress, type RelayAddress } from "./address.ts";
 import type { Admission } from "./admission.ts";
-import { authenticateClient, isPreflight } from "./client_authentication.ts";
 import { withoutSharedCookies } from "./cookies.ts";
+import { Deliveries } from "./delivery.ts";
+import { Exchange, type ExchangeOptions } from "./exchange.ts";
 import { Expiration } from "./expiration.ts";
 import { answerFailure, statusOf, toRelayError } from "./failure.ts";
-import { clientAddress, forwardedHeaders, isForwardingHeader, type IsTrustedProxy } from "./forwarded.ts";
-import type { RelayedRequest, RelayObserver } from "./observer.ts";
+import { ForwardedHeaders, type IsTrustedProxy } from "./forwarded.ts";
+import { type Admitted, type Gate, UNCHECKED } from "./gate.ts";
+import { type InterceptedExchange, interceptRequest, interceptResponse, type OutgoingRequest } from "./interception.ts";
+import type { RelayObserver } from "./observer.ts";
 import { type RequestBodyLimits, takeBody } from "./request_body.ts";
 import { type ResponseBodyLimits, watchBody } from "./response_body.ts";
-import { responseHeaders } from "./response_head.ts";
+import { type ClientResponse, withClientHeaders } from "./response_head.ts";
 import { clientTracing, type ServerFacts, targetTracing } from "./tracing.ts";
+
+const logger = getLogger("relay");
 
 /** What the relay is configured with. */
 export interface RelayOptions {
@@ -53,20 +53,29 @@ export interface RelayParts {
   readonly tenants: TenantSource;
   readonly dispatcher: Dispatcher;
   readonly admission: Admission;
-  readonly verifier: TokenVerifier;
-  readonly observer: RelayObserver;
+  readonly gate: Gate;
+  readonly interceptors: Interceptors;
+  /** All of them hear of every request. */
+  readonly observers: readonly RelayObserver[];
 }
 
 /** Serves `/relay`, `/trace` and the hosts of targets. */
 export class Relay implements Disposable {
   readonly #parts: RelayParts;
   readonly #options: RelayOptions;
+  readonly #exchangeOptions: ExchangeOptions;
   readonly #deadlines: Deadlines;
+  readonly #deliveries: Deliveries;
+  readonly #forwardedHeaders: ForwardedHeaders;
 
   constructor(parts: RelayParts, options: RelayOptions) {
+    const { server: { originId }, scheme, isTrustedProxy } = options;
     this.#parts = parts;
     this.#options = options;
+    this.#exchangeOptions = { originId, scheme, isTrustedProxy };
     this.#deadlines = new Deadlines(options.requestExpirationMs);
+    this.#deliveries = new Deliveries(parts.dispatcher, parts.admission);
+    this.#forwardedHeaders = new ForwardedHeaders(isTrustedProxy);
   }
 
   /** Stops its timers. Requests under way do not expire any more. */
@@ -80,25 +89,26 @@ export class Relay implements Disposable {
    * @param readAddress Says whom it is for; without it the path does.
    */
   async handle(request: ListenerRequest, readAddress: AddressReader = parseAddress): Promise<RelayResponse> {
-    const exchange = new Exchange(request, this.#options.isTrustedProxy);
+    const exchange = new Exchange(request, this.#exchangeOptions);
     let admittedTenantId: string | undefined;
     const ended = (status: number, error?: RelayError) => {
       if (admittedTenantId !== undefined) this.#parts.admission.leave(admittedTenantId);
-      this.#parts.observer.requestEnded(exchange.record(status, error));
+      const record = exchange.record(status, error);
+      for (const observer of this.#parts.observers) observer.requestEnded(record);
     };
     try {
-      const address = this.#checkRoute(readAddress(request));
-      exchange.address = address;
-      const tenant = await this.#tenantOf(address);
-      exchange.tenant = tenant;
+      const address = exchange.address = this.#checkRoute(readAddress(request));
+      const tenant = exchange.tenant = await this.#tenantOf(address);
       this.#parts.admission.enter(tenant.id);
       admittedTenantId = tenant.id;
-      const isTraced = address.route === "trace" || tenant.enableTracing === true;
-      const response = await this.#relay(exchange, address, tenant, isTraced);
-      return this.#answer(exchange, response, { isTraced, ended });
+      const { gate } = this.#parts;
+      const admitted = gate.guards(tenant) ? await gate.admit(exchange, address, tenant) : UNCHECKED;
+      const response = await this.#relay(exchange, { address, tenant, admitted });
+      return this.#answer(exchange, response, ended);
     } catch (cause) {
       const error = toRelayError(cause);
       ended(statusOf(error.code), error);
+      if (error.code === "internal_error") logUnforeseen(cause, exchange);
       return answerFailure(error, exchange.requestId);
     }
   }
@@ -117,129 +127,125 @@ export class Relay implements Disposable {
     return tenant;
   }
 
+  /** From the client's request to the response as the client is to get it. */
   async #relay(
     exchange: Exchange,
-    address: RelayAddress,
-    tenant: Tenant,
-    isTraced: boolean,
-  ): Promise<DispatchedResponse> {
-    const { request, requestId } = exchange;
-    let consumedHeader: string | undefined;
-    if (tenant.requireAuthentication && !isPreflight(request.method, request.headers)) {
-      consumedHeader = await authenticateClient(request.headers, tenant, this.#parts.verifier);
-    }
-    using expiration = new Expiration(this.#deadlines);
-    const body = await takeBody(request.body, this.#options.requestBody, (bytes) => {
+    { address, tenant, admitted }: {
+      readonly address: RelayAddress;
+      readonly tenant: Tenant;
+      readonly admitted: Admitted;
+    },
+  ): Promise<RelayResponse> {
+    const { signal, body, method } = exchange.request;
+    const expiration = new Expiration(this.#deadlines);
+    const onBytes = (bytes: number) => {
       exchange.requestBytes += bytes;
       expiration.extend();
-    });
-    const relayed: RelayRequest = {
-      requestId,
-      method: request.method,
+    };
+    const taken: OutgoingRequest = {
+      method,
       target: address.target,
       path: address.path,
-      headers: this.#requestHeaders(exchange, { body, consumedHeader, isTraced }),
-      body,
-      upgrade: request.upgrade,
+      headers: this.#firstHeaders(exchange, admitted),
+      body: body === null ? null : await takeBody(body, this.#bodyLimits(exchange, admitted), onBytes),
+      isTraced: address.route === "trace" || tenant.enableTracing === true,
     };
-    const dispatch = this.#parts.dispatcher.dispatch(tenant.id, relayed, {
-      trace: isTraced,
-      expiresInMs: this.#options.requestExpirationMs,
-      requireActiveConnection: tenant.requireActiveConnection ?? this.#options.requireActiveConnection,
-    });
-    expiration.start(() => dispatch.cancel("expired"));
-    if (request.signal.aborted) dispatch.cancel("client_gone");
-    else request.signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });
-    return await dispatch.response;
+    const { interceptors } = this.#parts;
+    const intercepted = interceptors.isEmpty
+      ? undefined
+      : await interceptRequest(interceptors, taken, { exchange, tenant });
+    const { request, answer } = intercepted ?? { request: taken, answer: undefined };
+    const delivery = { tenantId: tenant.id, dispatch: this.#dispatchOptions(tenant, request.isTraced), expiration };
+    if (intercepted !== undefined && answer !== undefined) {
+      if (answer.isDelivered) await this.#deliveries.deliverUnanswered(this.#relayed(exchange, request), delivery);
+      const seen = await this.#intercepted(exchange, withClientHeaders(answer, method), intercepted);
+      return this.#presented(exchange, seen, undefined);
+    }
+    using _running = expiration;
+    const response = await this.#deliveries.deliver(this.#relayed(exchange, request), signal, delivery);
+    exchange.connectionId = response.connection.id;
+    const plain = withClientHeaders(response, method);
+    const presented = intercepted === undefined ? plain : await this.#intercepted(exchange, plain, intercepted);
+    return this.#presented(exchange, presented, request.isTraced ? response : undefined);
   }
 
-  #requestHeaders(
-    { request, requestId }: Exchange,
-    { body, consumedHeader, isTraced }: { body: Body; consumedHeader: string | undefined; isTraced: boolean },
-  ): HeaderLine[] {
-    const { isTrustedProxy, scheme, server } = this.#options;
+  /** What the client sent, but for what is not for targets. The forwarding headers are the first interceptor's work. */
+  #firstHeaders({ request, hop }: Exchange, { consumedHeader }: Admitted): HeaderLine[] {
     const headers = endToEndHeaders(
       request.headers,
-      (name) => isForwardingHeader(name) || name === consumedHeader || name === "expect" || name === "content-length",
+      (name) => name === consumedHeader || name === "expect" || name === "content-length",
     );
-    headers.push(
-      ...forwardedHeaders(
-        request.headers,
-        { peerAddress: request.peerAddress, host: request.host, scheme },
-        isTrustedProxy,
-      ),
-    );
-    if (isTraced) headers.push(...targetTracing(requestId, server));
+    return this.#forwardedHeaders.interceptRequest({ headers }, { hop }).headers;
+  }
+
+  #bodyLimits(exchange: Exchange, { maxBodyBytes }: Admitted): RequestBodyLimits {
+    const { requestBody } = this.#options;
+    if (maxBodyBytes === undefined || maxBodyBytes >= (requestBody.maxBodyBytes ?? Infinity)) return requestBody;
+    const refused = () => this.#parts.gate.bodyRefused(exchange, maxBodyBytes);
+    return { ...requestBody, maxBodyBytes, refused };
+  }
+
+  #dispatchOptions(tenant: Tenant, trace: boolean): DispatchOptions {
+    const { requestExpirationMs, requireActiveConnection } = this.#options;
+    return {
+      trace,
+      expiresInMs: requestExpirationMs,
+      requireActiveConnection: tenant.requireActiveConnection ?? requireActiveConnection,
+    };
+  }
+
+  /** The request as the target is to see it. */
+  #relayed(exchange: Exchange, { method, target, path, headers, body, isTraced }: OutgoingRequest): RelayRequest {
+    const { requestId, request: { upgrade } } = exchange;
+    if (isTraced) headers.push(...targetTracing(requestId, this.#options.server));
     else if (!isStreamBody(body)) headers.push(["RelayServer-RequestId", requestId]);
-    return headers;
+    return { requestId, method, target, path, headers, body, upgrade };
+  }
+
+  async #intercepted(
+    exchange: Exchange,
+    response: ClientResponse,
+    intercepted: InterceptedExchange,
+  ): Promise<ClientResponse> {
+    const { interceptors } = this.#parts;
+    if (!interceptors.seeResponses) return response;
+    return await interceptResponse(interceptors, response, { exchange, intercepted });
+  }
+
+  /**
+   * The response as the client is to see it.
+   *
+   * @param traced The target's response, if its tracing is for the client.
+   */
+  #presented(
+    { requestId, address }: Exchange,
+    { status, headers, body }: ClientResponse,
+    traced: DispatchedResponse | undefined,
+  ): RelayResponse {
+    const lines = address?.baseDomain === undefined ? headers : withoutSharedCookies(headers, address.baseDomain);
+    if (traced !== undefined) lines.push(...clientTracing(requestId, this.#options.server, traced));
+    return { status, headers: lines, body };
   }
 
   #answer(
     exchange: Exchange,
-    response: DispatchedResponse,
-    { isTraced, ended }: { isTraced: boolean; ended: (status: number, error?: RelayError) => void },
+    { status, headers, body }: RelayResponse,
+    ended: (status: number, error?: RelayError) => void,
   ): RelayResponse {
-    const { status, body } = response;
-    exchange.connectionId = response.connection.id;
-    const headers = this.#responseHeaders(exchange, response);
-    if (isTraced) headers.push(...clientTracing(exchange.requestId, this.#options.server, response));
     if (!isStreamBody(body)) {
-      exchange.responseBytes = body?.length ?? 0;
+      exchange.relayedResponseBytes = body?.length ?? 0;
       ended(status);
       return { status, headers, body };
     }
     const stream = watchBody(body, this.#options.responseBody, (bytes, error) => {
-      exchange.responseBytes = bytes;
+      exchange.relayedResponseBytes = bytes;
       ended(status, error);
     });
     return { status, headers, body: body.length === undefined ? { stream } : { stream, length: body.length } };
   }
-
-  #responseHeaders({ request, address }: Exchange, response: DispatchedResponse): HeaderLine[] {
-    try {
-      const headers = responseHeaders(response, request.method);
-      return address?.baseDomain === undefined ? headers : withoutSharedCookies(headers, address.baseDomain);
-    } catch (error) {
-      if (isStreamBody(response.body)) response.body.stream.cancel(error).catch(() => {});
-      throw error;
-    }
-  }
 }
 
-/** What becomes known of a request while it is relayed. */
-class Exchange {
-  readonly requestId: string = crypto.randomUUID();
-  readonly request: ListenerRequest;
-  address: RelayAddress | undefined;
-  tenant: Tenant | undefined;
-  connectionId: string | undefined;
-  requestBytes = 0;
-  responseBytes = 0;
-  readonly #startedAtMs = performance.now();
-  readonly #isTrustedProxy: IsTrustedProxy;
-
-  constructor(request: ListenerRequest, isTrustedProxy: IsTrustedProxy) {
-    this.request = request;
-    this.#isTrustedProxy = isTrustedProxy;
-  }
-
-  record(status: number, error: RelayError | undefined): RelayedRequest {
-    const { headers, peerAddress, method } = this.request;
-    const path = this.address?.path ?? "";
-    const queryAt = path.indexOf("?");
-    return {
-      requestId: this.requestId,
-      tenant: this.tenant?.name ?? this.address?.tenant ?? "",
-      target: this.address?.target ?? "",
-      method,
-      path: queryAt === -1 ? path : path.slice(0, queryAt),
-      clientAddress: clientAddress(headers, peerAddress, this.#isTrustedProxy),
-      status,
-      errorCode: error?.code,
-      requestBytes: this.requestBytes,
-      responseBytes: this.responseBytes,
-      durationMs: performance.now() - this.#startedAtMs,
-      connectionId: this.connectionId,
-    };
-  }
+/** The client learns only that it happened. */
+function logUnforeseen(error: unknown, { requestId, tenant }: Exchange): void {
+  logger.error("Request {requestId} failed: {error}", { requestId, tenant: tenant?.name, error });
 }

@@ -16,6 +16,8 @@ export interface RequestBodyLimits {
   readonly maxBodyBytes: number | undefined;
   /** How long a client may send nothing, in milliseconds. */
   readonly idleTimeoutMs: number;
+  /** Called before a body is refused for its size. */
+  readonly refused?: () => void;
 }
 
 /**
@@ -32,8 +34,7 @@ export async function takeBody(
   if (body === null) return null;
   const { length } = body;
   if (body.isMessages) return { stream: countedStream(body.stream(), onBytes) };
-  const { maxBodyBytes = Infinity } = limits;
-  if (length !== undefined && length > maxBodyBytes) throw tooLarge(maxBodyBytes);
+  if (length !== undefined && length > (limits.maxBodyBytes ?? Infinity)) throw tooLarge(limits);
   if (length !== undefined && length <= limits.inlineBodyLimitBytes) {
     const bytes = await withIdleTimeout(body.bytes(), limits.idleTimeoutMs);
     onBytes(bytes.length);
@@ -73,7 +74,7 @@ function guardedStream(
         const { done, value } = await withIdleTimeout(reader.read(), limits.idleTimeoutMs);
         if (done) return controller.close();
         receivedBytes += value.length;
-        if (receivedBytes > maxBodyBytes) throw tooLarge(maxBodyBytes);
+        if (receivedBytes > maxBodyBytes) throw tooLarge(limits);
         onBytes(value.length);
         controller.enqueue(value);
       } catch (error) {
@@ -102,6 +103,7 @@ async function withIdleTimeout<T>(read: Promise<T>, timeoutMs: number): Promise<
   }
 }
 
-function tooLarge(maxBodyBytes: number): RelayError {
+function tooLarge({ maxBodyBytes, refused }: RequestBodyLimits): RelayError {
+  refused?.();
   return new RelayError("body_too_large", `The body exceeds ${maxBodyBytes} bytes`);
 }

@@ -58,16 +58,45 @@ Deno.test("watchBody() cancels the body of a target that stops sending", async (
   assert.deepEqual(ends, [[0, "target_timeout"]]);
 });
 
-Deno.test("watchBody() counts no idle time while the client does not read", async () => {
+Deno.test("watchBody() gives target and client the whole time each, for every chunk", async () => {
   using time = new FakeTime();
   const { stream, ends } = watch(streamOf(blocks(2, 10)), 20);
   const reader = stream.getReader();
-  await reader.read();
-  // Longer than a target may take: it is the client that is slow.
   time.pass(40);
+  await reader.read();
+  time.pass(19);
   assert.equal((await reader.read()).done, false);
+  time.pass(19);
   assert.equal((await reader.read()).done, true);
   assert.deepEqual(ends, [[20, undefined]]);
+});
+
+Deno.test("watchBody() gives up a client that stops reading, and cancels the body", async () => {
+  using time = new FakeTime();
+  const reasons: RelayError[] = [];
+  const source = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(new Uint8Array(10)),
+    cancel: (reason) => void reasons.push(reason),
+  }, { highWaterMark: 0 });
+  const { stream, ends } = watch({ stream: source }, 20);
+  const reader = stream.getReader();
+  await reader.read();
+  time.pass(20);
+  assert.deepEqual(ends, [[10, "client_gone"]]);
+  assert.deepEqual(reasons.map(({ code }) => code), ["client_gone"]);
+  await assert.rejects(reader.read(), { code: "client_gone" });
+});
+
+Deno.test("watchBody() tells at once of a body that breaks off while the client does not read", async () => {
+  let breakOff = (_error: Error) => {};
+  const source = new ReadableStream<Uint8Array>({
+    start: (controller) => void (breakOff = (e) => controller.error(e)),
+  });
+  const { stream, ends } = watch({ stream: source });
+  const reader = stream.getReader();
+  breakOff(new RelayError("connector_lost", "Gone"));
+  await assert.rejects(reader.closed, { code: "connector_lost" });
+  assert.deepEqual(ends, [[0, "connector_lost"]]);
 });
 
 Deno.test("watchBody() reads nothing before the client does", () => {

@@ -7,6 +7,7 @@
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { endToEndHeaders } from "../../shared/http/headers.ts";
 import { type HeaderLine, type HeaderLines, isStreamBody, type RelayResponse } from "../../shared/http/message.ts";
+import { giveUpBody } from "./response_body.ts";
 
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Control characters would end the head early, or the process that writes it; above U+00FF nothing is a byte. */
@@ -26,6 +27,30 @@ export function responseHeaders({ headers, status, body }: RelayResponse, method
   const lines = endToEndHeaders(headers, (name) => name === "content-length");
   if (isStreamBody(body) && body.length !== undefined) lines.push(["Content-Length", String(body.length)]);
   return lines;
+}
+
+/** A response with the headers that the client is to get; more may be added to them. */
+export interface ClientResponse extends RelayResponse {
+  readonly headers: HeaderLine[];
+}
+
+/**
+ * Makes a response one for the client.
+ *
+ * @param method Of the client's request: whatever the target was asked, `HEAD` is answered without a body.
+ * @throws {RelayError} `target_invalid_response` as {@link responseHeaders}; the body is given up then.
+ */
+export function withClientHeaders(response: RelayResponse, method: string): ClientResponse {
+  const { status, body } = response;
+  const isBodiless = method === "HEAD" && body !== null;
+  try {
+    const headers = responseHeaders(response, method);
+    if (isBodiless) giveUpBody(body);
+    return { status, headers, body: isBodiless ? null : body };
+  } catch (error) {
+    giveUpBody(body);
+    throw error;
+  }
 }
 
 function checkLines(headers: HeaderLines): void {

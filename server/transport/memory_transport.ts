@@ -5,31 +5,57 @@
  */
 
 import { RelayError } from "../../shared/errors/relay_error.ts";
-import type { Consumer, Consumption, QueuedRequest, ServerTransport } from "./transport.ts";
+import type {
+  Consumer,
+  Consumption,
+  MailReceiver,
+  OriginMail,
+  QueuedRequest,
+  ServerTransport,
+  TenantQueues,
+} from "./transport.ts";
 
-/** How a {@link MemoryTransport} is limited. */
+/** How a {@link MemoryTransport} is set up. */
 export interface MemoryTransportOptions {
+  /** UUID of this origin. */
+  readonly originId: string;
   /** Requests of one tenant that may wait. */
   readonly maxQueuedPerTenant: number;
 }
 
-/** Queues in memory, first in, first out. */
+/** Queues and mail in memory. There is no other origin. */
 export class MemoryTransport implements ServerTransport {
-  readonly #options: MemoryTransportOptions;
-  readonly #queues = new Map<string, TenantQueue>();
+  readonly queues: MemoryQueues;
+  readonly mail: OriginMail;
+  readonly state = "ready";
 
   constructor(options: MemoryTransportOptions) {
-    this.#options = options;
+    this.queues = new MemoryQueues(options.maxQueuedPerTenant);
+    this.mail = new MemoryMail(options.originId);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.queues.clear();
+    return Promise.resolve();
+  }
+}
+
+class MemoryQueues implements TenantQueues {
+  readonly #maxPerTenant: number;
+  readonly #queues = new Map<string, TenantQueue>();
+
+  constructor(maxPerTenant: number) {
+    this.#maxPerTenant = maxPerTenant;
   }
 
   /** Requests of all tenants that wait. */
-  get queued(): number {
+  get size(): number {
     return this.#queues.values().reduce((sum, { size }) => sum + size, 0);
   }
 
   publish(tenantId: string, request: QueuedRequest): Promise<void> {
     const queue = this.#queueOf(tenantId);
-    if (queue.size >= this.#options.maxQueuedPerTenant) {
+    if (queue.size >= this.#maxPerTenant) {
       return Promise.reject(
         new RelayError("queue_full", "Too many requests wait for this tenant", { retryAfterSeconds: 5 }),
       );
@@ -57,9 +83,13 @@ export class MemoryTransport implements ServerTransport {
     };
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#queues.clear();
+  remove(tenantId: string): Promise<void> {
+    this.#queues.delete(tenantId);
     return Promise.resolve();
+  }
+
+  clear(): void {
+    this.#queues.clear();
   }
 
   #queueOf(tenantId: string): TenantQueue {
@@ -72,7 +102,7 @@ export class MemoryTransport implements ServerTransport {
 class TenantQueue {
   consumer: Consumer | undefined;
   /** By request id; a map keeps the order, and gives any of them up at once. */
-  readonly #requests = new Map<string, QueuedRequest>();
+  #requests = new Map<string, QueuedRequest>();
   #capacity = 0;
   #isHandingOver = false;
 
@@ -106,7 +136,7 @@ class TenantQueue {
     for (const [requestId, request] of this.#requests) {
       if (this.consumer === undefined || this.#capacity <= 0) break;
       this.#capacity--;
-      if (!this.consumer(request)) {
+      if (!this.consumer(request, { done: () => {}, again: () => this.#putBack(request) })) {
         this.#capacity = 0;
         break;
       }
@@ -114,5 +144,38 @@ class TenantQueue {
       if (this.#requests.get(requestId) === request) this.#requests.delete(requestId);
     }
     this.#isHandingOver = false;
+  }
+
+  #putBack(request: QueuedRequest): void {
+    this.#requests = new Map([[request.requestId, request], ...this.#requests]);
+    this.#handOver();
+  }
+}
+
+/** An origin that is alone can still write to itself. */
+class MemoryMail implements OriginMail {
+  readonly bufferedAmount = 0;
+  readonly #originId: string;
+  #receiver: MailReceiver | undefined;
+
+  constructor(originId: string) {
+    this.#originId = originId;
+  }
+
+  open(receiver: MailReceiver): void {
+    this.#receiver = receiver;
+    receiver.ready();
+  }
+
+  send(originId: string, message: Uint8Array): void {
+    const copy = message.slice();
+    queueMicrotask(() => {
+      if (originId === this.#originId) this.#receiver?.mail(copy);
+      else this.#receiver?.undeliverable(originId);
+    });
+  }
+
+  broadcast(message: Uint8Array): void {
+    this.send(this.#originId, message);
   }
 }

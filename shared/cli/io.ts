@@ -19,6 +19,12 @@ export interface Io {
   /** Takes the log of the commands that have one. */
   readonly logStream: WritableStream<Uint8Array>;
   readonly isTerminal: boolean;
+  /**
+   * Reads standard input to its end, as text.
+   *
+   * @throws {Error} When it is longer than 64 KiB.
+   */
+  readInput(): Promise<string>;
   /** Calls back for each request to end the program (SIGINT, SIGTERM) until the returned object is disposed. */
   onTermination(listener: () => void): Disposable;
   /**
@@ -30,6 +36,7 @@ export interface Io {
 
 /** A Ctrl-C reaches a program under `deno task` twice: from the terminal, and passed on by the task runner. */
 const REPEATED_SIGNAL_MS = 500;
+const MAX_INPUT_BYTES = 64 * 1024;
 
 /** The surroundings that the operating system gives. */
 export function systemIo(): Io {
@@ -42,9 +49,21 @@ export function systemIo(): Io {
     env: Deno.env.toObject(),
     logStream: Deno.stdout.writable,
     isTerminal: Deno.stdout.isTerminal(),
+    readInput: () => readText(Deno.stdin.readable),
     onTermination: listenToSignals,
     onReload: listenToHangup,
   };
+}
+
+async function readText(stream: ReadableStream<Uint8Array>): Promise<string> {
+  let [text, sizeBytes] = ["", 0];
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > MAX_INPUT_BYTES) throw new Error("Cannot read standard input: it is longer than 64 KiB");
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 function listenToSignals(listener: () => void): Disposable {

@@ -22,8 +22,8 @@ export interface TestIo extends Io {
   hangUp(): void;
 }
 
-/** Makes surroundings with an environment. */
-export function testIo(env: Readonly<Record<string, string>> = {}): TestIo {
+/** Makes surroundings with an environment and what is typed. */
+export function testIo(env: Readonly<Record<string, string>> = {}, input = ""): TestIo {
   const written = { out: "", err: "", log: "" };
   const waiting = Promise.withResolvers<void>();
   const listeners = new Set<() => void>();
@@ -32,6 +32,7 @@ export function testIo(env: Readonly<Record<string, string>> = {}): TestIo {
   return {
     env,
     isTerminal: false,
+    readInput: () => Promise.resolve(input),
     output: { write: (text) => void (written.out += text), writeError: (text) => void (written.err += text) },
     logStream: new WritableStream({ write: (bytes) => void (written.log += decoder.decode(bytes, { stream: true })) }),
     onTermination(listener) {

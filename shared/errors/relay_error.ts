@@ -25,6 +25,7 @@ export const RELAY_ERROR_CODES = [
   "connector_unavailable",
   "transport_unavailable",
   "body_store_unavailable",
+  "authentication_unavailable",
   "queue_full",
   "overloaded",
   "draining",

@@ -5,6 +5,7 @@
  */
 
 import type { HeaderLine, HeaderLines } from "./message.ts";
+import { withoutSessionCookie } from "./session_cookie.ts";
 
 /** Names (lower case) of fields about one connection, never passed on. `Content-Length` and `Host` stay: framing and routing are decided by who sends. */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -26,7 +27,8 @@ const PROTECTED = new Set(["host", "content-length", "cookie", "authorization", 
 const OWN_PREFIX = "relayserver-";
 
 /**
- * Keeps the lines that are meant for the other end: neither hop-by-hop, nor listed in `Connection`, nor one of the relay's own.
+ * Keeps the lines that are meant for the other end: neither hop-by-hop, nor listed in `Connection`, nor one of the relay's own. Cookies
+ * come without the session of the management web.
  *
  * @param isDropped Names (lower case) to leave out besides.
  */
@@ -37,7 +39,8 @@ export function endToEndHeaders(headers: HeaderLines, isDropped?: (name: string)
     const name = line[0].toLowerCase();
     if (name === "connection") listed = listConnectionOptions(line[1], listed);
     if (HOP_BY_HOP.has(name) || name.startsWith(OWN_PREFIX) || isDropped?.(name)) continue;
-    kept.push(line);
+    const own = name.endsWith("cookie") ? withoutSessionCookie(line, name) : line;
+    if (own !== undefined) kept.push(own);
   }
   const options = listed;
   return options === undefined ? kept : kept.filter(([name]) => !options.has(name.toLowerCase()));

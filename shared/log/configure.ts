@@ -37,7 +37,7 @@ export async function configureLogging(options: LoggingOptions): Promise<AsyncDi
   const writer = new LineWriter(stream, { droppedLine: (count) => format(droppedRecord(count)) });
   await configure({
     reset: true,
-    sinks: { lines: (record: LogRecord) => writer.write(format(record)) },
+    sinks: { lines: immediate((record) => writer.write(format(record))) },
     loggers: [
       { category: [], sinks: ["lines"], lowestLevel: level },
       { category: ["logtape", "meta"], sinks: ["lines"], lowestLevel: "error", parentSinks: "override" },
@@ -49,6 +49,11 @@ export async function configureLogging(options: LoggingOptions): Promise<AsyncDi
       await writer[Symbol.asyncDispose]();
     },
   };
+}
+
+/** LogTape copies every record for its sinks, descriptor by descriptor, unless one is marked as done with it when it returns: 5 µs a line. */
+function immediate(sink: (record: LogRecord) => void): (record: LogRecord) => void {
+  return Object.assign(sink, { [Symbol.for("LogTape.sinkSnapshotPolicy.immediate")]: true });
 }
 
 function droppedRecord(count: number): LogRecord {

@@ -6,7 +6,7 @@
 
 import type { RelayRequest, RelayResponse } from "../http/message.ts";
 import type { FrameContent } from "./codec.ts";
-import type { TargetTrace } from "./exchange_heads.ts";
+import type { ServingConnection, TargetTrace } from "./exchange_heads.ts";
 import type { CancelReason, Frame } from "./frame.ts";
 import type { ReceiveWindow } from "./window.ts";
 
@@ -40,11 +40,17 @@ export interface DeliveryOptions {
   readonly trace?: boolean;
   /** Milliseconds until nobody waits for the response any more. */
   readonly expiresInMs?: number;
+  /** Between servers: UUID of the tenant whose connections are meant. */
+  readonly tenantId?: string;
+  /** Called at most once, when {@linkcode Delivery.isAcknowledged} becomes true. Must not throw. */
+  readonly onAcknowledged?: () => void;
 }
 
 /** A target's response with what the connector says about it. */
 export interface TracedResponse extends RelayResponse {
   readonly trace?: TargetTrace | undefined;
+  /** Between servers: which connection brought the response. */
+  readonly connection?: ServingConnection | undefined;
 }
 
 /** One attempt to have a request answered, seen from the server. */
@@ -56,6 +62,8 @@ export interface Delivery {
   readonly response: Promise<TracedResponse>;
   /** Whether the connector is known to have the whole request. */
   readonly isAcknowledged: boolean;
+  /** Whether it was sent back untouched: there was no room for it, or nobody to take it. `response` has rejected then. */
+  readonly isRefused: boolean;
   /** Gives up: tells the connector and rejects `response`. Idempotent, and without effect once the response has ended. */
   cancel(reason: CancelReason): void;
 }
@@ -66,4 +74,8 @@ export interface IncomingRequest extends RelayRequest {
   readonly signal: AbortSignal;
   readonly trace: boolean;
   readonly expiresInMs: number | undefined;
+  /** Between servers: UUID of the tenant whose connections are meant. */
+  readonly tenantId: string | undefined;
+  /** Says that whoever serves the request has all of it; only where the session's handlers acknowledge. */
+  acknowledge(): void;
 }

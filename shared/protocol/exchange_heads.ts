@@ -21,6 +21,15 @@ export interface RequestHead {
   readonly trace?: boolean | undefined;
   readonly expiresInMs?: number | undefined;
   readonly upgrade?: "websocket" | undefined;
+  readonly tenantId?: string | undefined;
+}
+
+/** Which connection of another server brought a response. */
+export interface ServingConnection {
+  /** UUID. */
+  readonly id: string;
+  readonly machineName: string;
+  readonly version: string;
 }
 
 /** When a traced target was called, and how long it took to answer. */
@@ -36,6 +45,7 @@ export interface ResponseHead {
   readonly headers: HeaderLines;
   readonly length?: number | undefined;
   readonly trace?: TargetTrace | undefined;
+  readonly connection?: ServingConnection | undefined;
 }
 
 type Head = Record<string, unknown>;
@@ -54,6 +64,7 @@ export function readRequestHead(head: Head): RequestHead {
     trace: head["trace"] === true,
     expiresInMs: readCount(head, "expiresInMs"),
     upgrade: head["upgrade"] === "websocket" ? "websocket" : undefined,
+    tenantId: head["tenantId"] === undefined ? undefined : readText(head, "tenantId"),
   };
 }
 
@@ -69,7 +80,13 @@ export function isStatus(value: unknown): value is number {
 export function readResponseHead(head: Head, isUpgrade = false): ResponseHead {
   const status = head["status"];
   if (!isStatus(status) && !(isUpgrade && status === 101)) throw malformed("status");
-  return { status, headers: readHeaders(head), length: readCount(head, "length"), trace: readTrace(head["trace"]) };
+  return {
+    status,
+    headers: readHeaders(head),
+    length: readCount(head, "length"),
+    trace: readTrace(head["trace"]),
+    connection: readConnection(head["connection"]),
+  };
 }
 
 /** Reads the reason of a cancel frame; an unknown one from a newer peer is `internal`. */
@@ -97,6 +114,16 @@ function readTrace(value: unknown): TargetTrace | undefined {
   const { targetStart, targetDurationMs } = (typeof value === "object" && value !== null ? value : {}) as Head;
   if (typeof targetStart !== "string" || typeof targetDurationMs !== "number") throw malformed("trace");
   return { targetStart, targetDurationMs };
+}
+
+function readConnection(value: unknown): ServingConnection | undefined {
+  if (value === undefined) return undefined;
+  const connection = (typeof value === "object" && value !== null ? value : {}) as Head;
+  return {
+    id: readText(connection, "id"),
+    machineName: readText(connection, "machineName"),
+    version: readText(connection, "version"),
+  };
 }
 
 function readHeaders(head: Head): HeaderLines {

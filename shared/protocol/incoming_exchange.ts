@@ -4,6 +4,7 @@
  * @module
  */
 
+import { RefusedError } from "../errors/refused_error.ts";
 import { RelayError } from "../errors/relay_error.ts";
 import { isStreamBody, type StreamBody } from "../http/message.ts";
 import { BodyReceiver } from "./body_receiver.ts";
@@ -19,6 +20,19 @@ import { FIRST_WINDOW_BYTES, START_WINDOW_BYTES } from "./window.ts";
 /** Answers requests. Rejects with a `RelayError` when there is no answer; any other error is `internal_error` to the client. */
 export type RequestHandler = (request: IncomingRequest, settings: ConnectionSettings) => Promise<TracedResponse>;
 
+/**
+ * When a request counts as received: `receipt` with its last byte; `handler` when its handler says so, because it passes the request on to
+ * who will really have it.
+ */
+export type Acknowledges = "receipt" | "handler";
+
+/** What a request asks of its session, besides its exchange's port. */
+export interface IncomingExchangeOptions {
+  readonly acknowledges: Acknowledges;
+  /** Called when {@linkcode IncomingExchange.takeReceipt} has something to tell. */
+  readonly acknowledge: () => void;
+}
+
 /** The connector's end of a delivery. */
 export class IncomingExchange implements Exchange {
   readonly #id: string;
@@ -26,23 +40,26 @@ export class IncomingExchange implements Exchange {
   readonly #head: RequestHead;
   readonly #abort = new AbortController();
   readonly #acknowledge: () => void;
+  readonly #acknowledges: Acknowledges;
   #receiver: BodyReceiver | undefined;
   #sender: BodySender | undefined;
   /** Whether the last byte of the request is here. */
   #isWhole = false;
+  /** Whether it is where it is acknowledged from. */
+  #isReceived = false;
   #hasAnswered = false;
   #isReceiptTaken = false;
   #isOver = false;
 
   /**
    * @param frame The request frame.
-   * @param acknowledge Called when {@linkcode takeReceipt} has something to tell.
    * @throws {ProtocolError} when the frame is wrong.
    */
-  constructor(frame: Frame, port: ExchangePort, acknowledge: () => void) {
+  constructor(frame: Frame, port: ExchangePort, { acknowledges, acknowledge }: IncomingExchangeOptions) {
     this.#id = frame.id;
     this.#port = port;
     this.#head = readRequestHead(parseHead(frame));
+    this.#acknowledges = acknowledges;
     this.#acknowledge = acknowledge;
   }
 
@@ -59,12 +76,13 @@ export class IncomingExchange implements Exchange {
   }
 
   async #run(frame: Frame, handler: (request: IncomingRequest) => Promise<TracedResponse>): Promise<void> {
-    const { requestId, method, target, path, headers, trace = false, expiresInMs, upgrade } = this.#head;
+    const { requestId, method, target, path, headers, trace = false, expiresInMs, tenantId, upgrade } = this.#head;
     const body = this.#receiver?.body ?? (frame.payload.length === 0 ? null : frame.payload);
     try {
+      const message = { requestId, method, target, path, headers, body, upgrade };
       const { signal } = this.#abort;
-      const request = { requestId, method, target, path, headers, body, signal, trace, expiresInMs, upgrade };
-      await this.#answer(await handler(request));
+      const acknowledge = this.#received;
+      await this.#answer(await handler({ ...message, signal, trace, expiresInMs, tenantId, acknowledge }));
     } catch (error) {
       this.#refuse(error);
     }
@@ -87,7 +105,7 @@ export class IncomingExchange implements Exchange {
 
   /** Whether the server is still to hear that the whole request is here. True once. */
   takeReceipt(): boolean {
-    if (!this.#isWhole || !this.#head.acknowledge || this.#hasAnswered || this.#isReceiptTaken) return false;
+    if (!this.#isReceived || !this.#head.acknowledge || this.#hasAnswered || this.#isReceiptTaken) return false;
     return this.#isReceiptTaken = true;
   }
 
@@ -123,18 +141,23 @@ export class IncomingExchange implements Exchange {
 
   #wholeRequest(): void {
     this.#isWhole = true;
-    if (this.#head.acknowledge && !this.#hasAnswered) this.#acknowledge();
+    if (this.#acknowledges === "receipt") this.#received();
   }
 
+  readonly #received = (): void => {
+    this.#isReceived = true;
+    if (this.#head.acknowledge && !this.#hasAnswered) this.#acknowledge();
+  };
+
   async #answer(response: TracedResponse): Promise<void> {
-    const { status, headers, body, trace } = response;
+    const { status, headers, body, trace, connection } = response;
     if (this.#isOver) return void (isStreamBody(body) && body.stream.cancel().catch(() => {}));
     const isStream = isStreamBody(body);
     const isUpgraded = status === 101 && this.#head.upgrade !== undefined && isStream;
     if (!isStatus(status) && !isUpgraded) {
       throw new RelayError("target_invalid_response", "The target's status is not 200 to 599");
     }
-    const head: ResponseHead = { status, headers, length: isStream ? body.length : undefined, trace };
+    const head: ResponseHead = { status, headers, length: isStream ? body.length : undefined, trace, connection };
     const content = { head, flags: isStream ? FLAG_MORE : 0, payload: isStream ? undefined : body ?? undefined };
     if (!this.#port.send(FrameType.response, this.#id, content)) {
       if (isStream) body.stream.cancel().catch(() => {});
@@ -167,7 +190,7 @@ export class IncomingExchange implements Exchange {
   #refuse(error: unknown): void {
     if (this.#isOver) return;
     const head = error instanceof RelayError
-      ? { code: error.code, message: error.message }
+      ? { code: error.code, message: error.message, refused: error instanceof RefusedError || undefined }
       : { code: "internal_error", message: "The connector failed to answer" };
     this.#port.send(FrameType.error, this.#id, { head });
     this.#end(error instanceof Error ? error : undefined);

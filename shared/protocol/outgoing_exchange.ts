@@ -27,8 +27,10 @@ export class OutgoingExchange implements Exchange, Delivery {
   readonly #settle: PromiseWithResolvers<TracedResponse>;
   #sender: BodySender | undefined;
   #receiver: BodyReceiver | undefined;
+  #onAcknowledged: (() => void) | undefined;
   #isAcknowledged = false;
   #isUpgrade = false;
+  #isRefused = false;
   #isOver = false;
 
   constructor(id: string, port: ExchangePort) {
@@ -45,9 +47,14 @@ export class OutgoingExchange implements Exchange, Delivery {
     return this.#isAcknowledged;
   }
 
+  get isRefused(): boolean {
+    return this.#isRefused;
+  }
+
   /** Sends the request, and its body as the connector gives credit. */
   start(request: RelayRequest, options: DeliveryOptions): void {
     const { body } = request;
+    this.#onAcknowledged = options.onAcknowledged;
     const isStream = isStreamBody(body);
     const head: RequestHead = {
       requestId: request.requestId,
@@ -61,6 +68,7 @@ export class OutgoingExchange implements Exchange, Delivery {
       trace: options.trace || undefined,
       expiresInMs: options.expiresInMs,
       upgrade: request.upgrade,
+      tenantId: options.tenantId,
     };
     this.#isUpgrade = request.upgrade !== undefined;
     const content = { head, flags: isStream ? FLAG_MORE : 0, payload: isStream ? undefined : body ?? undefined };
@@ -108,7 +116,9 @@ export class OutgoingExchange implements Exchange, Delivery {
 
   /** The connector has the request and the last byte of its body. */
   acknowledged(): void {
+    if (this.#isAcknowledged) return;
     this.#isAcknowledged = true;
+    this.#onAcknowledged?.();
   }
 
   fail(error: Error): void {
@@ -130,10 +140,16 @@ export class OutgoingExchange implements Exchange, Delivery {
 
   #receiveResponse(frame: Frame): void {
     if (this.#receiver !== undefined) throw new ProtocolError("unexpected_frame", "A second response to one request");
-    const { status, headers, length, trace } = readResponseHead(parseHead(frame), this.#isUpgrade);
-    this.#isAcknowledged = true;
+    const { status, headers, length, trace, connection } = readResponseHead(parseHead(frame), this.#isUpgrade);
+    this.acknowledged();
     if ((frame.flags & FLAG_MORE) === 0) {
-      this.#settle.resolve({ status, headers, body: frame.payload.length === 0 ? null : frame.payload, trace });
+      this.#settle.resolve({
+        status,
+        headers,
+        body: frame.payload.length === 0 ? null : frame.payload,
+        trace,
+        connection,
+      });
       return this.#end();
     }
     this.#receiver = new BodyReceiver(
@@ -145,7 +161,7 @@ export class OutgoingExchange implements Exchange, Delivery {
       length,
     );
     this.#receiver.receive(frame.payload, true);
-    this.#settle.resolve({ status, headers, body: this.#receiver.body, trace });
+    this.#settle.resolve({ status, headers, body: this.#receiver.body, trace, connection });
   }
 
   #receiveData(frame: Frame): void {
@@ -155,8 +171,10 @@ export class OutgoingExchange implements Exchange, Delivery {
   }
 
   #receiveError(frame: Frame): void {
-    const { code, message } = parseHead(frame);
-    this.#isAcknowledged = true;
+    const { code, message, refused } = parseHead(frame);
+    this.#isRefused = refused === true;
+    // A server that lost the connector says so without having heard that the connector had the request.
+    if (!this.#isRefused && code !== "connector_lost") this.acknowledged();
     this.#end(
       new RelayError(
         isRelayErrorCode(code) ? code : "target_unreachable",

@@ -11,7 +11,7 @@ import { readGoAway } from "./exchange_heads.ts";
 import { ExchangeTable } from "./exchange_table.ts";
 import { CloseCode, CONNECTION_ID, type Frame, FrameType, type GoAwayReason, type Reconnect } from "./frame.ts";
 import { type ConnectionSettings, readSettings, readTargets, type ServedTargets } from "./handshake_heads.ts";
-import { IncomingExchange, type RequestHandler } from "./incoming_exchange.ts";
+import { type Acknowledges, IncomingExchange, type RequestHandler } from "./incoming_exchange.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import { OutgoingExchange } from "./outgoing_exchange.ts";
 import type { MessagePipe, PipeReceiver } from "./pipe.ts";
@@ -35,6 +35,8 @@ const MAX_DELIVERIES = 10_000;
 export interface SessionHandlers {
   /** Connector only: answers a request. */
   readonly request?: RequestHandler;
+  /** Connector only: when a request counts as received; `receipt` unless given. */
+  readonly acknowledges?: Acknowledges;
   /** Connector only: the server changed the settings. */
   readonly configure?: (settings: ConnectionSettings) => void;
   /** Server only: the connector renewed its token. */
@@ -76,7 +78,8 @@ export class Session implements PipeReceiver {
   readonly #budget = new WindowBudget();
   readonly #keepAlive: KeepAlive;
   readonly #settleEnded: (end: SessionEnd) => void;
-  readonly #port: ExchangePort;
+  /** Made with the first delivery: most connections have nothing to do. */
+  #exchangePort: ExchangePort | undefined;
   #room: Promise<void> | undefined;
   #acknowledgeTimer: ReturnType<typeof setTimeout> | undefined;
   #isLeaving = false;
@@ -96,7 +99,6 @@ export class Session implements PipeReceiver {
       ping: (payload) => void this.#send(FrameType.ping, CONNECTION_ID, { payload }),
       dead: () => this.#fail(new ProtocolError("keep_alive_timeout", "Nothing was heard for a keep-alive interval")),
     }, options.settings.keepAliveIntervalMs);
-    this.#port = this.#createPort();
     pipe.open(this);
   }
 
@@ -226,10 +228,13 @@ export class Session implements PipeReceiver {
       throw new ProtocolError("unexpected_frame", "A request was not expected");
     }
     if (this.#exchanges.size >= MAX_DELIVERIES) {
-      const head = { code: "overloaded", message: "The connector has too many requests in flight" };
+      const head = { code: "overloaded", message: "The connector has too many requests in flight", refused: true };
       return void this.#send(FrameType.error, frame.id, { head });
     }
-    const exchange = new IncomingExchange(frame, this.#port, this.#acknowledgeSoon);
+    const exchange = new IncomingExchange(frame, this.#port, {
+      acknowledges: this.#options.handlers.acknowledges ?? "receipt",
+      acknowledge: this.#acknowledgeSoon,
+    });
     this.#exchanges.add(frame.id, exchange);
     exchange.start(frame, (request) => handler(request, this.#settings));
   }
@@ -284,8 +289,8 @@ export class Session implements PipeReceiver {
     if (this.#isServer ? !this.#isPeerLeaving : this.#isPeerLeaving) this.close(CloseCode.done, "drained");
   }
 
-  #createPort(): ExchangePort {
-    return {
+  get #port(): ExchangePort {
+    return this.#exchangePort ??= {
       send: (type, id, content) => this.#send(type, id, content),
       whenWritable: () => this.#whenWritable(),
       openWindow: () => new ReceiveWindow(this.#budget, this.#keepAlive),

@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { databasePath, serverConfigSchema } from "../../server/config.ts";
+import { databaseUrl, serverConfigSchema } from "../../server/config.ts";
 import { connectorConfig, type ConnectorOverrides, type ConnectorPlace, type TestTargets } from "./connector.ts";
 import { type ChildProcess, PROJECT_ROOT, startDeno } from "./process.ts";
 import { serverConfig, type ServerOverrides } from "./server.ts";
@@ -24,7 +24,7 @@ export class DataFolder implements AsyncDisposable {
   static async create(): Promise<DataFolder> {
     const path = await Deno.makeTempDir({ prefix: "relayserver-" });
     const config = serverConfigSchema.parse(serverConfig(path));
-    return new DataFolder(path, await TestDatabase.open(databasePath(config)));
+    return new DataFolder(path, await TestDatabase.open(databaseUrl(config)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -73,10 +73,14 @@ export class ServerProcess implements AsyncDisposable {
 }
 
 /** Starts a server and waits until it is ready. */
-export async function startServerProcess(folder: DataFolder, overrides: ServerOverrides = {}): Promise<ServerProcess> {
+export async function startServerProcess(
+  folder: DataFolder,
+  overrides: ServerOverrides = {},
+  { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<ServerProcess> {
   const file = join(folder.path, "server.json");
   await Deno.writeTextFile(file, JSON.stringify(serverConfig(folder.path, { log: { format: "text" }, ...overrides })));
-  const process = startDeno([...await command("server"), "serve", "--config", file]);
+  const process = startDeno([...await command("server"), "serve", "--config", file], { env });
   try {
     const [, url = "", managementUrl = ""] = await process.waitForLine(
       /is ready: "?(https?:[^ "]+)"? \(public\), "?(http:[^ "]+)"? \(management\)/,

@@ -5,8 +5,8 @@
  */
 
 import type { z } from "zod";
-import { databasePath, serverConfigSchema } from "../../server/config.ts";
-import { createRelayServer, type RelayServer } from "../../server/server.ts";
+import { databaseUrl, serverConfigSchema } from "../../server/config.ts";
+import { createRelayServer, type RelayServer, type RelayServerOptions } from "../../server/server.ts";
 import { fetchToken } from "./http.ts";
 import { testLog } from "./log.ts";
 import { TestDatabase, type TestTenant } from "./tenants.ts";
@@ -50,6 +50,11 @@ export class TestServer implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** Base of the management listener, without a slash at the end. */
+  get managementUrl(): string {
+    return `http://127.0.0.1:${this.relayServer.managementAddress.port}`;
+  }
+
   /** Gets a token of a tenant. */
   async token(tenant: TestTenant, use: "connector" | "client"): Promise<string> {
     const clientSecret = use === "connector" ? tenant.connectorSecret : tenant.clientSecret;
@@ -82,13 +87,16 @@ export class TestServer implements AsyncDisposable {
 }
 
 /** Starts a server on free ports with its data in a temporary folder. */
-export async function startServer(overrides: ServerOverrides = {}): Promise<TestServer> {
+export async function startServer(
+  overrides: ServerOverrides = {},
+  options: RelayServerOptions = {},
+): Promise<TestServer> {
   await using resources = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "relayserver-" });
   resources.defer(() => Deno.remove(folder, { recursive: true }));
   const config = serverConfigSchema.parse(serverConfig(folder, overrides));
-  const database = resources.use(await TestDatabase.open(databasePath(config)));
-  const relayServer = resources.use(await createRelayServer(config));
+  const database = resources.use(await TestDatabase.open(databaseUrl(config)));
+  const relayServer = resources.use(await createRelayServer(config, options));
   await relayServer.start();
   return new TestServer(relayServer, database, resources.move());
 }

@@ -4,12 +4,17 @@
  * @module
  */
 
-import { importJWK, SignJWT } from "jose";
-import { generateSecret, hashSecret } from "../../server/auth/mod.ts";
+import { exportJWK, generateKeyPair, importJWK, type JWK, type JWTHeaderParameters, SignJWT } from "jose";
+import { generateApiKey, generateSecret, hashSecret } from "../../server/auth/mod.ts";
 import {
+  ApiKeyRepository,
+  type AuditEntry,
+  AuditRepository,
   type Database,
   migrateToLatest,
   openDatabase,
+  type Role,
+  type Secret,
   SecretRepository,
   type SecretUse,
   SigningKeyRepository,
@@ -34,7 +39,10 @@ export interface TokenChanges {
   readonly issuer?: string;
   readonly audience?: string;
   /** Signs instead of the server's key. */
-  readonly key?: CryptoKey;
+  readonly key?: CryptoKey | Uint8Array;
+  /** Claims instead of, or beside, those above. */
+  readonly claims?: Readonly<Record<string, unknown>>;
+  readonly header?: Partial<JWTHeaderParameters>;
 }
 
 /** Writes into the database of a server, beside it. */
@@ -50,10 +58,15 @@ export class TestDatabase implements AsyncDisposable {
     this.#secrets = new SecretRepository(database, Date.now);
   }
 
-  static async open(path: string): Promise<TestDatabase> {
-    const database = openDatabase({ path });
+  static async open(url: string): Promise<TestDatabase> {
+    const database = openDatabase({ url });
     await migrateToLatest(database);
     return new TestDatabase(database);
+  }
+
+  /** For what has no method here. */
+  get handle(): Database {
+    return this.#database;
   }
 
   /** Adds a tenant; the name is made up unless it is given. */
@@ -78,8 +91,31 @@ export class TestDatabase implements AsyncDisposable {
     return value;
   }
 
+  /** Adds a key for the management API. */
+  async addApiKey(role: Role): Promise<string> {
+    const value = generateApiKey();
+    const name = `key-${crypto.randomUUID()}`;
+    const hash = await hashSecret(value);
+    await new ApiKeyRepository(this.#database, Date.now).insert({ name, hash, role, expiresAt: null });
+    return value;
+  }
+
   async updateTenant(id: string, settings: Partial<TenantSettings>): Promise<Tenant | undefined> {
     return await this.#tenants.update(id, settings);
+  }
+
+  /** A tenant's secrets, oldest first. */
+  async listSecrets(tenantId: string): Promise<Secret[]> {
+    return await this.#secrets.listByTenant(tenantId);
+  }
+
+  async removeSecret(tenantId: string, id: string): Promise<void> {
+    await this.#secrets.remove(tenantId, id);
+  }
+
+  /** Entries of the audit for an action, newest first. */
+  async findAudit(action: string): Promise<AuditEntry[]> {
+    return (await new AuditRepository(this.#database, Date.now).find({ filter: { action } })).results;
   }
 
   async removeTenant(id: string): Promise<void> {
@@ -98,11 +134,38 @@ export class TestDatabase implements AsyncDisposable {
     const key = changes.key ?? await importJWK(jwk, newest.algorithm);
     const now = Math.floor(Date.now() / 1000);
     const { scope = "client", expiresInMs = 3_600_000, issuer = "http://issuer", audience = "relayserver" } = changes;
-    return await new SignJWT({ client_id: tenant.name, tenant_id: tenant.id, scope })
-      .setProtectedHeader({ alg: newest.algorithm, typ: "at+jwt", kid })
-      .setIssuer(issuer).setSubject(tenant.id).setAudience(audience).setJti(crypto.randomUUID())
-      .setIssuedAt(now - 3600).setNotBefore(now - 3600).setExpirationTime(now + Math.floor(expiresInMs / 1000))
-      .sign(key);
+    return await new SignJWT({
+      client_id: tenant.name,
+      tenant_id: tenant.id,
+      scope,
+      iss: issuer,
+      sub: tenant.id,
+      aud: audience,
+      jti: crypto.randomUUID(),
+      iat: now - 3600,
+      nbf: now - 3600,
+      exp: now + Math.floor(expiresInMs / 1000),
+      ...changes.claims,
+    }).setProtectedHeader({ alg: newest.algorithm, typ: "at+jwt", kid, ...changes.header }).sign(key);
+  }
+
+  /** Adds a signing key, as another server on the same database would: from now on it is the newest. */
+  async rotateSigningKey(): Promise<void> {
+    const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true });
+    const kid = crypto.randomUUID();
+    await new SigningKeyRepository(this.#database).insert({
+      kid,
+      algorithm: "ES256",
+      privateJwk: JSON.stringify({ ...await exportJWK(privateKey), kid }),
+      publicJwk: JSON.stringify({ ...await exportJWK(publicKey), kid }),
+      createdAt: Date.now() + 1,
+    });
+  }
+
+  /** The public half of the newest signing key. */
+  async publicKey(): Promise<JWK> {
+    const [newest] = await new SigningKeyRepository(this.#database).list();
+    return JSON.parse(newest?.publicJwk ?? "{}");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,45 @@
+/**
+ * Options that several commands have.
+ *
+ * @module
+ */
+
+import { type CommandCall, UsageError } from "../../shared/cli/mod.ts";
+import { DURATION_FORMS, parseDuration } from "../../shared/time/duration.ts";
+import type { ServerConfig } from "../config.ts";
+import { type Role, ROLES } from "../persistence/mod.ts";
+
+/** Options of a call. */
+export type Options = CommandCall<ServerConfig>["options"];
+
+/** The option that says what somebody may do. */
+export const ROLE_OPTION = { summary: "What it may do", value: "ROLE", choices: ROLES };
+
+/**
+ * Reads the option `role`, which must be given.
+ *
+ * @throws {UsageError} When it is not.
+ */
+export function parseRoleOption(options: Options): Role {
+  const role = ROLES.find((role) => role === options.role);
+  if (role === undefined) throw new UsageError(`Missing --role, expected one of: ${ROLES.join(", ")}`);
+  return role;
+}
+
+/**
+ * Reads an option that is a duration.
+ *
+ * @returns Milliseconds, more than 0; undefined when the option is not given.
+ * @throws {UsageError} When it is not a duration.
+ */
+export function parseDurationOption(options: Options, name: string): number | undefined {
+  const value = options[name];
+  if (value === undefined) return undefined;
+  try {
+    const milliseconds = parseDuration(String(value));
+    if (milliseconds > 0) return milliseconds;
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+  }
+  throw new UsageError(`Wrong value for --${name}, expected a duration above 0 such as ${DURATION_FORMS}`);
+}

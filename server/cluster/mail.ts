@@ -1,0 +1,133 @@
+/**
+ * What origins write to each other: frames of their links, and letters about presence and waiting requests.
+ *
+ * A message is one byte of version, one of kind, 16 of link id (zero for letters), and the content: a frame of the connector protocol, or JSON.
+ * Messages of unknown versions and kinds are skipped, unknown members of letters ignored, so that origins of neighbouring releases understand
+ * each other.
+ *
+ * @module
+ */
+
+const VERSION = 1;
+const HEADER_BYTES = 18;
+const NO_LINK = "0".repeat(32);
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** Kinds of messages. */
+const Kind = {
+  /** A letter. */
+  letter: 0,
+  /** A frame of a link, from the origin that opened it. */
+  toAcceptor: 1,
+  /** A frame of a link, from the origin that it was opened to. */
+  toOpener: 2,
+} as const;
+
+/** Opens a link: the sender is going to send requests by it. */
+export interface OpenLetter {
+  readonly type: "open";
+  readonly linkId: string;
+  readonly originId: string;
+}
+
+/** A link is over, or was never known. */
+export interface CloseLetter {
+  readonly type: "close";
+  readonly linkId: string;
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** The sender has room for a request that the receiver holds. */
+export interface PullLetter {
+  readonly type: "pull";
+  readonly originId: string;
+  readonly tenantId: string;
+  readonly requestId: string;
+}
+
+/** Answers {@linkcode PullLetter}. */
+export interface PulledLetter {
+  readonly type: "pulled";
+  readonly requestId: string;
+  readonly result: "sent" | "gone";
+}
+
+/** Who is connected at the sender. */
+export interface PresenceLetter {
+  readonly type: "presence";
+  readonly originId: string;
+  /** Identifies the database: neighbours must share it. */
+  readonly databaseId: string;
+  readonly machineName: string;
+  readonly version: string;
+  readonly state: "ready" | "draining" | "stopped";
+  /** Counts the sender's presence letters to everybody, so that a missed one is noticed. */
+  readonly sequence: number;
+  /** Whether `connections` names all tenants, or only those that changed. */
+  readonly isComplete: boolean;
+  /** Connections by tenant id; 0 for a tenant that has none any more. */
+  readonly connections: Readonly<Record<string, number>>;
+}
+
+/** The sender wants to hear who is connected at the receiver. */
+export interface WhoLetter {
+  readonly type: "who";
+  readonly originId: string;
+}
+
+/** Letters by their types. */
+export type Letter = OpenLetter | CloseLetter | PullLetter | PulledLetter | PresenceLetter | WhoLetter;
+
+/** A message as its receiver sees it. */
+export type Mail =
+  | { readonly to: "origin"; readonly letter: Letter }
+  | { readonly to: "acceptor" | "opener"; readonly linkId: string; readonly frame: Uint8Array };
+
+/** Encodes a letter. */
+export function encodeLetter(letter: Letter): Uint8Array {
+  return encode(Kind.letter, NO_LINK, encoder.encode(JSON.stringify(letter)));
+}
+
+/** Encodes a frame of a link. @param linkId 32 hexadecimal digits. */
+export function encodeLinkFrame(to: "acceptor" | "opener", linkId: string, frame: Uint8Array): Uint8Array {
+  return encode(to === "acceptor" ? Kind.toAcceptor : Kind.toOpener, linkId, frame);
+}
+
+/** Decodes a message; `undefined` for one that this release does not understand. */
+export function decodeMail(message: Uint8Array): Mail | undefined {
+  if (message.length < HEADER_BYTES || message[0] !== VERSION) return undefined;
+  const content = message.subarray(HEADER_BYTES);
+  switch (message[1]) {
+    case Kind.letter:
+      return decodeLetter(content);
+    case Kind.toAcceptor:
+    case Kind.toOpener: {
+      const to = message[1] === Kind.toAcceptor ? "acceptor" : "opener";
+      return { to, linkId: message.subarray(2, HEADER_BYTES).toHex(), frame: content };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function encode(kind: number, linkId: string, content: Uint8Array): Uint8Array {
+  const message = new Uint8Array(HEADER_BYTES + content.length);
+  message[0] = VERSION;
+  message[1] = kind;
+  message.subarray(2, HEADER_BYTES).setFromHex(linkId);
+  message.set(content, HEADER_BYTES);
+  return message;
+}
+
+/** Only origins of the same cluster can write to each other: their letters are read, not distrusted. */
+function decodeLetter(content: Uint8Array): Mail | undefined {
+  try {
+    const letter: Letter = JSON.parse(decoder.decode(content));
+    return typeof letter.type === "string" ? { to: "origin", letter } : undefined;
+  } catch {
+    return undefined;
+  }
+}

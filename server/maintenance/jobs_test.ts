@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { createMaintenanceJobs } from "./jobs.ts";
+
+Deno.test("createMaintenanceJobs() removes what is older than it may get", async () => {
+  const calls: unknown[] = [];
+  const store = (name: string) => ({
+    prune: (beforeMs: number) => {
+      calls.push([name, beforeMs]);
+      return Promise.resolve(1);
+    },
+  });
+  const jobs = createMaintenanceJobs({
+    requests: store("requests"),
+    statistics: store("statistics"),
+    audit: store("audit"),
+    origins: store("origins"),
+    sessions: { pruneExpired: () => Promise.resolve(2) },
+    signingKeys: { rotateIfDue: () => Promise.resolve(true) },
+  }, { retention: { requestMaxAgeMs: 30, auditMaxAgeMs: 365, originMaxAgeMs: 15 }, now: () => 1_000 });
+  const { signal } = new AbortController();
+  const removed = [];
+  for (const job of jobs) removed.push([job.name, await job.run(signal)]);
+  assert.deepEqual(calls, [["origins", 985], ["audit", 635], ["statistics", 970], ["requests", 970]]);
+  assert.deepEqual(removed, [
+    ["signing_keys", 0],
+    ["origins", 1],
+    ["sessions", 2],
+    ["audit", 1],
+    ["statistics", 1],
+    ["requests", 1],
+  ]);
+});

@@ -1,0 +1,96 @@
+/**
+ * `/management/requests` and `/management/tenants/{name}/requests`: the request log.
+ *
+ * @module
+ */
+
+import { z } from "@hono/zod-openapi";
+import type { RequestPage } from "../../persistence/mod.ts";
+import {
+  requestDocumentSchema,
+  requestFilterFields,
+  type RequestLogService,
+  toRequestDocument,
+} from "../request_log_service.ts";
+import { tenantNameSchema } from "../tenant_document.ts";
+import type { Api, ApiBasics } from "./environment.ts";
+import { pageParameters, type PageRange, pageSchema, rangeOf, toPage } from "./paging.ts";
+import { describeRoute, idParameter, jsonAnswer, tenantParameter } from "./route.ts";
+
+const TAGS = ["Request log"];
+
+/** What the routes work with. */
+export interface RequestRoutesParts extends ApiBasics {
+  readonly requests: RequestLogService;
+}
+
+const requestPageSchema = pageSchema(requestDocumentSchema, "RequestPage").extend({
+  continueBefore: z.iso.datetime().nullable().meta({
+    description: "Not null when there are older requests that were not looked at: ask again with it as `to`.",
+  }),
+}).meta({ id: "RequestPage" });
+
+const description =
+  "Newest first. A search looks at the newest 20,000 requests of the tenant, time and outcomes asked " +
+  "for, and totalCount counts what it found among them.";
+
+/** Adds the routes. */
+export function addRequestRoutes(api: Api, { credentials, requests }: RequestRoutesParts): void {
+  const ofAll = describeRoute({
+    method: "get",
+    path: "/management/requests",
+    tags: TAGS,
+    summary: "Search the request log",
+    description,
+    request: {
+      query: z.strictObject({
+        ...pageParameters,
+        ...requestFilterFields,
+        tenant: tenantNameSchema.optional().meta({ description: "Name of a tenant." }),
+        tenantId: z.guid().optional().meta({ description: "Id of a tenant, which may be gone." }),
+      }),
+    },
+    responses: { 200: jsonAnswer("A page of requests.", requestPageSchema) },
+  }, { role: "reader", credentials, refusals: [404] });
+  api.openapi(ofAll, async (context) => {
+    const { skip, take, tenant, tenantId, ...filter } = context.req.valid("query");
+    const range = rangeOf({ skip, take });
+    const page = await requests.find({ filter, tenantName: tenant, tenantId, ...range });
+    return context.json(toRequestPage(page, range), 200);
+  });
+
+  const ofTenant = describeRoute({
+    method: "get",
+    path: "/management/tenants/{name}/requests",
+    tags: TAGS,
+    summary: "Search the request log of a tenant",
+    description,
+    request: { params: tenantParameter, query: z.strictObject({ ...pageParameters, ...requestFilterFields }) },
+    responses: { 200: jsonAnswer("A page of requests.", requestPageSchema) },
+  }, { role: "reader", credentials, refusals: [404] });
+  api.openapi(ofTenant, async (context) => {
+    const { skip, take, ...filter } = context.req.valid("query");
+    const range = rangeOf({ skip, take });
+    const page = await requests.find({ filter, tenantName: context.req.valid("param").name, ...range });
+    return context.json(toRequestPage(page, range), 200);
+  });
+
+  const one = describeRoute({
+    method: "get",
+    path: "/management/requests/{id}",
+    tags: TAGS,
+    summary: "Read a request of the log",
+    request: { params: idParameter },
+    responses: { 200: jsonAnswer("The request.", requestDocumentSchema) },
+  }, { role: "reader", credentials, refusals: [404] });
+  api.openapi(one, async (context) => {
+    return context.json(toRequestDocument(await requests.get(context.req.valid("param").id)), 200);
+  });
+}
+
+function toRequestPage({ results, totalCount, continueBeforeMs }: RequestPage, range: PageRange) {
+  return {
+    ...toPage(results.map(toRequestDocument), totalCount, range),
+    continueBefore: continueBeforeMs === undefined ? null : new Date(continueBeforeMs).toISOString(),
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * `/management/session`: login, logout, and who one is.
+ *
+ * @module
+ */
+
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { deleteCookie, setCookie } from "hono/cookie";
+import { SESSION_COOKIE } from "../../../shared/http/session_cookie.ts";
+import { ROLES } from "../../persistence/mod.ts";
+import { record } from "../audit_trail.ts";
+import type { Login, Principal } from "../credentials.ts";
+import { textSchema } from "../input.ts";
+import { ManagementError } from "../management_error.ts";
+import type { Store } from "../store.ts";
+import { refuseOtherSites, sessionTokenOf } from "./authentication.ts";
+import { actorOf, type Api, type ApiBasics, type ApiEnvironment } from "./environment.ts";
+import { describeRoute, jsonAnswer, jsonBody } from "./route.ts";
+
+const TAGS = ["Session"];
+const PATH = "/management/session";
+
+/** What the routes work with. */
+export interface SessionRoutesParts extends ApiBasics {
+  readonly store: Pick<Store, "audit">;
+}
+
+const loginSchema = z.strictObject({
+  name: textSchema(200),
+  password: z.string().max(2_000).meta({ writeOnly: true }),
+}).meta({ id: "Login" });
+
+const principalSchema = z.object({
+  kind: z.enum(["user", "api_key"]),
+  id: z.guid(),
+  name: z.string(),
+  role: z.enum(ROLES),
+}).meta({ id: "Principal" });
+
+const sessionSchema = principalSchema.extend({ expiration: z.iso.datetime() }).meta({ id: "Session" });
+
+/** Adds the routes. */
+export function addSessionRoutes(api: Api, parts: SessionRoutesParts): void {
+  addLogin(api, parts);
+  addReading(api, parts);
+  addLogout(api, parts);
+}
+
+function addLogin(api: Api, parts: SessionRoutesParts): void {
+  const { credentials, clientAddress } = parts;
+  const route = describeRoute({
+    method: "post",
+    path: PATH,
+    tags: TAGS,
+    summary: "Log in",
+    description: "The session is in a cookie. Who fails often must wait.",
+    request: { body: jsonBody(loginSchema) },
+    responses: {
+      200: {
+        ...jsonAnswer("Who is logged in now.", sessionSchema),
+        headers: { "Set-Cookie": { schema: { type: "string" }, description: "The session." } },
+      },
+    },
+  }, { credentials, refusals: [401, 403, 429], middleware: [refuseOtherSites] });
+  api.openapi(route, async (context) => {
+    const address = clientAddress(context.env.incoming);
+    const login = await logIn(parts, { ...context.req.valid("json"), clientAddress: address });
+    const actor = { ...actorFields(login.principal), clientAddress: address };
+    await record(parts.store, { actor, action: "session.create", subject: login.principal });
+    setSessionCookie(context, { login, isSecure: parts.isSecure(context.env.incoming) });
+    const expiration = new Date(login.expiresAt).toISOString();
+    return context.json({ ...toPrincipalDocument(login.principal), expiration }, 200);
+  });
+}
+
+function addReading(api: Api, { credentials }: SessionRoutesParts): void {
+  const route = describeRoute({
+    method: "get",
+    path: PATH,
+    tags: TAGS,
+    summary: "Tell who one is, by session or API key",
+    responses: { 200: jsonAnswer("Who one is.", principalSchema) },
+  }, { role: "reader", credentials });
+  api.openapi(route, (context) => context.json(toPrincipalDocument(context.get("caller").principal), 200));
+}
+
+function addLogout(api: Api, parts: SessionRoutesParts): void {
+  const route = describeRoute({
+    method: "delete",
+    path: PATH,
+    tags: TAGS,
+    summary: "Log out",
+    responses: { 204: { description: "The session has ended." } },
+  }, { role: "reader", credentials: parts.credentials });
+  api.openapi(route, async (context) => {
+    const token = sessionTokenOf(context);
+    const { principal } = context.get("caller");
+    // With a key in the header it was the key that was looked at, not the cookie.
+    if (token !== undefined && principal.kind === "user") {
+      await parts.credentials.sessions.logout(token);
+      await record(parts.store, { actor: actorOf(context, parts), action: "session.remove", subject: principal });
+    }
+    deleteCookie(context, SESSION_COOKIE, { path: "/" });
+    return context.body(null, 204);
+  });
+}
+
+async function logIn(
+  { credentials }: SessionRoutesParts,
+  request: { readonly name: string; readonly password: string; readonly clientAddress: string },
+): Promise<Login> {
+  let login: Login | undefined;
+  try {
+    login = await credentials.sessions.login(request);
+  } catch (cause) {
+    if (!(cause instanceof Error && "retryAfterSeconds" in cause)) throw cause;
+    const retryAfterSeconds = Number(cause.retryAfterSeconds);
+    throw new ManagementError("rate_limited", cause.message, { cause, retryAfterSeconds });
+  }
+  if (login === undefined) {
+    throw new ManagementError("authentication_required", "Cannot log in: name or password is wrong");
+  }
+  return login;
+}
+
+/** No page of another site gets it sent along, and no script can read it. */
+function setSessionCookie(
+  context: Context<ApiEnvironment>,
+  { login, isSecure }: { readonly login: Login; readonly isSecure: boolean },
+): void {
+  setCookie(context, SESSION_COOKIE, login.token, {
+    path: "/",
+    httpOnly: true,
+    sameSite: "Strict",
+    secure: isSecure,
+    expires: new Date(login.expiresAt),
+  });
+}
+
+function actorFields({ kind, id, name }: Principal) {
+  return { kind, id, name };
+}
+
+function toPrincipalDocument({ kind, id, name, role }: Principal) {
+  return { kind, id, name, role };
+}

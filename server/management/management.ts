@@ -1,0 +1,88 @@
+/**
+ * Management put together: services for API, pages and commands, and the API itself.
+ *
+ * @module
+ */
+
+import { ApiKeyService } from "./api_key_service.ts";
+import { createManagementApi } from "./api/api.ts";
+import type { Api, ApiBasics } from "./api/environment.ts";
+import { type ConnectionDirectory, ConnectionService } from "./connection_service.ts";
+import { EventHub } from "./event_hub.ts";
+import { RequestLogService } from "./request_log_service.ts";
+import { SecretService } from "./secret_service.ts";
+import { StatisticsService } from "./statistics_service.ts";
+import type { Store } from "./store.ts";
+import { tellAll, type TenantEvents } from "./tenant_events.ts";
+import { TenantService } from "./tenant_service.ts";
+import { UserService } from "./user_service.ts";
+
+/** What management works with. */
+export interface ManagementParts extends ApiBasics {
+  readonly store: Store;
+  readonly directory: ConnectionDirectory;
+  /** Who makes changes effective. */
+  readonly tenantEvents: readonly TenantEvents[];
+  /** Makes of a password what can be stored. */
+  readonly hashPassword: (password: string) => Promise<string>;
+  /** Told that an API key counts no longer. */
+  readonly apiKeyRemoved: (id: string) => void;
+  /** Time between signs of life on event streams, in milliseconds; 15 s unless given. */
+  readonly heartbeatMs?: number;
+  /** UUID of this origin. */
+  readonly originId: string;
+  /** The time in milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Management, put together. Disposing it ends the event streams. */
+export interface Management extends Disposable {
+  readonly api: Api;
+  readonly events: EventHub;
+  readonly tenants: TenantService;
+  readonly secrets: SecretService;
+  readonly users: UserService;
+  readonly apiKeys: ApiKeyService;
+  readonly connections: ConnectionService;
+  readonly requests: RequestLogService;
+  readonly statistics: StatisticsService;
+}
+
+/** Puts management together. */
+export function createManagement(parts: ManagementParts): Management {
+  const { store, directory, now } = parts;
+  const events = new EventHub({ originId: parts.originId });
+  const tenantEvents = tellAll([...parts.tenantEvents, publishTo(events)]);
+  const services = {
+    events,
+    tenants: new TenantService({ store, events: tenantEvents }),
+    secrets: new SecretService({ store, events: tenantEvents }),
+    users: new UserService({ store, hashPassword: parts.hashPassword }),
+    apiKeys: new ApiKeyService({ store, removed: parts.apiKeyRemoved }),
+    connections: new ConnectionService({ store, directory }),
+    requests: new RequestLogService({ store }),
+    statistics: new StatisticsService({ store, now }),
+  };
+  const api = createManagementApi({
+    ...services,
+    credentials: parts.credentials,
+    clientAddress: parts.clientAddress,
+    isSecure: parts.isSecure,
+    origins: store.origins,
+    audit: store.audit,
+    store,
+    ...(parts.heartbeatMs === undefined ? {} : { heartbeatMs: parts.heartbeatMs }),
+  });
+  return { ...services, api, [Symbol.dispose]: () => events[Symbol.dispose]() };
+}
+
+/** Whoever watches hears of changes of tenants. */
+function publishTo(events: EventHub): TenantEvents {
+  return {
+    tenantChanged: (tenantId, tenantName) =>
+      events.publish({ type: "tenantChanged", tenantId, data: { tenantId, tenantName } }),
+    tenantRemoved: (tenantId, tenantName) =>
+      events.publish({ type: "tenantRemoved", tenantId, data: { tenantId, tenantName } }),
+    secretRemoved: () => {},
+  };
+}

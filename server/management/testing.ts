@@ -1,0 +1,166 @@
+/**
+ * Management on a database of its own, without a listener, for tests.
+ *
+ * @module
+ */
+
+import { ApiKeys, generateApiKey, hashSecret, LoginThrottle, Passwords, Sessions } from "../auth/mod.ts";
+import { findPostgres } from "../../tests/testkit/postgres.ts";
+import type { ListenerRequest } from "../listener/listener.ts";
+import { type Database, migrateToLatest, openDatabase, type Role } from "../persistence/mod.ts";
+import { memoryDatabase } from "../persistence/testing.ts";
+import type { ConnectionEntry } from "./connection_service.ts";
+import { createManagement, type Management } from "./management.ts";
+import { createStore, type Store } from "./store.ts";
+
+const postgres = await findPostgres();
+
+/** What the tests' passwords cost; more would only take time. */
+const CHEAP = { logN: 4, r: 1, p: 1 };
+
+const HEARTBEAT_MS = 50;
+
+/** A password that the rules allow. */
+export const PASSWORD = "correct horse battery";
+
+/** How a call differs from a plain one. */
+export interface CallOptions {
+  /** Whose key it carries; none when null, an administrator's unless given. */
+  readonly as?: Role | null;
+  /** A document to send. */
+  readonly json?: unknown;
+  /** A body as it is. */
+  readonly body?: BodyInit;
+  readonly headers?: Record<string, string>;
+}
+
+/** An answer with its document. */
+export interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+  // deno-lint-ignore no-explicit-any -- What a test looks for may be there or not.
+  readonly json: any;
+}
+
+/** Management and its surroundings. */
+export class ManagementSite implements AsyncDisposable {
+  readonly store: Store;
+  readonly management: Management;
+  /** What the tenant events told, in their order. */
+  readonly told: string[] = [];
+  /** Who is connected. */
+  readonly connections: ConnectionEntry[] = [];
+  readonly #database: Database;
+  readonly #keys = new Map<Role, string>();
+
+  private constructor(database: Database) {
+    const now = Date.now;
+    this.#database = database;
+    const store = this.store = createStore(database, now);
+    const apiKeys = new ApiKeys({ store: store.apiKeys, now });
+    const passwords = new Passwords(CHEAP);
+    const throttle = new LoginThrottle({ now });
+    const sessions = new Sessions({ users: store.users, sessions: store.sessions, passwords, throttle, now });
+    this.management = createManagement({
+      store,
+      directory: {
+        list: (tenantId) => this.connections.filter((entry) => entry.tenantId === tenantId),
+        count: (tenantId) => this.connections.filter((entry) => entry.tenantId === tenantId).length,
+        disconnect: (_tenantId, id) => {
+          const index = this.connections.findIndex((entry) => entry.id === id);
+          return index !== -1 && this.connections.splice(index, 1).length === 1;
+        },
+      },
+      tenantEvents: [{
+        tenantChanged: (tenantId) => this.told.push(`changed ${tenantId}`),
+        tenantRemoved: (tenantId) => this.told.push(`removed ${tenantId}`),
+        secretRemoved: (tenantId, secretId) => this.told.push(`secret removed ${tenantId} ${secretId}`),
+      }],
+      hashPassword: (password) => passwords.hash(password),
+      apiKeyRemoved: (id) => apiKeys.forget(id),
+      credentials: { apiKeys, sessions },
+      heartbeatMs: HEARTBEAT_MS,
+      clientAddress: ({ peerAddress }) => peerAddress,
+      isSecure: ({ headers }) => headers.some(([name, value]) => name === "x-forwarded-proto" && value === "https"),
+      originId: crypto.randomUUID(),
+      now,
+    });
+  }
+
+  /** @param database A migrated one, which is destroyed in the end; one in memory unless given. */
+  static async open(database?: Database): Promise<ManagementSite> {
+    const site = new ManagementSite(database ?? await memoryDatabase());
+    for (const role of ["reader", "writer", "admin"] as const) site.#keys.set(role, await site.addKey(role));
+    return site;
+  }
+
+  /** Makes an API key and tells its value. */
+  async addKey(role: Role, { expiresAt = null }: { readonly expiresAt?: number | null } = {}): Promise<string> {
+    const value = generateApiKey();
+    const name = `${role} ${crypto.randomUUID()}`;
+    await this.store.apiKeys.insert({ name, role, hash: await hashSecret(value), expiresAt });
+    return value;
+  }
+
+  /** Calls the API. */
+  async call(method: string, path: string, options: CallOptions = {}): Promise<Answered> {
+    const response = await this.fetch(method, path, options);
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get("Content-Type") ?? "");
+    return {
+      status: response.status,
+      headers: response.headers,
+      json: isJson && text !== "" ? JSON.parse(text) : text,
+    };
+  }
+
+  /** Calls the API and leaves the answer's body unread. */
+  async fetch(
+    method: string,
+    path: string,
+    { as = "admin", json, body, headers }: CallOptions = {},
+  ): Promise<Response> {
+    const sent = new Headers({ Host: "localhost:8081" });
+    if (as !== null) sent.set("Api-Key", this.#keys.get(as)!);
+    if (json !== undefined) sent.set("Content-Type", "application/json");
+    for (const [name, value] of Object.entries(headers ?? {})) sent.set(name, value);
+    const content = json === undefined ? body : JSON.stringify(json);
+    const request = new Request(`http://localhost:8081${path}`, {
+      method,
+      headers: sent,
+      ...(content === undefined ? {} : { body: content, duplex: "half" }),
+    });
+    const incoming = { peerAddress: "192.0.2.7", headers: [...sent] } as unknown as ListenerRequest;
+    return await this.management.api.fetch(request, { incoming });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.management[Symbol.dispose]();
+    await this.#database.destroy();
+  }
+}
+
+/** Registers a test of management on a database in memory. */
+export function managementTest(name: string, run: (site: ManagementSite) => Promise<void>): void {
+  Deno.test(name, () => runOn(undefined, run));
+}
+
+/** Registers a test of management for each kind of database. */
+export function managementTestOnDatabases(name: string, run: (site: ManagementSite) => Promise<void>): void {
+  managementTest(`${name} (SQLite)`, run);
+  Deno.test({
+    name: postgres.label(`${name} (PostgreSQL)`),
+    ignore: postgres.isSkipped,
+    fn: async () => {
+      await using database = await postgres.createDatabase();
+      const db = openDatabase({ url: database.url });
+      await migrateToLatest(db);
+      await runOn(db, run);
+    },
+  });
+}
+
+async function runOn(db: Database | undefined, run: (site: ManagementSite) => Promise<void>): Promise<void> {
+  await using site = await ManagementSite.open(db);
+  await run(site);
+}

@@ -1,0 +1,206 @@
+/**
+ * Reads and writes the statistics: what was relayed in every minute, by tenant and target.
+ *
+ * @module
+ */
+
+import { type ExpressionBuilder, sql } from "kysely";
+import { chunks } from "./chunks.ts";
+import type { Database, Schema, StatisticsTable } from "./schema.ts";
+
+/** The length of the intervals that are kept, in milliseconds. */
+export const STATISTICS_INTERVAL_MS = 60_000;
+
+/** What was relayed in a time. */
+export interface RelayedTotals {
+  readonly requests: number;
+  /** Requests that failed or errored. */
+  readonly errors: number;
+  readonly expired: number;
+  readonly aborted: number;
+  /** Bytes of request bodies as they came from clients. */
+  readonly requestBytes: number;
+  /** Bytes of response bodies as they went to clients. */
+  readonly responseBytes: number;
+  readonly durationMsSum: number;
+  readonly durationMsMax: number;
+}
+
+/** What was relayed to a target of a tenant in an interval. */
+export interface StatisticsEntry extends RelayedTotals {
+  /** UUID. The tenant may be gone. */
+  readonly tenantId: string;
+  readonly target: string;
+  /** Start of a minute, in milliseconds since 1970. */
+  readonly intervalStart: number;
+}
+
+/** What was relayed in an interval. */
+export interface StatisticsInterval extends RelayedTotals {
+  /** Milliseconds since 1970, a multiple of the resolution. */
+  readonly intervalStart: number;
+}
+
+/** Which statistics to find. */
+export interface FindStatisticsOptions {
+  /** All tenants unless given. */
+  readonly tenantId?: string;
+  /** All targets unless given. */
+  readonly target?: string;
+  /** From the interval that starts here or later, in milliseconds since 1970. */
+  readonly fromMs: number;
+  /** To the interval that starts before, in milliseconds since 1970. */
+  readonly toMs: number;
+  /** Length of the intervals in the result, in milliseconds: a multiple of {@link STATISTICS_INTERVAL_MS}. */
+  readonly resolutionMs: number;
+}
+
+/** Reads and writes statistics. */
+export class StatisticsRepository {
+  readonly #db: Database;
+
+  /** @param db A migrated database. */
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /**
+   * Adds to what is there, all or nothing. Several entries may be of the same interval. A repeat counts twice.
+   *
+   * @throws {RangeError} When an interval does not start at a minute.
+   */
+  async add(entries: readonly StatisticsEntry[]): Promise<void> {
+    const rows = mergedRows(entries);
+    if (rows.length === 0) return;
+    await this.#db.transaction().execute(async (transaction) => {
+      for (const some of chunks(rows)) {
+        await transaction.insertInto("statistics").values(some)
+          .onConflict((conflict) =>
+            conflict.columns(["tenant_id", "target", "interval_start"]).doUpdateSet((builder) => ({
+              requests: sum(builder, "requests"),
+              errors: sum(builder, "errors"),
+              expired: sum(builder, "expired"),
+              aborted: sum(builder, "aborted"),
+              request_bytes: sum(builder, "request_bytes"),
+              response_bytes: sum(builder, "response_bytes"),
+              duration_ms_sum: sum(builder, "duration_ms_sum"),
+              duration_ms_max: builder.case()
+                .when("excluded.duration_ms_max", ">", builder.ref("statistics.duration_ms_max"))
+                .then(builder.ref("excluded.duration_ms_max"))
+                .else(builder.ref("statistics.duration_ms_max")).end(),
+            }))
+          )
+          .execute();
+      }
+    });
+  }
+
+  /**
+   * Sums up intervals, oldest first. Intervals without requests are left out.
+   *
+   * @throws {RangeError} When the resolution is not a multiple of {@link STATISTICS_INTERVAL_MS}.
+   */
+  async find({ tenantId, target, fromMs, toMs, resolutionMs }: FindStatisticsOptions): Promise<StatisticsInterval[]> {
+    if (!(resolutionMs > 0) || resolutionMs % STATISTICS_INTERVAL_MS !== 0) {
+      throw new RangeError("Cannot find statistics: the resolution is not a number of whole minutes");
+    }
+    const start = sql<number>`interval_start - interval_start % ${sql.lit(resolutionMs)}`;
+    let found = this.#db.selectFrom("statistics").where("interval_start", ">=", fromMs)
+      .where("interval_start", "<", toMs);
+    if (tenantId !== undefined) found = found.where("tenant_id", "=", tenantId);
+    if (target !== undefined) found = found.where("target", "=", target);
+    const rows = await found
+      .select([
+        start.as("intervalStart"),
+        total("requests").as("requests"),
+        total("errors").as("errors"),
+        total("expired").as("expired"),
+        total("aborted").as("aborted"),
+        total("request_bytes").as("requestBytes"),
+        total("response_bytes").as("responseBytes"),
+        sql<number>`sum(duration_ms_sum)`.as("durationMsSum"),
+        sql<number>`max(duration_ms_max)`.as("durationMsMax"),
+      ])
+      .groupBy(start).orderBy(start).execute();
+    return rows.map((row) => ({ ...row }));
+  }
+
+  /**
+   * Removes intervals that started before a moment, oldest first.
+   *
+   * @param beforeMs Milliseconds since 1970.
+   * @param limit How many rows at most: removing many at once would keep other writers waiting.
+   * @returns How many were removed; as long as it is the limit, there may be more.
+   */
+  async prune(beforeMs: number, limit: number): Promise<number> {
+    const { numDeletedRows } = await this.#db.deleteFrom("statistics")
+      .where(({ eb, refTuple, selectFrom }) =>
+        eb(
+          refTuple("tenant_id", "target", "interval_start"),
+          "in",
+          selectFrom("statistics").select(["tenant_id", "target", "interval_start"])
+            .where("interval_start", "<", beforeMs).orderBy("interval_start").limit(limit)
+            .$asTuple("tenant_id", "target", "interval_start"),
+        )
+      )
+      .executeTakeFirstOrThrow();
+    return Number(numDeletedRows);
+  }
+}
+
+type SummedColumn = Exclude<keyof StatisticsTable, "tenant_id" | "target" | "interval_start" | "duration_ms_max">;
+type UpsertBuilder = ExpressionBuilder<Schema & { excluded: StatisticsTable }, "statistics" | "excluded">;
+
+function sum(builder: UpsertBuilder, column: SummedColumn) {
+  return builder(`statistics.${column}`, "+", builder.ref(`excluded.${column}`));
+}
+
+/** PostgreSQL's sum of whole numbers is a decimal, which would arrive as text. */
+function total(column: SummedColumn) {
+  return sql<number>`cast(sum(${sql.ref(column)}) as bigint)`;
+}
+
+/** One row per key, since a statement cannot update a row twice; in one order, so that two servers never wait for each other. */
+function mergedRows(entries: readonly StatisticsEntry[]): StatisticsTable[] {
+  const rows = new Map<string, StatisticsTable>();
+  for (const entry of entries) {
+    if (entry.intervalStart % STATISTICS_INTERVAL_MS !== 0) {
+      throw new RangeError("Cannot add statistics: the interval does not start at a minute");
+    }
+    const row = toRow(entry);
+    const key = JSON.stringify([row.tenant_id, row.target, row.interval_start]);
+    const other = rows.get(key);
+    rows.set(key, other === undefined ? row : merge(other, row));
+  }
+  return [...rows].sort(([one], [other]) => one < other ? -1 : 1).map(([, row]) => row);
+}
+
+function merge(one: StatisticsTable, other: StatisticsTable): StatisticsTable {
+  return {
+    ...one,
+    requests: one.requests + other.requests,
+    errors: one.errors + other.errors,
+    expired: one.expired + other.expired,
+    aborted: one.aborted + other.aborted,
+    request_bytes: one.request_bytes + other.request_bytes,
+    response_bytes: one.response_bytes + other.response_bytes,
+    duration_ms_sum: one.duration_ms_sum + other.duration_ms_sum,
+    duration_ms_max: Math.max(one.duration_ms_max, other.duration_ms_max),
+  };
+}
+
+function toRow(entry: StatisticsEntry): StatisticsTable {
+  return {
+    tenant_id: entry.tenantId,
+    target: entry.target.replaceAll("\0", "\uFFFD"),
+    interval_start: entry.intervalStart,
+    requests: entry.requests,
+    errors: entry.errors,
+    expired: entry.expired,
+    aborted: entry.aborted,
+    request_bytes: entry.requestBytes,
+    response_bytes: entry.responseBytes,
+    duration_ms_sum: entry.durationMsSum,
+    duration_ms_max: entry.durationMsMax,
+  };
+}

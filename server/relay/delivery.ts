@@ -1,0 +1,79 @@
+/**
+ * Brings a request to its target, as long as somebody waits for it.
+ *
+ * @module
+ */
+
+import { getLogger } from "../../shared/log/logger.ts";
+import { isStreamBody, type RelayRequest } from "../../shared/http/message.ts";
+import type { Dispatch, Dispatcher, DispatchOptions } from "../dispatch/dispatcher.ts";
+import type { DispatchedResponse } from "../dispatch/pending_request.ts";
+import type { Admission } from "./admission.ts";
+import type { Expiration } from "./expiration.ts";
+
+const logger = getLogger("relay");
+
+/** What a delivery needs to know. */
+export interface DeliveryOptions {
+  readonly tenantId: string;
+  readonly dispatch: DispatchOptions;
+  /** Is started. */
+  readonly expiration: Expiration;
+}
+
+/** Delivers requests. */
+export class Deliveries {
+  readonly #dispatcher: Dispatcher;
+  readonly #admission: Admission;
+
+  constructor(dispatcher: Dispatcher, admission: Admission) {
+    this.#dispatcher = dispatcher;
+    this.#admission = admission;
+  }
+
+  /**
+   * Delivers a request, and waits for the response.
+   *
+   * @param signal Aborts when the client has left, and with it the request.
+   * @returns Rejects with a `RelayError` that says why there is no response.
+   */
+  deliver(request: RelayRequest, signal: AbortSignal, options: DeliveryOptions): Promise<DispatchedResponse> {
+    const dispatch = this.#dispatch(request, options);
+    if (signal.aborted) dispatch.cancel("client_gone");
+    else signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });
+    return dispatch.response;
+  }
+
+  /**
+   * Delivers a request whose client is answered by somebody else. The response is discarded; why there is none is in the log. The request counts
+   * as one under way until it is over, and only then its expiration is disposed of.
+   *
+   * @returns Resolves when the client may be answered: at once, unless the rest of its request is still on its way.
+   * @throws {RelayError} `draining` or `overloaded` when there is no room for it.
+   */
+  async deliverUnanswered(request: RelayRequest, options: DeliveryOptions): Promise<void> {
+    const { tenantId } = options;
+    this.#admission.enter(tenantId);
+    const over = this.#discard(request, options).finally(() => this.#admission.leave(tenantId));
+    if (isStreamBody(request.body)) await over;
+  }
+
+  async #discard(request: RelayRequest, options: DeliveryOptions): Promise<void> {
+    using _expiration = options.expiration;
+    try {
+      const { body } = await this.#dispatch(request, options).response;
+      if (isStreamBody(body)) await body.stream.cancel();
+    } catch (error) {
+      logger.warn("Cannot deliver request {requestId}, whose client was answered: {error}", {
+        requestId: request.requestId,
+        error,
+      });
+    }
+  }
+
+  #dispatch(request: RelayRequest, { tenantId, dispatch: options, expiration }: DeliveryOptions): Dispatch {
+    const dispatch = this.#dispatcher.dispatch(tenantId, request, options);
+    expiration.start(() => dispatch.cancel("expired"));
+    return dispatch;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * What becomes known of one request while it is relayed.
+ *
+ * @module
+ */
+
+import type { RelayError } from "../../shared/errors/relay_error.ts";
+import type { Hop } from "../interceptors/mod.ts";
+import type { ListenerRequest } from "../listener/listener.ts";
+import type { Tenant } from "../persistence/tenants.ts";
+import type { RelayAddress } from "./address.ts";
+import { clientAddress, type IsTrustedProxy } from "./forwarded.ts";
+import { outcomeOf, type RelayedRequest } from "./observer.ts";
+import { newRequestId } from "./request_id.ts";
+import { traceIdOf } from "./trace_context.ts";
+
+/** What an {@link Exchange} knows of its server. */
+export interface ExchangeOptions {
+  readonly originId: string;
+  /** Scheme of the public listener. */
+  readonly scheme: "http" | "https";
+  readonly isTrustedProxy: IsTrustedProxy;
+}
+
+/** One request and its answer. */
+export class Exchange {
+  readonly #startedAtMs = Date.now();
+  readonly requestId: string = newRequestId(this.#startedAtMs);
+  readonly request: ListenerRequest;
+  address: RelayAddress | undefined;
+  tenant: Tenant | undefined;
+  policyReason: string | undefined;
+  connectionId: string | undefined;
+  requestBytes = 0;
+  /** What the target got, when interceptors have changed the body. */
+  relayedRequestBytes: number | undefined;
+  /** What the target sent, when interceptors have seen the body. */
+  responseBytes: number | undefined;
+  relayedResponseBytes = 0;
+  readonly #startedAt = performance.now();
+  readonly #options: ExchangeOptions;
+  #clientAddress: string | undefined;
+
+  constructor(request: ListenerRequest, options: ExchangeOptions) {
+    this.request = request;
+    this.#options = options;
+  }
+
+  /** The client's address, as far as proxies are believed. */
+  get clientAddress(): string {
+    const { headers, peerAddress } = this.request;
+    return this.#clientAddress ??= clientAddress(headers, peerAddress, this.#options.isTrustedProxy);
+  }
+
+  /** How the request reached this server. */
+  get hop(): Hop {
+    const { peerAddress, host } = this.request;
+    return { peerAddress, host, scheme: this.#options.scheme };
+  }
+
+  /**
+   * What there is to tell when it is over.
+   *
+   * @param status What the client got.
+   */
+  record(status: number, error: RelayError | undefined): RelayedRequest {
+    const path = this.address?.path ?? "";
+    const queryAt = path.indexOf("?");
+    return {
+      requestId: this.requestId,
+      traceId: traceIdOf(this.request.headers),
+      originId: this.#options.originId,
+      tenantId: this.tenant?.id,
+      tenant: this.tenant?.name ?? this.address?.tenant ?? "",
+      target: this.address?.target ?? "",
+      method: this.request.method,
+      path: queryAt === -1 ? path : path.slice(0, queryAt),
+      clientAddress: this.clientAddress,
+      startedAtMs: this.#startedAtMs,
+      durationMs: performance.now() - this.#startedAt,
+      status,
+      outcome: outcomeOf(error?.code),
+      errorCode: error?.code,
+      policyReason: this.policyReason,
+      requestBytes: this.requestBytes,
+      relayedRequestBytes: this.relayedRequestBytes ?? this.requestBytes,
+      responseBytes: this.responseBytes ?? this.relayedResponseBytes,
+      relayedResponseBytes: this.relayedResponseBytes,
+      connectionId: this.connectionId,
+    };
+  }
+}

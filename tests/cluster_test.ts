@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import { bodyOf, digest, digestOf, settled, upload } from "./testkit/bodies.ts";
+import { answers, startCluster, type TestCluster } from "./testkit/cluster.ts";
+import { startConnector } from "./testkit/connector.ts";
+import { within } from "./testkit/deadline.ts";
+import { requireRabbitMq, TestBroker } from "./testkit/rabbitmq.ts";
+import { type ServerOverrides, startServer, type TestServer } from "./testkit/server.ts";
+import { Gate } from "./testkit/target.ts";
+import { connectTcp } from "./testkit/tcp.ts";
+import type { TestTenant } from "./testkit/tenants.ts";
+
+const MIB = 1 << 20;
+
+const rabbitmq = await requireRabbitMq();
+const broker = rabbitmq.isSkipped ? undefined : await TestBroker.start();
+if (broker !== undefined) Deno.test.afterAll(() => broker[Symbol.asyncDispose]());
+
+/** Where a client's request comes in, and where the connector is. */
+interface Way extends AsyncDisposable {
+  readonly client: TestServer;
+  readonly connector: TestServer;
+}
+
+/** Ways that requests take by the server transport; the same must come out. */
+const WAYS: Readonly<Record<string, (overrides?: ServerOverrides) => Promise<Way>>> = {
+  "two origins": async (overrides) => {
+    const cluster: TestCluster = await startCluster(broker!, overrides);
+    const [client, connector] = cluster.servers as [TestServer, TestServer];
+    return { client, connector, [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose]() };
+  },
+  "one origin without shortcuts": async (overrides) => {
+    const shortcuts = { connectorTransportShortcut: false, serverTransportShortcut: false };
+    const cluster = await startCluster(broker!, { count: 1, ...shortcuts, ...overrides });
+    const [server] = cluster.servers as [TestServer];
+    return { client: server, connector: server, [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose]() };
+  },
+  "one origin that answers itself directly": async (overrides) => {
+    const cluster = await startCluster(broker!, { count: 1, connectorTransportShortcut: false, ...overrides });
+    const [server] = cluster.servers as [TestServer];
+    return { client: server, connector: server, [Symbol.asyncDispose]: () => cluster[Symbol.asyncDispose]() };
+  },
+  "one process without a broker and without shortcuts": async (overrides) => {
+    const shortcuts = { connectorTransportShortcut: false, serverTransportShortcut: false };
+    const server = await startServer({ ...shortcuts, ...overrides });
+    return { client: server, connector: server, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+  },
+};
+
+/** Registers a test for every way. */
+function testWays(name: string, run: (way: Way) => Promise<void>, overrides?: ServerOverrides): void {
+  for (const [label, start] of Object.entries(WAYS)) {
+    Deno.test({
+      name: rabbitmq.label(`${label}: ${name}`),
+      ignore: rabbitmq.isSkipped,
+      async fn() {
+        await using way = await start(overrides);
+        await run(way);
+      },
+    });
+  }
+}
+
+/** A tenant with a connector that both sides of a way know of. */
+async function connect(
+  { client, connector }: Way,
+  handler: (request: Request) => Response | Promise<Response>,
+): Promise<{ readonly tenant: TestTenant } & AsyncDisposable> {
+  const tenant = await client.database.createTenant();
+  const app = await startConnector(connector, tenant, { targets: { app: handler, ping: { type: "ping" } } });
+  await answers(client, tenant, { path: "ping", status: 200 });
+  return { tenant, [Symbol.asyncDispose]: () => app[Symbol.asyncDispose]() };
+}
+
+testWays("small requests and answers pass as they are", async (way) => {
+  await using site = await connect(way, async (request) => {
+    const { pathname, search } = new URL(request.url);
+    return new Response(`${request.method} ${pathname}${search} ${await request.text()}`, {
+      status: 201,
+      headers: [["set-cookie", "a=1"], ["set-cookie", "b=2"]],
+    });
+  });
+  const response = await way.client.relay(site.tenant, "app/a%2Fb?x=%20", { method: "PUT", body: "hello" });
+  assert.equal(`${response.status} ${await response.text()}`, "201 PUT /a%2Fb?x=%20 hello");
+  assert.deepEqual(response.headers.getSetCookie(), ["a=1", "b=2"]);
+});
+
+testWays("large bodies of known and unknown length stream in both directions", async (way) => {
+  await using site = await connect(way, async (request) => {
+    if (request.method === "POST") return new Response(await digest(request.body));
+    const headers = new URL(request.url).search === "" ? undefined : { "content-length": String(20 * MIB) };
+    return new Response(bodyOf(20 * MIB), headers === undefined ? {} : { headers });
+  });
+  const expected = await digestOf(20 * MIB);
+  for (const isLengthKnown of [true, false]) {
+    const path = `/relay/${site.tenant.name}/app`;
+    const { status, body } = await upload(way.client, path, { sizeBytes: 20 * MIB, isLengthKnown });
+    assert.equal(`${status} ${new TextDecoder().decode(body)}`, `200 ${expected}`);
+    const response = await way.client.relay(site.tenant, isLengthKnown ? "app?length" : "app");
+    assert.equal(await digest(response.body), expected);
+  }
+});
+
+testWays("a reader that stands still holds its target back", async (way) => {
+  let madeBytes = 0;
+  await using site = await connect(way, () => new Response(bodyOf(200 * MIB, (bytes) => madeBytes = bytes)));
+  const stop = new AbortController();
+  const response = await way.client.relay(site.tenant, "app", { signal: stop.signal });
+  const held = await settled(() => madeBytes);
+  assert.ok(held < 64 * MIB, `${held} bytes are on the way`);
+  stop.abort();
+  await response.body?.cancel().catch(() => {});
+});
+
+testWays("the target's call ends when the client leaves", async (way) => {
+  const called = Promise.withResolvers<Request>();
+  const gate = new Gate();
+  await using site = await connect(way, async (request) => {
+    called.resolve(request);
+    await gate.pass();
+    return new Response();
+  });
+  using client = await connectTcp(way.client.port);
+  await client.send(`GET /relay/${site.tenant.name}/app HTTP/1.1\r\nHost: x\r\n\r\n`);
+  const { signal } = await called.promise;
+  const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+  client.close();
+  await within(aborted, { timeoutMs: 5000, what: "the call's end" });
+  gate.open();
+});
+
+testWays("an answer that breaks off never looks complete", async (way) => {
+  await using site = await connect(way, () => {
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(new Uint8Array(100_000)),
+      pull: () => Promise.reject(new Error("The target broke")),
+    });
+    return new Response(body);
+  });
+  const response = await way.client.relay(site.tenant, "app");
+  await assert.rejects(digest(response.body));
+});
+
+testWays("requests beyond a connector's room wait for it", async (way) => {
+  let running = 0;
+  let most = 0;
+  const gate = new Gate();
+  const tenant = await way.client.database.createTenant({ maximumConcurrentConnectorRequests: 2 });
+  await using _connector = await startConnector(way.connector, tenant, {
+    targets: {
+      ping: { type: "ping" },
+      app: async () => {
+        most = Math.max(most, ++running);
+        await gate.pass();
+        running--;
+        return new Response("done");
+      },
+    },
+  });
+  await answers(way.client, tenant, { path: "ping", status: 200 });
+  const responses = Array.from({ length: 12 }, () => way.client.relay(tenant, "app"));
+  await gate.reached;
+  gate.open();
+  const texts = await Promise.all(responses.map(async (response) => (await response).text()));
+  assert.deepEqual(texts, responses.map(() => "done"));
+  assert.ok(most <= 2, `${most} requests ran at once`);
+});
+
+testWays("a tenant that is connected nowhere is answered at once", async (way) => {
+  const tenant = await way.client.database.createTenant();
+  const response = await way.client.relay(tenant, "app");
+  assert.equal(response.status, 503);
+  assert.equal(response.headers.get("relayserver-error"), "connector_unavailable");
+  await response.body?.cancel();
+});
+
+testWays("tracing names both servers and the connector", async (way) => {
+  await using site = await connect(way, () => new Response("ok"));
+  const response = await fetch(`${way.client.url}/trace/${site.tenant.name}/app`);
+  assert.equal(await response.text(), "ok");
+  assert.equal(response.headers.get("relayserver-connector-machinename"), Deno.hostname());
+});
+
+testWays("a connector that leaves is forgotten everywhere", async (way) => {
+  const tenant = await way.client.database.createTenant();
+  {
+    await using _connector = await startConnector(way.connector, tenant, { targets: { ping: { type: "ping" } } });
+    await answers(way.client, tenant, { path: "ping", status: 200 });
+  }
+  await answers(way.client, tenant, { path: "ping", status: 503 });
+}, { connectionGrace: "10ms" });

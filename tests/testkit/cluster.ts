@@ -1,0 +1,62 @@
+/**
+ * Several servers that share a database and a broker, in the test's own process.
+ *
+ * @module
+ */
+
+import { within } from "./deadline.ts";
+import type { TestBroker } from "./rabbitmq.ts";
+import { type ServerOverrides, startServer, type TestServer } from "./server.ts";
+import type { TestTenant } from "./tenants.ts";
+
+const PRESENCE_TIMEOUT_MS = 15_000;
+const POLL_MS = 20;
+
+/** Servers of one cluster. Hold it with `await using`. */
+export interface TestCluster extends AsyncDisposable {
+  readonly servers: readonly TestServer[];
+}
+
+/** Starts a cluster of so many servers. */
+export async function startCluster(
+  broker: Pick<TestBroker, "url">,
+  { count = 2, ...overrides }: ServerOverrides & { readonly count?: number } = {},
+): Promise<TestCluster> {
+  await using resources = new AsyncDisposableStack();
+  const dataDirectory = await Deno.makeTempDir({ prefix: "relayserver-" });
+  resources.defer(() => Deno.remove(dataDirectory, { recursive: true }));
+  const transport = { type: "amqp", amqp: { urls: [broker.url], queueType: "classic" } } as const;
+  const servers: TestServer[] = [];
+  for (let index = 0; index < count; index++) {
+    servers.push(resources.use(await startServer({ dataDirectory, transport, ...overrides })));
+  }
+  const kept = resources.move();
+  return { servers, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+/**
+ * Waits until a server answers requests for a tenant with this status: it has heard of connectors elsewhere, or that there are none any more.
+ *
+ * @param path A target that answers at once.
+ */
+export async function answers(
+  server: Pick<TestServer, "relay">,
+  tenant: TestTenant,
+  { path, status }: { readonly path: string; readonly status: number },
+): Promise<void> {
+  const stop = new AbortController();
+  const poll = async () => {
+    while (!stop.signal.aborted) {
+      const response = await server.relay(tenant, path, { signal: stop.signal });
+      await response.body?.cancel();
+      if (response.status === status) return;
+      // Presence is told to servers, not to tests.
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  };
+  try {
+    await within(poll(), { timeoutMs: PRESENCE_TIMEOUT_MS, what: `${path} to be answered with ${status}` });
+  } finally {
+    stop.abort();
+  }
+}
