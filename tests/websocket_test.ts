@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
-import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
-import { type RawData, WebSocket as WsWebSocket, WebSocketServer } from "ws";
+import type { IncomingMessage } from "node:http";
 import { startConnector } from "./testkit/connector.ts";
 import { within } from "./testkit/deadline.ts";
 import { assertProblem } from "./testkit/http.ts";
@@ -9,108 +7,16 @@ import { testLog } from "./testkit/log.ts";
 import { startSite } from "./testkit/site.ts";
 import { type ServerOverrides, startServer } from "./testkit/server.ts";
 import { connectTcp } from "./testkit/tcp.ts";
-
-type OnSocket = (socket: WsWebSocket, request: IncomingMessage) => void;
-
-/** An application with WebSockets. `refuse` answers instead of accepting. */
-async function startApplication(
-  onSocket: OnSocket,
-  options: { readonly refuse?: (request: IncomingMessage) => string | undefined; readonly protocol?: string } = {},
-) {
-  const sockets = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: true,
-    maxPayload: 64 * 1024 * 1024,
-    ...(options.protocol === undefined ? {} : { handleProtocols: () => options.protocol! }),
-  });
-  sockets.on("headers", (lines) => lines.push("Set-Cookie: a=1", "Set-Cookie: b=2", "X-Application: yes"));
-  const http = createServer((_request, response) => void response.end("plain"));
-  http.on("upgrade", (request, socket, head) => {
-    const refusal = options.refuse?.(request);
-    if (refusal !== undefined) return void socket.end(refusal);
-    sockets.handleUpgrade(request, socket, head, (webSocket) => onSocket(webSocket, request));
-  });
-  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-  return {
-    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
-    sockets,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets.clients) socket.terminate();
-      http.closeAllConnections();
-      await new Promise((resolve) => http.close(resolve));
-    },
-  };
-}
-
-const echo: OnSocket = (socket) => socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }));
-
-/** A client by `ws` whose events can be awaited. */
-class Client implements AsyncDisposable {
-  readonly socket: WsWebSocket;
-  readonly closed: Promise<readonly [code: number, reason: string]>;
-  response: IncomingMessage | undefined;
-  readonly #messages: (string | Uint8Array)[] = [];
-  #wake = Promise.withResolvers<void>();
-
-  constructor(url: string, protocols: string[] = [], options: Record<string, unknown> = {}) {
-    this.socket = new WsWebSocket(url.replace(/^http/, "ws"), protocols, options);
-    this.closed = new Promise((resolve) =>
-      this.socket.once("close", (code, reason) => resolve([code, new TextDecoder().decode(reason)]))
-    );
-    this.socket.on("upgrade", (response) => this.response = response);
-    this.socket.on("error", () => {});
-    this.socket.on("message", (data: RawData, isBinary: boolean) => {
-      const bytes = new Uint8Array(data as Uint8Array);
-      this.#messages.push(isBinary ? bytes : new TextDecoder().decode(bytes));
-      this.#wake.resolve();
-      this.#wake = Promise.withResolvers();
-    });
-  }
-
-  async opened(): Promise<this> {
-    const opened = new Promise<void>((resolve, reject) => this.socket.once("open", resolve).once("error", reject));
-    await within(opened, { timeoutMs: 5000, what: "the WebSocket" });
-    return this;
-  }
-
-  /** Rejects the handshake with this answer. */
-  async refused(): Promise<{ response: IncomingMessage; text: string }> {
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    this.socket.on("unexpected-response", (_request, response) => resolve(response));
-    this.socket.on("open", () => reject(new Error("It was accepted")));
-    const response = await within(promise, { timeoutMs: 5000, what: "the refusal" });
-    let text = "";
-    for await (const chunk of response.setEncoding("utf8")) text += chunk;
-    return { response, text };
-  }
-
-  async next(): Promise<string | Uint8Array> {
-    const find = async () => {
-      while (this.#messages.length === 0) await this.#wake.promise;
-      return this.#messages.shift()!;
-    };
-    return await within(find(), { timeoutMs: 10_000, what: "a message" });
-  }
-
-  async ended(): Promise<readonly [number, string]> {
-    return await within(this.closed, { timeoutMs: 10_000, what: "the end of the WebSocket" });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.socket.readyState === WsWebSocket.CLOSED) return;
-    this.socket.terminate();
-    await this.closed;
-  }
-}
+import { echo, SocketClient, startSocketApplication } from "./testkit/websocket.ts";
 
 for (const listener of ["node", "native"] as const) {
   const settings: ServerOverrides = { listener };
   const test = (name: string, fn: () => Promise<void>) => Deno.test(`${listener}: ${name}`, fn);
 
   test("text and binary messages go both ways, whole and in order, of every size", async () => {
-    await using application = await startApplication(echo);
+    await using application = await startSocketApplication(echo);
     await using site = await startSite({ app: application.url }, settings);
-    await using client = await new Client(`${site.server.url}/relay/${site.tenant.name}/app/ws`).opened();
+    await using client = await new SocketClient(`${site.server.url}/relay/${site.tenant.name}/app/ws`).opened();
     const big = crypto.getRandomValues(new Uint8Array(60_000));
     const messages = [
       "",
@@ -128,7 +34,7 @@ for (const listener of ["node", "native"] as const) {
   });
 
   test("Deno's own client talks through it", async () => {
-    await using application = await startApplication(echo);
+    await using application = await startSocketApplication(echo);
     await using site = await startSite({ app: application.url }, settings);
     const socket = new WebSocket(`${site.server.url.replace("http", "ws")}/relay/${site.tenant.name}/app/`);
     const said = Promise.withResolvers<unknown>();
@@ -143,11 +49,14 @@ for (const listener of ["node", "native"] as const) {
 
   test("the target gets path, query and headers as they were, and the client its sub-protocol and headers", async () => {
     const asked = Promise.withResolvers<IncomingMessage>();
-    await using application = await startApplication((_socket, request) => asked.resolve(request), { protocol: "two" });
+    await using application = await startSocketApplication((_socket, request) => asked.resolve(request), {
+      protocol: "two",
+    });
     await using site = await startSite({ app: { url: `${application.url}/base` } }, settings);
     const headers = { "X-Twice": ["1", "2"], Cookie: "c=1", "RelayServer-Made": "up" };
     const url = `${site.server.url}/relay/${site.tenant.name}/app/a%2Fb//c?x=%20&y=1`;
-    await using client = await new Client(url, ["one", "two"], { headers, origin: "https://page.example" }).opened();
+    await using client = await new SocketClient(url, ["one", "two"], { headers, origin: "https://page.example" })
+      .opened();
     assert.equal(client.socket.protocol, "two");
     assert.equal(client.response?.headers["x-application"], "yes");
     assert.deepEqual(client.response?.headers["set-cookie"], ["a=1", "b=2"]);
@@ -164,33 +73,33 @@ for (const listener of ["node", "native"] as const) {
 
   test("the target's close reaches the client, and the client's the target, with code and reason", async () => {
     const seen = Promise.withResolvers<[number, string]>();
-    await using application = await startApplication((socket) => {
+    await using application = await startSocketApplication((socket) => {
       socket.on("message", () => socket.close(4001, "the target's reason"));
       socket.on("close", (code, reason) => seen.resolve([code, new TextDecoder().decode(reason)]));
     });
     await using site = await startSite({ app: application.url }, settings);
     const url = `${site.server.url}/relay/${site.tenant.name}/app/`;
     {
-      await using client = await new Client(url).opened();
+      await using client = await new SocketClient(url).opened();
       client.socket.send("close");
       assert.deepEqual(await client.ended(), [4001, "the target's reason"]);
     }
     const told = Promise.withResolvers<[number, string]>();
     application.sockets.clients.forEach((socket) => socket.terminate());
-    await using second = await startApplication((socket) => {
+    await using second = await startSocketApplication((socket) => {
       socket.on("close", (code, reason) => told.resolve([code, new TextDecoder().decode(reason)]));
     });
     await using other = await startSite({ app: second.url }, settings);
-    await using client = await new Client(`${other.server.url}/relay/${other.tenant.name}/app/`).opened();
+    await using client = await new SocketClient(`${other.server.url}/relay/${other.tenant.name}/app/`).opened();
     client.socket.close(3999, "the client's reason");
     assert.deepEqual(await within(told.promise, { timeoutMs: 5000, what: "the close" }), [3999, "the client's reason"]);
   });
 
   test("a target that refuses answers the client itself", async () => {
     const answer = "HTTP/1.1 403 Forbidden\r\nX-Why: policy\r\nContent-Length: 7\r\n\r\nnot you";
-    await using application = await startApplication(echo, { refuse: () => answer });
+    await using application = await startSocketApplication(echo, { refuse: () => answer });
     await using site = await startSite({ app: application.url }, settings);
-    await using client = new Client(`${site.server.url}/relay/${site.tenant.name}/app/`);
+    await using client = new SocketClient(`${site.server.url}/relay/${site.tenant.name}/app/`);
     const { response, text } = await client.refused();
     assert.deepEqual([response.statusCode, response.headers["x-why"], text], [403, "policy", "not you"]);
     assert.equal(response.headers["relayserver-error"], undefined);
@@ -200,7 +109,7 @@ for (const listener of ["node", "native"] as const) {
     await using server = await startServer(settings);
     const tenant = await server.database.createTenant();
     const targets = { down: "http://127.0.0.1:1", echo: { type: "echo" }, inside: () => new Response("no") };
-    await using unconnected = new Client(`${server.url}/relay/${tenant.name}/app/`);
+    await using unconnected = new SocketClient(`${server.url}/relay/${tenant.name}/app/`);
     assert.equal((await unconnected.refused()).response.statusCode, 503);
     await using _connector = await startConnector(server, tenant, { targets });
     for (
@@ -212,7 +121,7 @@ for (const listener of ["node", "native"] as const) {
         [`${tenant.name}/inside/`, 400, "invalid_request"],
       ] as const
     ) {
-      await using client = new Client(`${server.url}/relay/${path}`);
+      await using client = new SocketClient(`${server.url}/relay/${path}`);
       const { response, text } = await client.refused();
       assert.equal(response.statusCode, status, path);
       const headers = { "relayserver-error": String(response.headers["relayserver-error"]) };
@@ -229,14 +138,14 @@ for (const listener of ["node", "native"] as const) {
     await using _connector = await startConnector(server, tenant, {
       targets: { app: `http://127.0.0.1:${silent.addr.port}` },
     });
-    await using client = new Client(`${server.url}/relay/${tenant.name}/app/`);
+    await using client = new SocketClient(`${server.url}/relay/${tenant.name}/app/`);
     const { response } = await client.refused();
     assert.deepEqual([response.statusCode, response.headers["relayserver-error"]], [504, "request_expired"]);
     (await accepted).close();
   });
 
   test("a malformed handshake is 400 and calls nobody", async () => {
-    await using application = await startApplication(() => assert.fail("called"));
+    await using application = await startSocketApplication(() => assert.fail("called"));
     await using site = await startSite({ app: application.url }, settings);
     const good = {
       Connection: "Upgrade",
@@ -264,9 +173,11 @@ for (const listener of ["node", "native"] as const) {
 
   test("a client that vanishes takes the target's socket along, and leaves no request in flight", async () => {
     const gone = Promise.withResolvers<number>();
-    await using application = await startApplication((socket) => socket.on("close", (code) => gone.resolve(code)));
+    await using application = await startSocketApplication((socket) =>
+      socket.on("close", (code) => gone.resolve(code))
+    );
     await using site = await startSite({ app: application.url }, settings);
-    await using client = await new Client(`${site.server.url}/relay/${site.tenant.name}/app/`).opened();
+    await using client = await new SocketClient(`${site.server.url}/relay/${site.tenant.name}/app/`).opened();
     client.socket.terminate();
     assert.equal(await within(gone.promise, { timeoutMs: 5000, what: "the end" }), 1001);
     await testLog.waitFor({
@@ -276,44 +187,47 @@ for (const listener of ["node", "native"] as const) {
   });
 
   test("a target that vanishes closes the client's socket with 1011", async () => {
-    await using application = await startApplication((socket) => socket.on("message", () => socket.terminate()));
+    await using application = await startSocketApplication((socket) => socket.on("message", () => socket.terminate()));
     await using site = await startSite({ app: application.url }, settings);
-    await using client = await new Client(`${site.server.url}/relay/${site.tenant.name}/app/`).opened();
+    await using client = await new SocketClient(`${site.server.url}/relay/${site.tenant.name}/app/`).opened();
     client.socket.send("vanish");
     assert.deepEqual(await client.ended(), [1011, "target_unreachable"]);
   });
 
   test("a lost connector closes the client's socket with 1011, a drained one with 1001", async () => {
-    await using application = await startApplication(echo);
+    await using application = await startSocketApplication(echo);
     await using server = await startServer(settings);
     const tenant = await server.database.createTenant();
     const url = `${server.url}/relay/${tenant.name}/app/`;
     {
       const connector = await startConnector(server, tenant, { targets: { app: application.url } });
-      await using client = await new Client(url).opened();
+      await using client = await new SocketClient(url).opened();
       await connector[Symbol.asyncDispose]();
       assert.deepEqual(await client.ended(), [1011, "connector_lost"]);
     }
     const connector = await startConnector(server, tenant, { targets: { app: application.url } });
-    await using client = await new Client(url).opened();
+    await using client = await new SocketClient(url).opened();
     await Promise.all([connector.drain(), client.ended()]);
     assert.deepEqual(await client.ended(), [1001, "the connector stops"]);
   });
 
   test("a server that drains closes its WebSockets with 1001 instead of waiting for them", async () => {
     const seen = Promise.withResolvers<number>();
-    await using application = await startApplication((socket) => socket.on("close", (code) => seen.resolve(code)));
+    await using application = await startSocketApplication((socket) =>
+      socket.on("close", (code) => seen.resolve(code))
+    );
     await using site = await startSite({ app: application.url }, settings);
-    await using client = await new Client(`${site.server.url}/relay/${site.tenant.name}/app/`).opened();
+    await using client = await new SocketClient(`${site.server.url}/relay/${site.tenant.name}/app/`).opened();
     await Promise.all([site.server.relayServer.drain(), client.ended()]);
     assert.deepEqual(await client.ended(), [1001, "the server stops"]);
     assert.equal(await seen.promise, 1001);
   });
 
   test("the access log has one line with 101 and the bytes when it is over", async () => {
-    await using application = await startApplication(echo);
+    await using application = await startSocketApplication(echo);
     await using site = await startSite({ app: application.url }, settings);
-    await using client = await new Client(`${site.server.url}/relay/${site.tenant.name}/app/chat?token=x`).opened();
+    await using client = await new SocketClient(`${site.server.url}/relay/${site.tenant.name}/app/chat?token=x`)
+      .opened();
     client.socket.send("12345");
     await client.next();
     client.socket.close(1000);
@@ -325,11 +239,11 @@ for (const listener of ["node", "native"] as const) {
   });
 
   test("a WebSocket counts as a request in flight", async () => {
-    await using application = await startApplication(echo);
+    await using application = await startSocketApplication(echo);
     await using server = await startServer({ ...settings, limits: { requestsPerTenant: 1 } });
     const tenant = await server.database.createTenant();
     await using _connector = await startConnector(server, tenant, { targets: { app: application.url } });
-    await using client = await new Client(`${server.url}/relay/${tenant.name}/app/`).opened();
+    await using client = await new SocketClient(`${server.url}/relay/${tenant.name}/app/`).opened();
     await assertProblem(await server.relay(tenant, "app/"), { status: 503, code: "overloaded" });
     client.socket.close();
     await client.ended();
@@ -342,14 +256,14 @@ for (const listener of ["node", "native"] as const) {
     let sent = 0;
     const done = Promise.withResolvers<void>();
     const COUNT = 400;
-    await using application = await startApplication(async (socket) => {
+    await using application = await startSocketApplication(async (socket) => {
       for (; sent < COUNT; sent++) {
         await new Promise<void>((resolve) => socket.send(new Uint8Array(64 * 1024).fill(sent % 256), () => resolve()));
       }
       done.resolve();
     });
     await using site = await startSite({ app: application.url }, settings);
-    await using client = await new Client(`${site.server.url}/relay/${site.tenant.name}/app/`).opened();
+    await using client = await new SocketClient(`${site.server.url}/relay/${site.tenant.name}/app/`).opened();
     client.socket.pause();
     let before = -1;
     while (before !== sent) {
@@ -363,26 +277,26 @@ for (const listener of ["node", "native"] as const) {
   });
 
   test("policies of the tenant hold for WebSockets too", async () => {
-    await using application = await startApplication(echo);
+    await using application = await startSocketApplication(echo);
     await using server = await startServer(settings);
     const tenant = await server.database.createTenant({ requireAuthentication: true });
     await using _connector = await startConnector(server, tenant, { targets: { app: application.url } });
     const url = `${server.url}/relay/${tenant.name}/app/`;
-    await using refused = new Client(url);
+    await using refused = new SocketClient(url);
     assert.equal((await refused.refused()).response.statusCode, 401);
     const headers = { "RelayServer-Authorization": `Bearer ${await server.token(tenant, "client")}` };
-    await using client = await new Client(url, [], { headers }).opened();
+    await using client = await new SocketClient(url, [], { headers }).opened();
     client.socket.send("in");
     assert.equal(await client.next(), "in");
   });
 
   test("host routing relays WebSockets", async () => {
-    await using application = await startApplication(echo);
+    await using application = await startSocketApplication(echo);
     await using server = await startServer({ ...settings, baseDomain: "relay.localhost" });
     const tenant = await server.database.createTenant();
     await using _connector = await startConnector(server, tenant, { targets: { app: application.url } });
     const headers = { Host: `app--${tenant.name}.relay.localhost` };
-    await using client = await new Client(`${server.url}/ws`, [], { headers }).opened();
+    await using client = await new SocketClient(`${server.url}/ws`, [], { headers }).opened();
     client.socket.send("by host");
     assert.equal(await client.next(), "by host");
   });
