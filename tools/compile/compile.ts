@@ -28,6 +28,9 @@ export interface CompileOptions {
 /** Names the sums of everything in the folder, in the form of `sha256sum`. */
 export const CHECKSUMS = "SHA256SUMS";
 
+/** `deno compile` reads every script of every package, recursively; the default of 2 MiB is too little for large minified ones. */
+const COMPILER_STACK_BYTES = 64 * 1024 * 1024;
+
 /** The base runtime that executables consist of could not be had. */
 export class BaseRuntimeError extends Error {
   override readonly name = "BaseRuntimeError";
@@ -84,7 +87,7 @@ async function compileOne(
       program.entry,
     ],
     cwd: staging.path,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", RUST_MIN_STACK: String(COMPILER_STACK_BYTES) },
     stdin: "null",
   }).output();
   if (!success) throw explain(new TextDecoder().decode(stderr), { program, target, denoVersion });
