@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
+import type { Interceptor } from "../server/mod.ts";
 import { startConnector } from "./testkit/connector.ts";
 import { within } from "./testkit/deadline.ts";
 import { assertProblem } from "./testkit/http.ts";
@@ -288,6 +289,54 @@ for (const listener of ["node", "native"] as const) {
     await using client = await new SocketClient(url, [], { headers }).opened();
     client.socket.send("in");
     assert.equal(await client.next(), "in");
+  });
+
+  test("a policy decides whether a WebSocket is opened, and its limit for bodies is not one for messages", async () => {
+    await using application = await startSocketApplication(echo);
+    const accessPolicy = {
+      default: "deny",
+      rules: [{ name: "in", effect: "allow", pathPrefixes: ["/in"], maxBodySize: 10 }],
+    };
+    await using site = await startSite({ app: application.url }, settings, { tenant: { accessPolicy } });
+    const url = `${site.server.url}/relay/${site.tenant.name}/app`;
+    await using refused = new SocketClient(`${url}/out`);
+    assert.equal((await refused.refused()).response.statusCode, 403);
+    await using client = await new SocketClient(`${url}/in`).opened();
+    client.socket.send("longer than ten bytes");
+    assert.equal(await client.next(), "longer than ten bytes");
+  });
+
+  test("interceptors see the request for a WebSocket and its answer, and pass the messages on", async () => {
+    const seen: unknown[] = [];
+    await using application = await startSocketApplication((socket, request) => {
+      seen.push(request.headers["x-interceptor"]);
+      echo(socket, request);
+    });
+    const interceptor: Interceptor = {
+      name: "test",
+      interceptRequest: ({ headers }) => ({ headers: [...headers, ["X-Interceptor", "was here"]] }),
+      interceptResponse: ({ status, headers }) => {
+        seen.push(status);
+        return { headers: [...headers, ["X-Interceptor", "too"]] };
+      },
+    };
+    await using site = await startSite({ app: application.url }, settings, { interceptors: [interceptor] });
+    await using client = await new SocketClient(`${site.server.url}/relay/${site.tenant.name}/app/`).opened();
+    assert.equal(client.response?.headers["x-interceptor"], "too");
+    client.socket.send("hello");
+    assert.equal(await client.next(), "hello");
+    assert.deepEqual(seen.toSorted(), [101, "was here"]);
+  });
+
+  test("an interceptor that takes a WebSocket's messages away fails the request, and the target's socket ends", async () => {
+    const closed = Promise.withResolvers<void>();
+    await using application = await startSocketApplication((socket) => socket.on("close", () => closed.resolve()));
+    const interceptor: Interceptor = { name: "test", interceptResponse: () => ({ body: "no messages" }) };
+    await using site = await startSite({ app: application.url }, settings, { interceptors: [interceptor] });
+    await using client = new SocketClient(`${site.server.url}/relay/${site.tenant.name}/app/`);
+    const { response } = await client.refused();
+    assert.deepEqual([response.statusCode, response.headers["relayserver-error"]], [500, "internal_error"]);
+    await within(closed.promise, { timeoutMs: 5000, what: "the end of the target's socket" });
   });
 
   test("host routing relays WebSockets", async () => {

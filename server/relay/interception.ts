@@ -4,6 +4,7 @@
  * @module
  */
 
+import { RelayError } from "../../shared/errors/relay_error.ts";
 import { type Body, type HeaderLine, type HeaderLines, isStreamBody } from "../../shared/http/message.ts";
 import type { Tenant } from "../persistence/tenants.ts";
 import {
@@ -87,6 +88,9 @@ export async function interceptResponse(
   const counted = isStreamBody(body) ? countBody(body, (bytes) => exchange.responseBytes = bytes) : body;
   const seen = { method, target, path, headers: request.headers, isTraced, header: headerOf(request.headers) };
   const response = await interceptors.interceptResponse({ status, headers, body: counted }, seen, interception);
+  if (response.status === 101 && !isStreamBody(response.body)) {
+    throw new RelayError("internal_error", "Cannot accept a WebSocket: an interceptor has taken its messages");
+  }
   return withClientHeaders(response, exchange.request.method);
 }
 
