@@ -31,6 +31,7 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
     database: { maximumConnections: 10 },
     transport: { type: "memory" },
     inlineBodyLimit: 65_536,
+    interceptors: [],
     limits: {
       requests: 10_000,
       requestsPerTenant: 1_000,
