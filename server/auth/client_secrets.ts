@@ -1,7 +1,8 @@
 /**
  * Finds out which of a tenant's secrets a text is: what makes a secret an API key of a caller that an access policy names.
  *
- * The secrets of a tenant are remembered for some seconds, so that not every request costs a query.
+ * The secrets of a tenant are remembered for some seconds, so that not every request costs a query. While the database is away what was known
+ * last counts.
  *
  * @module
  */
@@ -78,7 +79,11 @@ export class TenantClientSecrets {
     const readAt = now();
     const known = this.#known.get(tenantId);
     if (known !== undefined && readAt - known.readAt < cacheDurationMs) return known;
-    const secrets = await store.listByTenant(tenantId);
+    const secrets = await store.listByTenant(tenantId).catch((error) => {
+      if (known === undefined) throw error;
+      logger.warn("Cannot read the secrets of a tenant, what was known last counts: {error}", { tenantId, error });
+      return known.secrets;
+    });
     const fresh = { secrets, readAt, notedAt: known?.notedAt ?? new Map<string, number>() };
     this.#known.delete(tenantId);
     this.#known.set(tenantId, fresh);
