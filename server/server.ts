@@ -40,7 +40,7 @@ import { Admission } from "./relay/admission.ts";
 import { HostAddresses } from "./relay/host_address.ts";
 import { Relay } from "./relay/relay.ts";
 import { MemoryTransport } from "./transport/memory_transport.ts";
-import { refuseUnauthenticated, type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
+import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
 
 /** Where a listener can be reached. */
 export interface Address {
@@ -253,7 +253,7 @@ class Server implements RelayServer {
     const management = new Hono<{ Bindings: WebBindings }>();
     management.route("/", health);
     management.route("/", operation.routes);
-    const authorize = allowLoopback<WebBindings, { Bindings: WebBindings }>(refuseUnauthenticated);
+    const authorize = allowLoopback<WebBindings, { Bindings: WebBindings }>(operation.requireReader);
     management.route("/", createMetricsRoutes({ metrics: observation.metrics, authorize }));
     this.#managementHandler = new ManagementHandler(withProblemDocuments(management), config.management.allowedHosts);
   }
