@@ -59,6 +59,7 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
     audit: { maxAge: 31_536_000_000 },
     metrics: { tenants: 100, targetsPerTenant: 5 },
     webhooks: {},
+    interceptors: [],
     log: { level: "info" },
   });
 });
