@@ -33,7 +33,6 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
     connectorTransportShortcut: true,
     serverTransportShortcut: true,
     inlineBodyLimit: 65_536,
-    interceptors: [],
     limits: {
       requests: 10_000,
       requestsPerTenant: 1_000,
