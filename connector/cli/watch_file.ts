@@ -15,7 +15,7 @@ export interface WatchOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Changes that follow each other this soon, in milliseconds, are taken together: a file is rarely written at once. */
+/** How long after a change in its folder the file is read, in milliseconds: a file is rarely written at once. */
 const SETTLE_MS = 200;
 
 /**
@@ -35,6 +35,7 @@ export function watchFile(path: string, { onChange, onError }: WatchOptions): Di
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isDisposed = false;
   const compare = () => {
+    timer = undefined;
     const found = read(path);
     if (found === content) return;
     content = found;
@@ -43,8 +44,8 @@ export function watchFile(path: string, { onChange, onError }: WatchOptions): Di
   const run = async () => {
     for await (const { kind } of watcher) {
       if (kind === "access") continue;
-      clearTimeout(timer);
-      if (!isDisposed) timer = setTimeout(compare, SETTLE_MS);
+      // A folder in which others write all the time must not put the comparison off for ever.
+      if (!isDisposed) timer ??= setTimeout(compare, SETTLE_MS);
     }
   };
   run().catch(onError);
