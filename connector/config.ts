@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { flag, httpUrl, integer, list, proxyUrl, secret, text } from "../shared/config/fields.ts";
+import { flag, httpUrl, integer, list, port, proxyUrl, secret, text } from "../shared/config/fields.ts";
 import { logSection } from "../shared/log/config.ts";
 import { hostRules, isHostRule } from "../shared/net/host_rules.ts";
 import { targetSection } from "./targets/config.ts";
@@ -58,6 +58,11 @@ export const connectorConfigSchema = z.strictObject({
     .optional().describe(
       "Hosts that targets may be at: host, *.domain, address or network, with :port or without. Other URLs are errors, and redirects to elsewhere are not followed. Without it there is no limit.",
     ),
+  status: z.strictObject({
+    port: port().optional().describe(
+      "Port on 127.0.0.1 that tells the status: /status, /health/live, /health/ready. Off unless it is given.",
+    ),
+  }).prefault({}).describe("Status for this machine."),
   log: logSection(),
 }).refine((config) => config.allowInsecure === true || insecureServers(config.relayServerBaseUri).length === 0, {
   ...always,

@@ -44,6 +44,7 @@ Deno.test("connectorConfigSchema has the documented defaults", () => {
       },
     },
     connections: 1,
+    status: {},
     log: { level: "info" },
   });
 });

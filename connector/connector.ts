@@ -16,6 +16,8 @@ import { Network } from "./connection/network.ts";
 import { proxyRules } from "./connection/proxy_rules.ts";
 import { PublicPlace } from "./connection/public_place.ts";
 import { type OpenedSession, ServerAccess } from "./connection/server_access.ts";
+import type { ConnectorStatus } from "./status/status.ts";
+import { StatusServer } from "./status/status_server.ts";
 import type { FetchHandler } from "./targets/fetch_handler.ts";
 import { TargetRegistry, type TargetStatus } from "./targets/registry.ts";
 import { warnOfLongTimeouts, warnOfUncheckedTargets } from "./targets/warnings.ts";
@@ -42,6 +44,10 @@ export interface Reconfiguration {
 export interface Connector extends AsyncDisposable {
   /** Begins to connect, and keeps connected from then on. */
   start(): void;
+  /** How it stands now. */
+  readonly status: ConnectorStatus;
+  /** Where the status is served; `undefined` unless `status.port` is configured and it has started. */
+  readonly statusUrl: string | undefined;
   /**
    * Takes a new configuration: targets and the tenant's secret count from now on. Connections stay, and requests under way end as they would
    * have.
@@ -108,6 +114,10 @@ class SiteConnector implements Connector {
   #config: ConnectorConfig;
   #links: readonly Link[] = [];
   #draining: Promise<void> | undefined;
+  #statusServer: StatusServer | undefined;
+  readonly #startedAt = new Date().toISOString();
+  #requests = 0;
+  #failed = 0;
   #reconfiguring: Promise<unknown> = Promise.resolve();
   #requestExpirationMs: number | undefined;
   /** What connections were told last. */
@@ -138,7 +148,34 @@ class SiteConnector implements Connector {
     return this.#finished.promise;
   }
 
+  get status(): ConnectorStatus {
+    const connections = this.#links.map((link) => link.status);
+    const counters = this.#links.map((link) => link.counters);
+    const sum = (key: "connects" | "connectFailures") => counters.reduce((total, each) => total + each[key], 0);
+    return {
+      version: VERSION,
+      tenant: this.#config.tenantName,
+      startedAt: this.#startedAt,
+      isConnected: connections.some(({ state }) => state === "connected"),
+      connections,
+      targets: this.#registry.status(),
+      counters: {
+        requests: this.#requests,
+        failed: this.#failed,
+        connects: sum("connects"),
+        connectFailures: sum("connectFailures"),
+      },
+    };
+  }
+
+  get statusUrl(): string | undefined {
+    return this.#statusServer?.url;
+  }
+
   start(): void {
+    const { port } = this.#config.status;
+    // Before anything else: whoever asks is to hear of connections that cannot be made, too.
+    if (port !== undefined) this.#statusServer = new StatusServer(() => this.status, { port });
     const handleRequest = (request: IncomingRequest, settings: ConnectionSettings) => this.#answer(request, settings);
     this.#links = Array.from(
       { length: this.#config.connections },
@@ -183,6 +220,8 @@ class SiteConnector implements Connector {
     await this.#reconfiguring;
     await this.#registry[Symbol.asyncDispose]();
     clearTimeout(this.#announceTimer);
+    // 3. Last the status: until here there is something to tell.
+    await this.#statusServer?.[Symbol.asyncDispose]();
     this.#finished.resolve();
   }
 
@@ -218,6 +257,7 @@ class SiteConnector implements Connector {
   }
 
   async #drain(): Promise<void> {
+    this.#registry.drain();
     const { promise: timeout, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, DRAIN_TIMEOUT_MS);
     await Promise.race([Promise.all(this.#links.map((link) => link.drain())), timeout]);
@@ -225,7 +265,17 @@ class SiteConnector implements Connector {
     await this[Symbol.asyncDispose]();
   }
 
-  async #answer(request: IncomingRequest, { inlineBodyLimitBytes }: ConnectionSettings): Promise<TracedResponse> {
+  async #answer(request: IncomingRequest, settings: ConnectionSettings): Promise<TracedResponse> {
+    this.#requests++;
+    try {
+      return await this.#callTarget(request, settings);
+    } catch (error) {
+      this.#failed++;
+      throw error;
+    }
+  }
+
+  async #callTarget(request: IncomingRequest, { inlineBodyLimitBytes }: ConnectionSettings): Promise<TracedResponse> {
     const target = this.#registry.find(request.target);
     if (target === undefined) throw new RelayError("target_unknown", "The connector has no such target");
     const { signal } = request;

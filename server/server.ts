@@ -39,6 +39,7 @@ import { PublicHandler } from "./http/public_handler.ts";
 import { accessLog } from "./relay/access_log.ts";
 import { Admission } from "./relay/admission.ts";
 import { HostAddresses } from "./relay/host_address.ts";
+import { WebSocketRelay } from "./relay/websocket_relay.ts";
 import { Relay } from "./relay/relay.ts";
 import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
 
@@ -135,6 +136,7 @@ class Server implements RelayServer {
   readonly #connectors: ConnectorEndpoint;
   readonly #publicHandler: ListenerHandler;
   readonly #managementHandler: ListenerHandler;
+  readonly #webSockets: WebSocketRelay;
   readonly #finished = Promise.withResolvers<void>();
   #publicListener: Listener | undefined;
   #managementListener: Listener | undefined;
@@ -261,7 +263,9 @@ class Server implements RelayServer {
       })));
     routes.route("/", authentication.routes(baseUrl));
     routes.route("/", health);
+    this.#webSockets = new WebSocketRelay(relay);
     this.#publicHandler = new PublicHandler(relay, {
+      webSockets: this.#webSockets,
       connectors: this.#connectors,
       routes: withProblemDocuments(routes),
       hosts: config.baseDomain === undefined ? undefined : new HostAddresses(config.baseDomain),
@@ -323,6 +327,7 @@ class Server implements RelayServer {
     this.#connectors.close();
     this.#delivery.drain();
     const idle = this.#admission.close();
+    this.#webSockets.drain();
     this.#observation.drain();
     // 3. What runs finishes. Connectors stay for it, and look for another server meanwhile.
     this.#registry.drainAll("draining", "now");

@@ -8,6 +8,7 @@ import { type ServerOverrides, startServer, type TestServer } from "./testkit/se
 import { Gate } from "./testkit/target.ts";
 import { connectTcp } from "./testkit/tcp.ts";
 import type { TestTenant } from "./testkit/tenants.ts";
+import { echo, SocketClient, startSocketApplication } from "./testkit/websocket.ts";
 
 const MIB = 1 << 20;
 
@@ -163,6 +164,47 @@ testWays("requests beyond a connector's room wait for it", async (way) => {
   const texts = await Promise.all(responses.map(async (response) => (await response).text()));
   assert.deepEqual(texts, responses.map(() => "done"));
   assert.ok(most <= 2, `${most} requests ran at once`);
+});
+
+testWays("a WebSocket passes messages of every size both ways, and its close code", async (way) => {
+  const closed = Promise.withResolvers<number>();
+  await using application = await startSocketApplication((socket, request) => {
+    echo(socket, request);
+    socket.on("close", (code) => closed.resolve(code));
+  }, { protocol: "two" });
+  const tenant = await way.client.database.createTenant({ maximumConcurrentConnectorRequests: 2 });
+  const targets = { app: application.url, ping: { type: "ping" } };
+  await using _connector = await startConnector(way.connector, tenant, { targets });
+  await answers(way.client, tenant, { path: "ping", status: 200 });
+  await using client = await new SocketClient(`${way.client.url}/relay/${tenant.name}/app/`, ["one", "two"]).opened();
+  assert.equal(client.socket.protocol, "two");
+  const messages = ["", "ü€😀", new Uint8Array(0), "x".repeat(300_000), new Uint8Array(3 * MIB).fill(7)];
+  for (const message of messages) client.socket.send(message);
+  for (const message of messages) assert.deepEqual(await client.next(), message);
+  client.socket.close(3999, "enough");
+  assert.deepEqual(await client.ended(), [3999, "enough"]);
+  assert.equal(await within(closed.promise, { timeoutMs: 5000, what: "the target's close" }), 3999);
+});
+
+testWays("a WebSocket ends on either side when the other is lost", async (way) => {
+  const closed = Promise.withResolvers<number>();
+  await using application = await startSocketApplication((socket) => {
+    socket.on("message", () => socket.terminate());
+    socket.on("close", (code) => closed.resolve(code));
+  });
+  const tenant = await way.client.database.createTenant();
+  const targets = { app: application.url, ping: { type: "ping" } };
+  await using _connector = await startConnector(way.connector, tenant, { targets });
+  await answers(way.client, tenant, { path: "ping", status: 200 });
+  const url = `${way.client.url}/relay/${tenant.name}/app/`;
+  {
+    await using client = await new SocketClient(url).opened();
+    client.socket.terminate();
+    assert.equal(await within(closed.promise, { timeoutMs: 5000, what: "the target's close" }), 1001);
+  }
+  await using client = await new SocketClient(url).opened();
+  client.socket.send("vanish");
+  assert.deepEqual(await client.ended(), [1011, "target_unreachable"]);
 });
 
 testWays("a tenant that is connected nowhere is answered at once", async (way) => {

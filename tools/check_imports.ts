@@ -42,8 +42,9 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["cli/"],
     ["connector.ts"],
     ["config.ts"],
-    ["connection/", "service/", "diagnose/"],
-    ["targets/"],
+    ["diagnose/"],
+    ["connection/", "service/"],
+    ["targets/", "status/"],
   ],
 };
 

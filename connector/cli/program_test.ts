@@ -93,6 +93,83 @@ Deno.test("config show masks the secret", async () => {
   assert.doesNotMatch(out, /hunter2/);
 });
 
+Deno.test("every command but service gives its further permissions up first", async () => {
+  for (const [args, expected] of [[["targets"], 1], [["config", "show"], 1], [["service", "status"], 0]] as const) {
+    let count = 0;
+    const confine = () => Promise.resolve(void count++);
+    const program = connectorProgram({ createConnector: () => new IdleConnector(), confine });
+    await runCli(program, args, testIo(ENV));
+    assert.equal(count, expected, args.join(" "));
+  }
+});
+
+Deno.test("service install wants a configuration file, checks it, and with --dry-run only shows what it would do", async () => {
+  const missing = await run(["service", "install"]);
+  assert.deepEqual([missing.code, missing.err.split("\n")[0]], [
+    2,
+    "Missing --config FILE: a service needs its configuration in a file",
+  ]);
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = `${folder}/connector.json`;
+    await Deno.writeTextFile(file, JSON.stringify({ tenantName: "acme" }));
+    const wrong = await run(["service", "install", "--dry-run", "--config", file], {});
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.err, /relayServerBaseUri: Is required/);
+    const right = await run(["service", "install", "--dry-run", "--config", file]);
+    assert.match(right.out + right.err, /connector\.json|cannot see/);
+    assert.doesNotMatch(right.out, /hunter2/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("service uninstall and status say that it is not installed", async () => {
+  const uninstall = await run(["service", "uninstall"]);
+  assert.deepEqual([uninstall.code, uninstall.err], [1, "Cannot uninstall the service: it is not installed\n"]);
+  const status = await run(["service", "status"]);
+  assert.deepEqual([status.code, status.err], [1, "The service is not installed\n"]);
+  assert.match((await run(["service", "uninstall", "--dry-run"])).out, /disable --now|bootout|Delete/);
+});
+
+const V3_SETTINGS = JSON.stringify({
+  RelayConnector: { RelayServerBaseUri: "https://relay", TenantName: "acme", TenantSecret: "hunter2", Targets: {} },
+  Serilog: {},
+});
+
+Deno.test("config import prints the configuration, warns of the secret, and names what it left out", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(file, V3_SETTINGS);
+    const { code, out, err } = await run(["config", "import", file], {});
+    assert.equal(code, 0, err);
+    assert.equal(JSON.parse(out).tenantSecret, "hunter2");
+    assert.match(err, /^The output holds the tenant's secret.*\nNot taken over: Serilog: /);
+    assert.doesNotMatch(err, /hunter2/);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+Deno.test("config import --output writes a file for its owner only, and overwrites none", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [file, output] = [`${folder}/appsettings.json`, `${folder}/connector.json`];
+    await Deno.writeTextFile(file, V3_SETTINGS);
+    const first = await run(["config", "import", file, "--output", output], {});
+    assert.deepEqual([first.code, first.out], [0, ""]);
+    assert.equal((await Deno.stat(output)).mode! & 0o777, 0o600);
+    assert.equal((await run(["config", "show", "--config", output], {})).code, 0);
+    const second = await run(["config", "import", file, "--output", output], {});
+    assert.equal(second.code, 1);
+    assert.match(second.err, /^Cannot write \S+: it exists already/);
+    const missing = await run(["config", "import", `${folder}/none`], {});
+    assert.match(missing.err, /^Cannot import .*: it does not exist\n$/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("run reads the configuration again on SIGHUP and says what changed", async () => {
   const connector = new IdleConnector();
   const io = testIo(ENV);

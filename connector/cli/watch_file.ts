@@ -15,7 +15,7 @@ export interface WatchOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** How long after a change in its folder the file is read, in milliseconds: a file is rarely written at once. */
+/** How long a content must stay to count, in milliseconds: a file is rarely written at once. */
 const SETTLE_MS = 200;
 
 /**
@@ -34,18 +34,22 @@ export function watchFile(path: string, { onChange, onError }: WatchOptions): Di
   let content = read(path);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isDisposed = false;
-  const compare = () => {
+  // Only the content tells when the file is at rest: somebody may write to other files of the folder all the time.
+  const compare = (previous: string | undefined) => {
     timer = undefined;
     const found = read(path);
     if (found === content) return;
+    if (found !== previous) return compareLater(found);
     content = found;
     onChange();
+  };
+  const compareLater = (found: string | undefined) => {
+    timer = setTimeout(() => compare(found), SETTLE_MS);
   };
   const run = async () => {
     for await (const { kind } of watcher) {
       if (kind === "access") continue;
-      // A folder in which others write all the time must not put the comparison off for ever.
-      if (!isDisposed) timer ??= setTimeout(compare, SETTLE_MS);
+      if (!isDisposed && timer === undefined) compareLater(read(path));
     }
   };
   run().catch(onError);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { within } from "../../tests/testkit/deadline.ts";
 import { watchFile } from "./watch_file.ts";
 
 async function withWatch(
@@ -69,6 +70,16 @@ Deno.test("watchFile() says nothing when other files change, or the content stay
     await Deno.writeTextFile(file, "b");
     await next;
     assert.equal(count(), 1);
+  });
+});
+
+Deno.test("watchFile() tells of a change in a folder where others write all the time", async () => {
+  await withWatch(async ({ folder, file, changed }) => {
+    using busy = new DisposableStack();
+    busy.adopt(setInterval(() => Deno.writeTextFileSync(join(folder, "busy"), "x"), 20), clearInterval);
+    const next = changed();
+    await Deno.writeTextFile(file, "b");
+    await within(next, { timeoutMs: 10_000, what: "the change" });
   });
 });
 

@@ -11,6 +11,7 @@ import type { ConnectionSettings, ServedTargets } from "../../shared/protocol/ha
 import type { Session } from "../../shared/protocol/session.ts";
 import { ConnectError, type ConnectErrorCode } from "./connect_error.ts";
 import { patientWindow, reconnectDelayMs, type ReconnectWindow } from "./reconnect_delay.ts";
+import type { LinkStatus } from "../status/status.ts";
 import type { OpenedSession, ServerAccess } from "./server_access.ts";
 import { TokenRenewal } from "./token_renewal.ts";
 
@@ -47,6 +48,11 @@ export class Link implements AsyncDisposable {
   readonly #sessions = new Set<Session>();
   #serverIndex: number;
   #window = DEFAULT_WINDOW;
+  #server: ServerAccess | undefined;
+  #current: { readonly opened: OpenedSession; readonly server: string; readonly connectedAt: string } | undefined;
+  #lastFailure: LinkStatus["lastFailure"];
+  #connects = 0;
+  #failures = 0;
   #pausing = new AbortController();
 
   /** Starts at once. */
@@ -54,6 +60,28 @@ export class Link implements AsyncDisposable {
     this.#options = options;
     this.#serverIndex = options.firstServer;
     this.stopped = this.#run();
+  }
+
+  /** How it stands now. */
+  get status(): LinkStatus {
+    const current = this.#current;
+    const { roundTripMs } = current?.opened.session ?? {};
+    const state = current !== undefined ? "connected" : this.#stopping.signal.aborted ? "stopped" : "connecting";
+    return {
+      state,
+      server: current?.server ?? this.#server?.baseUri ?? "",
+      ...(current === undefined
+        ? {}
+        : { connectionId: current.opened.welcome.connectionId, connectedAt: current.connectedAt }),
+      ...(roundTripMs === undefined ? {} : { roundTripMs: Math.round(roundTripMs * 10) / 10 }),
+      inFlight: [...this.#sessions].reduce((sum, { inFlight }) => sum + inFlight, 0),
+      ...(this.#lastFailure === undefined ? {} : { lastFailure: this.#lastFailure }),
+    };
+  }
+
+  /** Connections opened, and attempts that failed. */
+  get counters(): { readonly connects: number; readonly connectFailures: number } {
+    return { connects: this.#connects, connectFailures: this.#failures };
   }
 
   /** Lets what runs finish, then closes. Resolves when it is done. */
@@ -84,7 +112,7 @@ export class Link implements AsyncDisposable {
     const { signal } = this.#stopping;
     let failures = 0;
     while (!signal.aborted) {
-      const server = this.#nextServer();
+      const server = this.#server = this.#nextServer();
       try {
         const outcome = await this.#connect(server);
         failures = 0;
@@ -120,9 +148,19 @@ export class Link implements AsyncDisposable {
       },
     }, this.#stopping.signal);
     this.#applyWindow(opened.welcome.settings);
+    this.#connected(server, opened);
     this.#options.onConnected?.(opened);
     this.#watch(server, opened);
     return await Promise.race([told.promise, opened.session.ended.then((): Outcome => ({ wasLost: true }))]);
+  }
+
+  #connected(server: ServerAccess, opened: OpenedSession): void {
+    this.#connects++;
+    this.#lastFailure = undefined;
+    const current = this.#current = { opened, server: server.baseUri, connectedAt: new Date().toISOString() };
+    opened.session.ended.then(() => {
+      if (this.#current === current) this.#current = undefined;
+    });
   }
 
   #watch(server: ServerAccess, { session, welcome, token, clockSkew }: OpenedSession): void {
@@ -173,6 +211,11 @@ export class Link implements AsyncDisposable {
   }
 
   async #pauseAfterFailure(error: unknown, server: ServerAccess, failures: number): Promise<void> {
+    this.#failures++;
+    this.#lastFailure = {
+      at: new Date().toISOString(),
+      message: error instanceof Error ? error.message : String(error),
+    };
     // A server that is about to stop says so at once, and the next one may be ready.
     const isTurnOver = (failures + 1) % this.#options.servers.length === 0;
     if (error instanceof ConnectError && error.code === "server_unavailable" && !isTurnOver) return;

@@ -5,13 +5,14 @@
  */
 
 import type { RelayRequest, RelayResponse } from "../../shared/http/message.ts";
-import type { Target } from "./target.ts";
+import { refuseUpgrade, type Target } from "./target.ts";
 
 /** Answers 200 with the request's own body and `Content-Type`, as the echo target of RelayServer v3 does. */
 export class EchoTarget implements Target {
   /** {@inheritDoc Target.handle} */
-  handle(request: RelayRequest): Promise<RelayResponse> {
-    return Promise.resolve({
+  async handle(request: RelayRequest): Promise<RelayResponse> {
+    refuseUpgrade(request);
+    return await Promise.resolve({
       status: 200,
       headers: request.headers.filter(([name]) => name.toLowerCase() === "content-type"),
       body: request.method === "HEAD" ? null : request.body,

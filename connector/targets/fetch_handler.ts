@@ -15,7 +15,7 @@ import {
 import { HOP_BY_HOP } from "../../shared/http/headers.ts";
 import { hasDotSegments } from "../../shared/http/path.ts";
 import { readFetchBody } from "./fetch_body.ts";
-import type { Target, TargetContext } from "./target.ts";
+import { refuseUpgrade, type Target, type TargetContext } from "./target.ts";
 
 /** What a handler learns beside the request. */
 export interface FetchHandlerContext {
@@ -67,6 +67,7 @@ export class FetchHandlerTarget implements Target {
    * mode `connectorFinished` the request is delivered again.
    */
   async handle(request: RelayRequest, context: TargetContext): Promise<RelayResponse> {
+    refuseUpgrade(request);
     const call = new AbortController();
     const onAbort = () => call.abort(context.signal.reason);
     const timer = setTimeout(() => {

@@ -84,6 +84,11 @@ export class LimitedTarget implements Target {
     this.#inner.retire?.();
   }
 
+  /** {@inheritDoc Target.drain} */
+  drain(): void {
+    this.#inner.drain?.();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#deadlines[Symbol.dispose]();
     await this.#inner[Symbol.asyncDispose]?.();

@@ -6,12 +6,13 @@
 
 import type { RelayRequest, RelayResponse } from "../../shared/http/message.ts";
 import { isStreamBody } from "../../shared/http/message.ts";
-import type { Target } from "./target.ts";
+import { refuseUpgrade, type Target } from "./target.ts";
 
 /** Answers every request with 200 and a JSON document: `status`, `target`, `requestId`, `time`. */
 export class PingTarget implements Target {
   /** {@inheritDoc Target.handle} */
   async handle(request: RelayRequest): Promise<RelayResponse> {
+    refuseUpgrade(request);
     if (isStreamBody(request.body)) await request.body.stream.cancel();
     const { target, requestId } = request;
     const document = { status: "ok", target, requestId, time: new Date().toISOString() };

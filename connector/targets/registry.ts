@@ -149,6 +149,12 @@ export class TargetRegistry implements AsyncDisposable {
     return changesBetween(before, next);
   }
 
+  /** Ends what would outlast every drain. */
+  drain(): void {
+    for (const { target } of this.#entries.values()) target.drain?.();
+    for (const target of this.#retired) target.drain?.();
+  }
+
   /** Ends all calls. */
   async [Symbol.asyncDispose](): Promise<void> {
     const targets = [...this.#entries.values()].map(({ target }) => target);

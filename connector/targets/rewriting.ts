@@ -68,6 +68,11 @@ export class RewritingTarget implements Target {
     this.#inner.retire?.();
   }
 
+  /** {@inheritDoc Target.drain} */
+  drain(): void {
+    this.#inner.drain?.();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#inner[Symbol.asyncDispose]?.();
   }

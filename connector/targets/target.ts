@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { RelayRequest, RelayResponse } from "../../shared/http/message.ts";
+import { RelayError } from "../../shared/errors/relay_error.ts";
+import { isStreamBody, type RelayRequest, type RelayResponse } from "../../shared/http/message.ts";
 
 /** What a call to a target needs beside the request. */
 export interface TargetContext {
@@ -17,10 +18,12 @@ export interface TargetContext {
 
 /** An application that answers relayed requests. Disposing it ends the calls that still run. */
 export interface Target extends Partial<AsyncDisposable> {
+  /** Ends what would outlast every drain, such as WebSockets. */
+  drain?(): void;
   /**
    * Calls the application.
    *
-   * @param request The request. Its body is read while the call runs, and cancelled when the call ends before it was read to its end.
+   * @param request The request. With `upgrade` it asks for a WebSocket, which a target without them refuses. Its body is read while the call runs, and cancelled when the call ends before it was read to its end.
    * @param context Limits and the signal of this call.
    * @returns The answer as soon as its head is there. A body that is a stream errors with a {@linkcode RelayError} when it breaks off, and
    * with the signal's reason when the call is aborted; it never ends short.
@@ -33,4 +36,16 @@ export interface Target extends Partial<AsyncDisposable> {
   retire?(): void;
   /** Whether no call is under way; a target without calls of its own to end does not say. */
   readonly isIdle?: boolean;
+}
+
+/**
+ * For targets that take no WebSockets.
+ *
+ * @throws {RelayError} `invalid_request` when one is asked for.
+ */
+export function refuseUpgrade({ upgrade, body }: RelayRequest): void {
+  if (upgrade === undefined) return;
+  const error = new RelayError("invalid_request", "Cannot open a WebSocket: targets inside the connector take none");
+  if (isStreamBody(body)) body.stream.cancel(error).catch(() => {});
+  throw error;
 }

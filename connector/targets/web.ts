@@ -16,10 +16,12 @@ import {
 } from "../../shared/http/message.ts";
 import { hasDotSegments } from "../../shared/http/path.ts";
 import { Deadlines } from "../../shared/time/deadlines.ts";
+import type { SocketStreams } from "../../shared/websocket/socket_streams.ts";
 import type { Target, TargetContext } from "./target.ts";
 import { isIdempotent, WebAgents, type WebTls } from "./web_agents.ts";
 import { WebExchange, type WireRequest } from "./web_exchange.ts";
 import { ConfiguredHeaders, type Framing, toRawRequestHeaders } from "./web_headers.ts";
+import { callWebSocket } from "./web_socket.ts";
 import { WebBase, type WebOrigin } from "./web_origin.ts";
 import { redirected } from "./web_redirect.ts";
 
@@ -82,6 +84,7 @@ export class WebTarget implements Target {
   readonly #isAllowed: ((address: URL) => boolean) | undefined;
   /** For redirects to elsewhere: certificates are checked there whatever the target's options say. */
   readonly #foreignAgents = new Map<string, WebAgents>();
+  readonly #webSockets = new Set<SocketStreams>();
   #disposed = false;
   /** Calls whose response has not been returned yet. */
   #calls = 0;
@@ -105,6 +108,7 @@ export class WebTarget implements Target {
     try {
       context.signal.throwIfAborted();
       checkAddress(request);
+      if (request.upgrade !== undefined) return await this.#upgrade(request, context);
       const outgoing = { origin: this.#base.origin, method, path: this.#base.join(request.path), headers, body };
       const response = await this.#call(outgoing, context);
       if (!this.#followRedirects || isStreamBody(body)) return response;
@@ -120,7 +124,7 @@ export class WebTarget implements Target {
 
   /** {@inheritDoc Target.isIdle} */
   get isIdle(): boolean {
-    return this.#calls === 0 && this.#agents.isIdle &&
+    return this.#calls === 0 && this.#webSockets.size === 0 && this.#agents.isIdle &&
       [...this.#foreignAgents.values()].every((agents) => agents.isIdle);
   }
 
@@ -138,6 +142,19 @@ export class WebTarget implements Target {
     this.#deadlines[Symbol.dispose]();
     this.#patience[Symbol.dispose]();
     return Promise.resolve();
+  }
+
+  /** Closes WebSockets: their clients connect again, elsewhere. */
+  drain(): void {
+    for (const streams of [...this.#webSockets]) streams.end(1001, "the connector stops");
+  }
+
+  async #upgrade(request: RelayRequest, context: TargetContext): Promise<RelayResponse> {
+    const { origin } = this.#base;
+    const path = this.#base.join(request.path);
+    const outgoing = { origin, method: "GET", path, headers: request.headers, body: null };
+    const call = { origin, path, rawHeaders: this.#rawHeaders(outgoing), agent: this.#agents.forUpgrade() };
+    return await callWebSocket(request, call, { context, deadlines: this.#deadlines, open: this.#webSockets });
   }
 
   async #redirect(

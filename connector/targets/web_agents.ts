@@ -90,6 +90,11 @@ export class WebAgents implements Disposable {
     return this.#single;
   }
 
+  /** An agent for a connection that becomes something else than HTTP. */
+  forUpgrade(): Agent {
+    return this.#single;
+  }
+
   /** Whether no call is under way. */
   get isIdle(): boolean {
     return [this.#repeatable.agent, this.#unrepeatable.agent, this.#single].every((agent) =>

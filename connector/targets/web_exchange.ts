@@ -169,7 +169,7 @@ export class WebExchange {
     message.on("data", onData);
     message.on("end", () => {
       if (this.#streamed !== undefined) return;
-      if (!message.complete) return this.#onBroken(undefined);
+      if (!isComplete(message)) return this.#onBroken(undefined);
       this.#resolve({ ...head, body: collected.toBytes() });
       this.#finish();
     });
@@ -185,7 +185,7 @@ export class WebExchange {
     message.on("end", () => {
       // To the parser a reset ends such a body like any other close.
       const isReset = this.#endedByClose && this.#requestError !== undefined;
-      if (isReset || !message.complete) return this.#onBroken(undefined);
+      if (isReset || !isComplete(message)) return this.#onBroken(undefined);
       streamed.end();
       this.#finish();
     });
@@ -225,6 +225,14 @@ export class WebExchange {
   }
 }
 
+/** An executable may have been made with an older runtime, whose HTTP client takes no list of header names and values in turn. */
+const IS_RECENT = Number(/^2\.(\d+)\./.exec(Deno.version.deno)?.[1] ?? Infinity) >= 9;
+
+/** The older client does not say; but what breaks off is an error to it. */
+function isComplete(message: IncomingMessage): boolean {
+  return message.complete || !IS_RECENT;
+}
+
 function openRequest(wire: WireRequest): ClientRequest {
   const { origin, method } = wire;
   const options: RequestOptions = {
@@ -239,7 +247,7 @@ function openRequest(wire: WireRequest): ClientRequest {
   const open = origin.protocol === "https:" ? httpsRequest : httpRequest;
   if (origin.servername !== undefined) Object.assign(options, { servername: origin.servername });
   try {
-    if (method === method.toUpperCase()) return open({ ...options, headers: wire.rawHeaders });
+    if (IS_RECENT && method === method.toUpperCase()) return open({ ...options, headers: wire.rawHeaders });
     // `node:http` makes methods upper case when it is created, and writes a header array at that moment.
     const request = open(options);
     request.method = method;

@@ -5,7 +5,7 @@
  */
 
 import { type Command, invocationOf, type Program } from "../../shared/cli/mod.ts";
-import { VERSION } from "../../shared/version.ts";
+import { describeBuild } from "../../shared/build_facts.ts";
 import { type ServerConfig, serverConfigSchema } from "../config.ts";
 import { configShow } from "./config_show.ts";
 import { migrate } from "./migrate.ts";
@@ -22,7 +22,7 @@ export function serverProgram({ createServer, commands = [] }: ServerProgramOpti
   return {
     invocation: invocationOf("server"),
     summary: "RelayServer: makes applications behind firewalls reachable over HTTP.",
-    version: VERSION,
+    version: describeBuild(),
     commands: [serve({ createServer }), ...commands, configShow, migrate],
     configuration: { schema: serverConfigSchema, envPrefix: "RELAY_SERVER" },
   };

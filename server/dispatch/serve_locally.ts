@@ -13,9 +13,9 @@ import type { Connection } from "./connections.ts";
  * @param connection One that was just picked.
  */
 export async function serveLocally(request: IncomingRequest, connection: Connection): Promise<TracedResponse> {
-  const { requestId, method, target, path, headers, body, signal, trace, expiresInMs, acknowledge } = request;
+  const { requestId, method, target, path, headers, body, signal, trace, expiresInMs, acknowledge, upgrade } = request;
   const delivery = connection.deliver(
-    { requestId, method, target, path, headers, body },
+    { requestId, method, target, path, headers, body, upgrade },
     { acknowledge: true, trace, onAcknowledged: acknowledge, ...(expiresInMs === undefined ? {} : { expiresInMs }) },
   );
   const cancel = () => delivery.cancel("client_gone");

@@ -8,11 +8,14 @@
 import type { RelayError } from "../../shared/errors/relay_error.ts";
 import type { HeaderLines, RelayResponse } from "../../shared/http/message.ts";
 import type { MessagePipe } from "../../shared/protocol/pipe.ts";
+import type { MessageSocket } from "../../shared/websocket/message_socket.ts";
 
 /** A request's body on its way in. Read it through one of the two members, once. */
 export interface ListenerBody {
   /** Announced length in bytes; absent when the body is chunked. */
   readonly length: number | undefined;
+  /** The messages of a WebSocket: neither their number nor the time between them has a limit. */
+  readonly isMessages?: true;
   /** Reads all of it. Rejects when the client breaks off. */
   bytes(): Promise<Uint8Array>;
   /** The body as it arrives. Errors when the client breaks off. */
@@ -33,6 +36,8 @@ export interface ListenerRequest {
   readonly peerAddress: string;
   /** Aborts when the client leaves before the answer has ended. */
   readonly signal: AbortSignal;
+  /** Set when the target is asked for a WebSocket, too. */
+  readonly upgrade?: "websocket";
   /**
    * The same request for handlers that speak web standards.
    *
@@ -49,8 +54,21 @@ export interface UpgradeAnswer {
   accept(pipe: MessagePipe): void;
 }
 
+/** Accepts a client's WebSocket, as a target has accepted it. */
+export interface SocketAnswer {
+  readonly status: 101;
+  /** Lines beside those of the handshake. */
+  readonly headers: HeaderLines;
+  /** The sub-protocol that was chosen from the client's offer, if any. */
+  readonly protocol: string | undefined;
+  /** Called once the connection is a WebSocket. Must not throw. */
+  acceptSocket(socket: MessageSocket): void;
+  /** Called instead when it cannot become one. Must not throw. */
+  refused(): void;
+}
+
 /** What becomes of a request. */
-export type Answer = RelayResponse | UpgradeAnswer;
+export type Answer = RelayResponse | UpgradeAnswer | SocketAnswer;
 
 /** Who answers. */
 export interface ListenerHandler {
@@ -75,6 +93,11 @@ export interface Listener extends AsyncDisposable {
   readonly finished: Promise<void>;
   /** Takes no new requests, lets running ones finish, and resolves when they have. WebSockets are closed at once: drain them first. */
   close(): Promise<void>;
+}
+
+/** Whether an answer accepts a client's WebSocket. */
+export function isSocketAnswer(answer: Answer): answer is SocketAnswer {
+  return "acceptSocket" in answer;
 }
 
 /** Whether an answer asks for an upgrade. */

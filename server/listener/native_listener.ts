@@ -8,14 +8,17 @@ import { RelayError } from "../../shared/errors/relay_error.ts";
 import { type HeaderLines, isStreamBody, type RelayResponse } from "../../shared/http/message.ts";
 import { getLogger } from "../../shared/log/mod.ts";
 import {
+  isSocketAnswer,
   isUpgrade,
   type Listener,
   type ListenerBody,
   type ListenerHandler,
   type ListenerRequest,
   type ListenOptions,
+  type SocketAnswer,
   type UpgradeAnswer,
 } from "./listener.ts";
+import { NativeMessageSocket } from "./native_message_socket.ts";
 import { NativeWebSocketPipe } from "./native_websocket_pipe.ts";
 import { readNativeBody } from "./native_body.ts";
 import { checkMethod, readFraming, splitUrl } from "./request_line.ts";
@@ -61,6 +64,7 @@ async function serve(
   const answer = await handler.handle(incoming);
   // Nothing may follow an upgrade: an exception between it and the return of its response closes the listener for good.
   if (isUpgrade(answer)) return upgrade(request, answer);
+  if (isSocketAnswer(answer)) return acceptSocket(handler, request, answer);
   try {
     return toResponse(answer, request.method);
   } catch (error) {
@@ -103,6 +107,28 @@ function upgrade(request: Request, answer: UpgradeAnswer): Response {
   const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: 0 });
   response.headers.set("sec-websocket-protocol", answer.protocol);
   answer.accept(new NativeWebSocketPipe(socket));
+  return response;
+}
+
+/** Seconds of silence after half of which the client is asked whether it is still there, and after which it is not. */
+const IDLE_TIMEOUT_S = 60;
+
+function acceptSocket(handler: ListenerHandler, request: Request, answer: SocketAnswer): Response {
+  const lines: [string, string][] = answer.headers.map(([name, value]) => [name, value]);
+  if (answer.protocol !== undefined) lines.push(["sec-websocket-protocol", answer.protocol]);
+  try {
+    if (lines.some(([, value]) => FORBIDDEN_IN_VALUES.test(value))) {
+      throw new TypeError("A control character in a header");
+    }
+    // What cannot be a header must be found before the upgrade.
+    new Headers(lines);
+  } catch (cause) {
+    answer.refused();
+    return refuse(handler, new RelayError("target_invalid_response", "The target's headers cannot be sent", { cause }));
+  }
+  const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT_S });
+  for (const [name, value] of lines) response.headers.append(name, value);
+  answer.acceptSocket(new NativeMessageSocket(socket));
   return response;
 }
 

@@ -11,7 +11,15 @@ import type { AddressInfo, Socket } from "node:net";
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { isStreamBody, type RelayResponse } from "../../shared/http/message.ts";
 import { getLogger } from "../../shared/log/mod.ts";
-import { isUpgrade, type Listener, type ListenerHandler, type ListenOptions, type UpgradeAnswer } from "./listener.ts";
+import {
+  isSocketAnswer,
+  isUpgrade,
+  type Listener,
+  type ListenerHandler,
+  type ListenOptions,
+  type SocketAnswer,
+  type UpgradeAnswer,
+} from "./listener.ts";
 import { NodeConnection } from "./node_connection.ts";
 import { NodeRequest } from "./node_request.ts";
 import { writeAnswer, writeRefusal } from "./node_response.ts";
@@ -196,12 +204,13 @@ class NodeListener implements Listener {
   async #answer(
     request: NodeRequest,
     write: (answer: RelayResponse, request: NodeRequest) => void,
-    accept: (answer: UpgradeAnswer) => void = () => {
+    accept: (answer: UpgradeAnswer | SocketAnswer) => void = (answer) => {
+      if (isSocketAnswer(answer)) answer.refused();
       write(this.#handler.refuse(new RelayError("invalid_request", "The request cannot become a WebSocket")), request);
     },
   ): Promise<void> {
     const answer = await this.#handler.handle(request);
-    if (isUpgrade(answer)) accept(answer);
+    if (isUpgrade(answer) || isSocketAnswer(answer)) accept(answer);
     else write(answer, request);
   }
 

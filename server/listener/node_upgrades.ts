@@ -9,7 +9,9 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { WsPipe } from "../../shared/ws/ws_pipe.ts";
-import type { ListenerHandler, UpgradeAnswer } from "./listener.ts";
+import { MAX_SOCKET_MESSAGE_BYTES } from "../../shared/websocket/message_socket.ts";
+import { WsMessageSocket } from "../../shared/ws/ws_message_socket.ts";
+import { isSocketAnswer, type ListenerHandler, type SocketAnswer, type UpgradeAnswer } from "./listener.ts";
 import { writeRefusal } from "./node_response.ts";
 
 /** How long a peer may take to answer a close, in milliseconds. */
@@ -24,8 +26,11 @@ export interface Upgrade {
 
 /** Makes WebSockets of connections. */
 export class NodeUpgrades {
+  /** For connectors. */
   readonly #server: WebSocketServer;
-  readonly #protocols = new WeakMap<IncomingMessage, string>();
+  /** For clients. */
+  readonly #clients: WebSocketServer;
+  readonly #answers = new WeakMap<IncomingMessage, UpgradeAnswer | SocketAnswer>();
 
   /** @param options Largest message taken, in bytes. */
   constructor(handler: ListenerHandler, options: { readonly maxMessageBytes: number }) {
@@ -34,12 +39,25 @@ export class NodeUpgrades {
       perMessageDeflate: false,
       maxPayload: options.maxMessageBytes,
       closeTimeout: CLOSE_TIMEOUT_MS,
-      handleProtocols: (_offered, message) => this.#protocols.get(message) ?? false,
+      handleProtocols: (_offered, message) => this.#answers.get(message)?.protocol ?? false,
     };
     this.#server = new WebSocketServer(serverOptions);
-    this.#server.on("wsClientError", (cause: Error, socket: Duplex) => {
-      writeRefusal(socket, handler.refuse(new RelayError("invalid_request", "The handshake is malformed", { cause })));
+    this.#clients = new WebSocketServer({ ...serverOptions, maxPayload: MAX_SOCKET_MESSAGE_BYTES });
+    this.#clients.on("headers", (lines, message) => {
+      const answer = this.#answers.get(message);
+      if (answer === undefined || !isSocketAnswer(answer)) return;
+      for (const [name, value] of answer.headers) lines.push(`${name}: ${value}`);
     });
+    for (const server of [this.#server, this.#clients]) {
+      server.on("wsClientError", (cause: Error, socket: Duplex, message: IncomingMessage) => {
+        const answer = this.#answers.get(message);
+        if (answer !== undefined && isSocketAnswer(answer)) answer.refused();
+        writeRefusal(
+          socket,
+          handler.refuse(new RelayError("invalid_request", "The handshake is malformed", { cause })),
+        );
+      });
+    }
   }
 
   /** Whether a request is one that `ws` could upgrade; everything else stays plain HTTP, as RFC 9110 section 7.8 allows. */
@@ -49,15 +67,22 @@ export class NodeUpgrades {
   }
 
   /** Answers the handshake and hands the pipe over. */
-  accept(message: IncomingMessage, { socket, head }: Upgrade, answer: UpgradeAnswer): void {
-    this.#protocols.set(message, answer.protocol);
-    this.#server.handleUpgrade(message, socket, head, (webSocket: WebSocket) => {
-      answer.accept(new WsPipe(webSocket, socket));
-    });
+  accept(message: IncomingMessage, { socket, head }: Upgrade, answer: UpgradeAnswer | SocketAnswer): void {
+    this.#answers.set(message, answer);
+    if (!isSocketAnswer(answer)) {
+      this.#server.handleUpgrade(message, socket, head, (webSocket: WebSocket) => {
+        answer.accept(new WsPipe(webSocket, socket));
+      });
+    } else if (socket.destroyed) answer.refused();
+    else {
+      this.#clients.handleUpgrade(message, socket, head, (webSocket: WebSocket) => {
+        answer.acceptSocket(new WsMessageSocket(webSocket));
+      });
+    }
   }
 
   /** Closes all WebSockets. */
   close(): void {
-    for (const socket of this.#server.clients) socket.close(1001, "the server stops");
+    for (const socket of [...this.#server.clients, ...this.#clients.clients]) socket.close(1001, "the server stops");
   }
 }

@@ -195,10 +195,11 @@ export class Relay implements Disposable {
   }
 
   /** The request as the target is to see it. */
-  #relayed({ requestId }: Exchange, { method, target, path, headers, body, isTraced }: OutgoingRequest): RelayRequest {
+  #relayed(exchange: Exchange, { method, target, path, headers, body, isTraced }: OutgoingRequest): RelayRequest {
+    const { requestId, request: { upgrade } } = exchange;
     if (isTraced) headers.push(...targetTracing(requestId, this.#options.server));
     else if (!isStreamBody(body)) headers.push(["RelayServer-RequestId", requestId]);
-    return { requestId, method, target, path, headers, body };
+    return { requestId, method, target, path, headers, body, upgrade };
   }
 
   async #intercepted(

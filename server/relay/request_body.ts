@@ -33,6 +33,7 @@ export async function takeBody(
 ): Promise<Body> {
   if (body === null) return null;
   const { length } = body;
+  if (body.isMessages) return { stream: countedStream(body.stream(), onBytes) };
   if (length !== undefined && length > (limits.maxBodyBytes ?? Infinity)) throw tooLarge(limits);
   if (length !== undefined && length <= limits.inlineBodyLimitBytes) {
     const bytes = await withIdleTimeout(body.bytes(), limits.idleTimeoutMs);
@@ -41,6 +42,22 @@ export async function takeBody(
   }
   const stream = guardedStream(body.stream(), limits, onBytes);
   return length === undefined ? { stream } : { stream, length };
+}
+
+function countedStream(
+  source: ReadableStream<Uint8Array>,
+  onBytes: (bytes: number) => void,
+): ReadableStream<Uint8Array> {
+  const reader = source.getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      if (done) return controller.close();
+      onBytes(value.length);
+      controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
 }
 
 function guardedStream(

@@ -38,11 +38,13 @@ export interface RelayRequest {
   readonly path: string;
   readonly headers: HeaderLines;
   readonly body: Body;
+  /** The target is asked for a WebSocket; the body is a stream of its messages (protocol §9). */
+  readonly upgrade?: "websocket" | undefined;
 }
 
 /** A target's answer. */
 export interface RelayResponse {
-  /** 200 to 599. */
+  /** 200 to 599; 101 when a WebSocket was asked for and accepted, with a stream of its messages as body. */
   readonly status: number;
   readonly headers: HeaderLines;
   readonly body: Body;

@@ -20,6 +20,7 @@ export interface RequestHead {
   readonly acknowledge?: boolean | undefined;
   readonly trace?: boolean | undefined;
   readonly expiresInMs?: number | undefined;
+  readonly upgrade?: "websocket" | undefined;
   readonly tenantId?: string | undefined;
 }
 
@@ -62,6 +63,7 @@ export function readRequestHead(head: Head): RequestHead {
     acknowledge: head["acknowledge"] === true,
     trace: head["trace"] === true,
     expiresInMs: readCount(head, "expiresInMs"),
+    upgrade: head["upgrade"] === "websocket" ? "websocket" : undefined,
     tenantId: head["tenantId"] === undefined ? undefined : readText(head, "tenantId"),
   };
 }
@@ -71,10 +73,13 @@ export function isStatus(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 200 && value <= 599;
 }
 
-/** @throws {ProtocolError} `malformed_head` naming the member that is wrong. */
-export function readResponseHead(head: Head): ResponseHead {
+/**
+ * @param isUpgrade Whether a WebSocket was asked for, so that 101 may come.
+ * @throws {ProtocolError} `malformed_head` naming the member that is wrong.
+ */
+export function readResponseHead(head: Head, isUpgrade = false): ResponseHead {
   const status = head["status"];
-  if (!isStatus(status)) throw malformed("status");
+  if (!isStatus(status) && !(isUpgrade && status === 101)) throw malformed("status");
   return {
     status,
     headers: readHeaders(head),

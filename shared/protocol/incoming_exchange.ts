@@ -76,10 +76,10 @@ export class IncomingExchange implements Exchange {
   }
 
   async #run(frame: Frame, handler: (request: IncomingRequest) => Promise<TracedResponse>): Promise<void> {
-    const { requestId, method, target, path, headers, trace = false, expiresInMs, tenantId } = this.#head;
+    const { requestId, method, target, path, headers, trace = false, expiresInMs, tenantId, upgrade } = this.#head;
     const body = this.#receiver?.body ?? (frame.payload.length === 0 ? null : frame.payload);
     try {
-      const message = { requestId, method, target, path, headers, body };
+      const message = { requestId, method, target, path, headers, body, upgrade };
       const { signal } = this.#abort;
       const acknowledge = this.#received;
       await this.#answer(await handler({ ...message, signal, trace, expiresInMs, tenantId, acknowledge }));
@@ -153,7 +153,10 @@ export class IncomingExchange implements Exchange {
     const { status, headers, body, trace, connection } = response;
     if (this.#isOver) return void (isStreamBody(body) && body.stream.cancel().catch(() => {}));
     const isStream = isStreamBody(body);
-    if (!isStatus(status)) throw new RelayError("target_invalid_response", "The target's status is not 200 to 599");
+    const isUpgraded = status === 101 && this.#head.upgrade !== undefined && isStream;
+    if (!isStatus(status) && !isUpgraded) {
+      throw new RelayError("target_invalid_response", "The target's status is not 200 to 599");
+    }
     const head: ResponseHead = { status, headers, length: isStream ? body.length : undefined, trace, connection };
     const content = { head, flags: isStream ? FLAG_MORE : 0, payload: isStream ? undefined : body ?? undefined };
     if (!this.#port.send(FrameType.response, this.#id, content)) {

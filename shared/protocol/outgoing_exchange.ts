@@ -29,6 +29,7 @@ export class OutgoingExchange implements Exchange, Delivery {
   #receiver: BodyReceiver | undefined;
   #onAcknowledged: (() => void) | undefined;
   #isAcknowledged = false;
+  #isUpgrade = false;
   #isRefused = false;
   #isOver = false;
 
@@ -66,8 +67,10 @@ export class OutgoingExchange implements Exchange, Delivery {
       acknowledge: options.acknowledge || undefined,
       trace: options.trace || undefined,
       expiresInMs: options.expiresInMs,
+      upgrade: request.upgrade,
       tenantId: options.tenantId,
     };
+    this.#isUpgrade = request.upgrade !== undefined;
     const content = { head, flags: isStream ? FLAG_MORE : 0, payload: isStream ? undefined : body ?? undefined };
     if (!this.#port.send(FrameType.request, this.#id, content)) {
       return this.#end(
@@ -137,7 +140,7 @@ export class OutgoingExchange implements Exchange, Delivery {
 
   #receiveResponse(frame: Frame): void {
     if (this.#receiver !== undefined) throw new ProtocolError("unexpected_frame", "A second response to one request");
-    const { status, headers, length, trace, connection } = readResponseHead(parseHead(frame));
+    const { status, headers, length, trace, connection } = readResponseHead(parseHead(frame), this.#isUpgrade);
     this.acknowledged();
     if ((frame.flags & FLAG_MORE) === 0) {
       this.#settle.resolve({

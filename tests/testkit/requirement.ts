@@ -56,7 +56,7 @@ export async function requireCommands(
   };
 }
 
-/** Whether `RELAY_TEST_REQUIRE` has a word. */
+/** Whether `RELAY_TEST_REQUIRE` makes the absence of something a failure. */
 export function isRequired(requirement: string): boolean {
   return (Deno.env.get(REQUIRE_VARIABLE) ?? "").split(",").some((word) => word.trim() === requirement);
 }

@@ -1,0 +1,68 @@
+/**
+ * What a person can do about a failure.
+ *
+ * @module
+ */
+
+import type { SeenCertificate } from "./sockets.ts";
+import type { ConnectErrorCode } from "../connection/connect_error.ts";
+
+const ADVICE: Partial<Record<ConnectErrorCode, string>> = {
+  server_unreachable: "Something between here and the server breaks connections: look at firewalls and proxies",
+  proxy_failed:
+    "Check the proxy: its address, user and password (proxy, or HTTPS_PROXY), and that it lets CONNECT through to the server; none turns it off",
+  certificate_refused: "This machine does not trust the certificate: see caFile",
+  not_a_relayserver:
+    "Check relayServerBaseUri. Where it is right, a proxy or a captive portal answers instead of the server: open its address in a browser",
+  insecure_address: "The server must know that it is reached over https: set publicUrl, or trustedProxies, there",
+  authentication_failed:
+    "Check tenantName and tenantSecret. A new secret is made on the server: tenants secret add NAME --use connector",
+  access_denied:
+    "The server knows this tenant and does not let it connect: ask who runs it whether the tenant is enabled",
+  server_unavailable: "The server answers but cannot serve now: look at it, or try again",
+  protocol_mismatch: "Connector and server are too far apart in age: update the older one",
+};
+
+/** Advice for why a connection failed; codes that say nothing get that of an unreachable server. */
+export function adviceFor(code: ConnectErrorCode): string {
+  return ADVICE[code] ?? ADVICE.server_unreachable!;
+}
+
+/** Advice for a certificate that was not accepted, from what it says itself. */
+export function adviceForCertificate(
+  chain: readonly SeenCertificate[],
+  { hostname, reason, nowMs }: { readonly hostname: string; readonly reason: string; readonly nowMs: number },
+): string {
+  const [own] = chain;
+  if (own === undefined) return "Nothing there speaks TLS: check scheme and port of relayServerBaseUri";
+  if (nowMs > own.validTo) {
+    return `It ended on ${day(own.validTo)}: renew it on the server (this machine's clock says ${day(nowMs)})`;
+  }
+  if (nowMs < own.validFrom) {
+    return `It begins on ${day(own.validFrom)}: check this machine's clock, which says ${day(nowMs)}`;
+  }
+  if (/ALTNAME|not valid for name|NotValidForName/i.test(reason)) {
+    return `It is for ${
+      own.names || own.subject
+    }, not for ${hostname}: correct the name in relayServerBaseUri, or the certificate`;
+  }
+  const root = chain.at(-1)!;
+  const signer = root.subject === root.issuer
+    ? `"${root.issuer}"`
+    : `"${root.issuer}", whose certificate the server does not show`;
+  return `This machine does not know who signed it, ${signer}: put that certificate (PEM) into a file and set caFile; ` +
+    "where a proxy inspects TLS it is the proxy's";
+}
+
+/** One line for a chain, the server's own certificate first. */
+export function describeChain(chain: readonly SeenCertificate[]): string {
+  const [own] = chain;
+  if (own === undefined) return "no certificate";
+  const names = [own.subject, ...chain.map(({ issuer }) => issuer)];
+  const signers = names.filter((name, index) => index === 0 || name !== names[index - 1]);
+  return `${signers.join(" < ")}, valid until ${day(own.validTo)}`;
+}
+
+function day(timeMs: number): string {
+  return Number.isFinite(timeMs) ? new Date(timeMs).toISOString().slice(0, 10) : "an unknown day";
+}

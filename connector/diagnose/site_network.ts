@@ -1,0 +1,17 @@
+/**
+ * The way from this site to its servers, as the connector itself takes it.
+ *
+ * @module
+ */
+
+import type { Agent } from "node:http";
+
+/** What diagnosis needs of the connector's network. */
+export interface SiteNetwork {
+  /** `fetch` over this network. */
+  readonly fetch: typeof fetch;
+  /** The proxy through which an address is reached; `undefined` when it is reached directly. */
+  proxyFor(address: URL): URL | undefined;
+  /** Makes the sockets to an address; `undefined` for the platform's own way. */
+  agentFor(address: URL): Agent | undefined;
+}

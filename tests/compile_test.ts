@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
+import { CHECKSUMS } from "../tools/compile/compile.ts";
+import { VERSION } from "../shared/version.ts";
+import { connectorConfig } from "./testkit/connector.ts";
+import { compileExecutables, startExecutable } from "./testkit/executables.ts";
+import type { ChildProcess } from "./testkit/process.ts";
+import { DataFolder } from "./testkit/programs.ts";
+import { requireCommands } from "./testkit/requirement.ts";
+import { serverConfig, startServer } from "./testkit/server.ts";
+import { startTarget } from "./testkit/target.ts";
+
+const executables = await compileExecutables();
+
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name: executables.label(name), ignore: executables.isSkipped, fn });
+}
+
+async function outputOf(process: ChildProcess): Promise<string> {
+  const { code } = await process.status;
+  assert.equal(code, 0, process.output);
+  return process.stdout;
+}
+
+/** Runs a program in a root folder of its own, without any other right of this process. */
+function chrootCommand(root: string, args: readonly string[]): readonly string[] {
+  const script = 'mount --rbind /proc "$0/proc" && exec chroot "$0" "$@"';
+  return ["--map-root-user", "--mount", "sh", "-c", script, root, ...args];
+}
+
+/** Copies an executable and the libraries it is linked with into an empty folder. */
+async function fillRoot(root: string, executable: string, ldd: string): Promise<void> {
+  const { stdout } = await new Deno.Command(ldd, { args: [executable] }).output();
+  const libraries = new TextDecoder().decode(stdout).match(/\/[^ \n]+/g) ?? [];
+  for (const path of libraries.filter((each) => each !== `${executable}:`)) {
+    await Deno.mkdir(join(root, dirname(path)), { recursive: true });
+    await Deno.copyFile(path, join(root, path));
+  }
+  await Deno.mkdir(join(root, "proc"));
+  await Deno.copyFile(executable, join(root, "program"));
+}
+
+test("the executables tell version, commit, runtime and platform", async () => {
+  for (const program of ["connector", "server"] as const) {
+    const said = await outputOf(startExecutable(executables.path(program), { args: ["--version"] }));
+    const pattern = /^(\S+) \(commit 0123456789ab, Deno \d+\.\d+\.\d+\S*, (\S+)\)\n$/;
+    assert.deepEqual(pattern.exec(said)?.slice(1), [VERSION, Deno.build.target], said);
+  }
+});
+
+test("the compiled connector and the compiled server relay, and end with 0 when they are asked to", async () => {
+  await using folder = await DataFolder.create();
+  await using target = startTarget(() => new Response("from the target"));
+  const config = join(folder.path, "server.json");
+  // The base runtime may be older than what the listener "node" needs.
+  const serverSettings = serverConfig(folder.path, { listener: "native", log: { format: "text" } });
+  await Deno.writeTextFile(config, JSON.stringify(serverSettings));
+  await using server = startExecutable(executables.path("server"), { args: ["serve", "--config", config] });
+  const [, url = ""] = await server.waitForLine(/is ready: "?(https?:[^ "]+)"? \(public\)/);
+  const tenant = await folder.database.createTenant();
+  const connectorFile = join(folder.path, "connector.json");
+  const settings = connectorConfig({ url }, tenant, { log: { format: "text" }, targets: { app: target.url } });
+  await Deno.writeTextFile(connectorFile, JSON.stringify(settings));
+  await using connector = startExecutable(executables.path("connector"), { args: ["--config", connectorFile] });
+  await connector.waitForLine(/Connected to /);
+  const response = await fetch(`${url}/relay/${tenant.name}/app/x`);
+  assert.deepEqual([response.status, await response.text()], [200, "from the target"]);
+  assert.equal((await connector.stop()).code, 0, connector.output);
+  assert.equal((await server.stop()).code, 0, server.output);
+});
+
+const tools = await requireCommands(["unshare", "ldd", "chroot", "mount"], { requirement: "compile" });
+const canUnshare = !tools.isSkipped &&
+  (await new Deno.Command(tools.path("unshare"), { args: ["--map-root-user", "--mount", "true"], stderr: "null" })
+    .output()).success;
+
+Deno.test({
+  name: executables.label("the compiled connector needs no other file than its configuration and the C library"),
+  ignore: executables.isSkipped || !canUnshare,
+  async fn() {
+    await using server = await startServer();
+    await using target = startTarget(() => new Response("from the target"));
+    const tenant = await server.database.createTenant();
+    const root = await Deno.makeTempDir({ prefix: "relayserver-root-" });
+    try {
+      await fillRoot(root, executables.path("connector"), tools.path("ldd"));
+      const settings = connectorConfig(server, tenant, { log: { format: "text" }, targets: { app: target.url } });
+      await Deno.writeTextFile(join(root, "connector.json"), JSON.stringify(settings));
+      const args = chrootCommand(root, ["/program", "run", "--config", "/connector.json"]);
+      await using connector = startExecutable(tools.path("unshare"), {
+        args,
+        env: { PATH: "/usr/sbin:/usr/bin:/bin" },
+      });
+      await connector.waitForLine(/Connected to /);
+      assert.equal(await (await server.relay(tenant, "app/x")).text(), "from the target");
+      assert.equal((await connector.stop()).code, 0, connector.output);
+      const left = [...Deno.readDirSync(root)].map(({ name }) => name).filter((name) => !name.startsWith("lib"));
+      assert.deepEqual(left.sort(), ["connector.json", "proc", "program"], "it left files behind");
+    } finally {
+      await Deno.remove(root, { recursive: true });
+    }
+  },
+});
+
+test("the compiled connector can neither write files nor start programs while it runs, and serves modules", async () => {
+  await using folder = await DataFolder.create();
+  await using server = await startServer();
+  const tenant = await server.database.createTenant();
+  const [module, config] = [join(folder.path, "target.js"), join(folder.path, "connector.json")];
+  await Deno.writeTextFile(
+    module,
+    `const outcome = async (act) => { try { await act(); return "done"; } catch (error) { return error.name; } };
+     export default async () => new Response([
+       await outcome(() => Deno.writeTextFile(${JSON.stringify(join(folder.path, "written"))}, "")),
+       await outcome(() => new Deno.Command("/usr/bin/systemctl").output()),
+     ].join());`,
+  );
+  const settings = connectorConfig(server, tenant, { log: { format: "text" }, targets: { probe: { type: module } } });
+  await Deno.writeTextFile(config, JSON.stringify(settings));
+  await using connector = startExecutable(executables.path("connector"), { args: ["run", "--config", config] });
+  await connector.waitForLine(/Connected to /);
+  assert.equal(await (await server.relay(tenant, "probe/")).text(), "NotCapable,NotCapable");
+});
+
+test("the checksums are those of the files beside them", async () => {
+  const sums = await Deno.readTextFile(join(executables.folder, CHECKSUMS));
+  const lines = sums.trimEnd().split("\n").map((line) => line.split("  "));
+  assert.equal(lines.length, 4);
+  for (const [digest, name = ""] of lines) {
+    const bytes = await Deno.readFile(join(executables.folder, name));
+    assert.equal(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex(), digest, name);
+  }
+});
