@@ -148,6 +148,7 @@ for (const [where, change] of Object.entries(CHANGES)) {
     assert.deepEqual((await connector.next(FrameType.configure)).json, {
       keepAliveIntervalMs: 7_000,
       inlineBodyLimitBytes: 65_536,
+      requestExpirationMs: 120_000,
       reconnectMinimumDelayMs: 2_000,
       reconnectMaximumDelayMs: 9_000,
     });

@@ -30,8 +30,10 @@ Deno.test("a tenant made by API is connected, relayed to, shown, disconnected an
     const online = await events.next();
     assert.deepEqual([online?.type, online?.data], ["tenantOnline", { tenantId: tenant.id, tenantName: "acme" }]);
     await assertAnswer(await server.relay(acme, "app"), { text: "hello" });
+    const { json: { results: [origin] } } = await management.call("GET", "/origins");
+    assert.deepEqual([origin.state, origin.publicUrl], ["ready", null]);
     const { json: { results: [connection] } } = await management.call("GET", "/tenants/acme/connections");
-    assert.deepEqual([connection.targets, connection.inFlight], [["app"], 0]);
+    assert.deepEqual([connection.originId, connection.targets, connection.inFlight], [origin.id, ["app"], 0]);
     assert.equal((await management.call("GET", "/tenants/acme")).json.connections, 1);
     assert.equal((await management.call("DELETE", `/tenants/acme/connections/${connection.id}`)).status, 204);
     assert.equal((await events.next())?.type, "tenantOffline");
@@ -137,6 +139,21 @@ Deno.test("the management listener answers under the names it knows only, API an
     const answer = await getAs(host, { port, path: "/management/tenants", key });
     assert.equal(answer.status, 200, host);
   }
+});
+
+Deno.test("metrics are for this machine, and for keys of readers from elsewhere", async () => {
+  await using server = await startServer();
+  const key = await server.database.addApiKey("reader");
+  const read = async (headers: Record<string, string>) => {
+    const response = await fetch(`${server.managementUrl}/metrics`, { headers });
+    await response.body?.cancel();
+    return [response.status, response.headers.get("RelayServer-Error")];
+  };
+  const elsewhere = { "X-Forwarded-For": "192.0.2.1" };
+  assert.deepEqual(await read({}), [200, null]);
+  assert.deepEqual(await read(elsewhere), [401, "authentication_required"]);
+  assert.deepEqual(await read({ ...elsewhere, "Api-Key": "rsk_wrong" }), [401, "authentication_required"]);
+  assert.deepEqual(await read({ ...elsewhere, "Api-Key": key }), [200, null]);
 });
 
 Deno.test("the API is not on the public listener", async () => {

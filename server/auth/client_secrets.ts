@@ -1,11 +1,13 @@
 /**
  * Finds out which of a tenant's secrets a text is: what makes a secret an API key of a caller that an access policy names.
  *
- * The secrets of a tenant are remembered for some seconds, so that not every request costs a query.
+ * The secrets of a tenant are remembered for some seconds, so that not every request costs a query. While the database is away what was known
+ * last counts.
  *
  * @module
  */
 
+import { RelayError } from "../../shared/errors/relay_error.ts";
 import { getLogger } from "../../shared/log/logger.ts";
 import type { Secret } from "../persistence/mod.ts";
 import { hashesAreEqual, hashSecret } from "./secret.ts";
@@ -54,6 +56,7 @@ export class TenantClientSecrets {
    * Finds out which secret of a tenant a text is.
    *
    * @returns Its id; `undefined` when the tenant has no such secret for the use `client`, or it has expired.
+   * @throws {RelayError} `authentication_unavailable` when nobody knows.
    */
   async verify(tenantId: string, secret: string): Promise<string | undefined> {
     if (secret.length > MAX_LENGTH) return undefined;
@@ -78,7 +81,15 @@ export class TenantClientSecrets {
     const readAt = now();
     const known = this.#known.get(tenantId);
     if (known !== undefined && readAt - known.readAt < cacheDurationMs) return known;
-    const secrets = await store.listByTenant(tenantId);
+    const secrets = await store.listByTenant(tenantId).catch((error) => {
+      if (known === undefined) {
+        throw new RelayError("authentication_unavailable", "The server cannot check secrets at present", {
+          cause: error,
+        });
+      }
+      logger.warn("Cannot read the secrets of a tenant, what was known last counts: {error}", { tenantId, error });
+      return known.secrets;
+    });
     const fresh = { secrets, readAt, notedAt: known?.notedAt ?? new Map<string, number>() };
     this.#known.delete(tenantId);
     this.#known.set(tenantId, fresh);

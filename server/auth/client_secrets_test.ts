@@ -74,3 +74,16 @@ Deno.test("verify() notes the last use, a minute exact", async () => {
   await secrets.verify("1", "a");
   assert.deepEqual(store.used, ["a"]);
 });
+
+Deno.test("verify() goes by what was known last while the store is away, and rejects where nothing was known", async () => {
+  let nowMs = 0;
+  const store = new Store();
+  store.secrets.push(await secret("a"));
+  const secrets = new TenantClientSecrets({ store, cacheDurationMs: 10_000, now: () => nowMs });
+  assert.equal(await secrets.verify("1", "a"), "a");
+  const error = new Error("the database is away");
+  store.listByTenant = () => Promise.reject(error);
+  nowMs = 20_000;
+  assert.equal(await secrets.verify("1", "a"), "a");
+  await assert.rejects(secrets.verify("2", "a"), { code: "authentication_unavailable", cause: error });
+});

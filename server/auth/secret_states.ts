@@ -10,6 +10,10 @@ import { RelayError } from "../../shared/errors/relay_error.ts";
 import type { Secret } from "../persistence/mod.ts";
 
 const MAX_ENTRIES = 20_000;
+/** How long a request whose secret is known waits for a database that is slow or away, in milliseconds. */
+const PATIENCE_MS = 500;
+/** How long what was known before counts then, before the database is asked again, in milliseconds. */
+const STALE_DURATION_MS = 1_000;
 
 /** Where secrets are looked up. */
 export interface SecretSource {
@@ -35,7 +39,7 @@ export interface SecretIdentity {
 interface Entry {
   /** Undefined when there is no such secret. */
   readonly secret: Pick<Secret, "tenantId" | "expiresAt"> | undefined;
-  readonly readAt: number;
+  readonly expiresAt: number;
 }
 
 /** Knows which secrets count. */
@@ -55,9 +59,9 @@ export class SecretStates {
    * @throws {RelayError} `authentication_unavailable` when nobody knows.
    */
   async isLive({ id, tenantId }: SecretIdentity): Promise<boolean> {
-    const { now, durationMs } = this.#options;
+    const { now } = this.#options;
     const known = this.#entries.get(id);
-    const { secret } = known !== undefined && now() - known.readAt < durationMs ? known : await this.#read(id, known);
+    const { secret } = known !== undefined && now() < known.expiresAt ? known : await this.#read(id, known);
     return secret !== undefined && secret.tenantId === tenantId &&
       (secret.expiresAt === null || secret.expiresAt > now());
   }
@@ -69,16 +73,32 @@ export class SecretStates {
   }
 
   async #read(id: string, known: Entry | undefined): Promise<Entry> {
+    const { source, durationMs, now } = this.#options;
     const forgotten = this.#forgotten;
-    try {
-      const entry = { secret: await this.#options.source.findById(id), readAt: this.#options.now() };
+    const reading = source.findById(id).then((secret) => {
+      const entry = { secret, expiresAt: now() + durationMs };
       // What was removed while it was being read is not remembered.
       if (forgotten === this.#forgotten) this.#remember(id, entry);
       return entry;
+    });
+    if (known !== undefined) return await this.#withPatience(id, reading, known);
+    try {
+      return await reading;
     } catch (cause) {
-      if (known !== undefined) return known;
       throw new RelayError("authentication_unavailable", "The server cannot check tokens at present", { cause });
     }
+  }
+
+  async #withPatience(id: string, reading: Promise<Entry>, known: Entry): Promise<Entry> {
+    const forgotten = this.#forgotten;
+    const { promise: impatient, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => resolve(undefined), PATIENCE_MS);
+    const entry = await Promise.race([reading.catch(() => undefined), impatient]);
+    clearTimeout(timer);
+    if (entry !== undefined) return entry;
+    const stale = { ...known, expiresAt: this.#options.now() + STALE_DURATION_MS };
+    if (forgotten === this.#forgotten) this.#remember(id, stale);
+    return stale;
   }
 
   #remember(id: string, entry: Entry): void {

@@ -42,11 +42,6 @@ export async function answerByRoutes(app: WebRoutes, incoming: ListenerRequest):
   return { status, headers: [...headers], body: body === null ? null : { stream: body } };
 }
 
-/** A middleware that lets nobody pass. */
-export function refuseUnauthenticated(): Promise<Response> {
-  return Promise.resolve(toResponse(new RelayError("authentication_required", "Who asks is not known")));
-}
-
 function toResponse(error: RelayError): Response {
   const { status, headers, body } = answerFailure(error);
   return new Response(body as Uint8Array<ArrayBuffer>, { status, headers: headers as [string, string][] });
