@@ -54,8 +54,12 @@ export interface Delivery extends AsyncDisposable {
   readonly conflict: Promise<never>;
   /** Takes requests of other origins, and sends them some. */
   start(): void;
-  /** Other origins send nothing more here. */
+  /** Requests of other origins that are served here. */
+  readonly served: number;
+  /** Other origins send nothing more here by themselves. */
   drain(): void;
+  /** Nothing of other origins is taken any more; what runs finishes. */
+  leave(): void;
   /** Requests that wait are answered. */
   stop(): void;
 }
@@ -85,7 +89,11 @@ export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
     cluster,
     conflict,
     start: () => cluster?.start(dispatcher),
+    get served() {
+      return cluster?.served ?? 0;
+    },
     drain: () => cluster?.drain(),
+    leave: () => cluster?.leave(),
     stop: () => dispatcher[Symbol.dispose](),
     async [Symbol.asyncDispose]() {
       cluster?.[Symbol.dispose]();

@@ -40,7 +40,11 @@ import { accessLog } from "./relay/access_log.ts";
 import { Admission } from "./relay/admission.ts";
 import { HostAddresses } from "./relay/host_address.ts";
 import { Relay } from "./relay/relay.ts";
+import { sleep } from "../shared/time/sleep.ts";
 import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
+
+/** How often a drain looks whether it may go on, in milliseconds. */
+const DRAIN_POLL_MS = 10;
 
 /** Where a listener can be reached. */
 export interface Address {
@@ -315,19 +319,26 @@ class Server implements RelayServer {
 
   async #drain(): Promise<void> {
     const { shutdownDelay, drainTimeout } = this.#config;
-    // 1. Unready but serving, until load balancers have noticed.
+    // 1. Unready but serving, until load balancers have noticed. Whoever keeps connections has to make new ones.
     this.#isReady = false;
     this.#operation.drain();
+    this.#publicListener?.drain();
     await new Delay(shutdownDelay).over;
-    // 2. No new requests, no new connectors.
+    // 2. No new requests, no new connectors; other origins look elsewhere first.
     this.#connectors.close();
     this.#delivery.drain();
     const idle = this.#admission.close();
     this.#observation.drain();
-    // 3. What runs finishes. Connectors stay for it, and look for another server meanwhile.
+    const startedAtMs = performance.now();
+    // 3. What was let in reaches a connector, as long as there are any here.
+    await until(() => this.#relay.preparing + this.#delivery.dispatcher.waiting === 0, { withinMs: drainTimeout / 2 });
+    // 4. What runs finishes, also for other origins. Connectors stay for it, and look for another server meanwhile.
+    this.#delivery.leave();
     this.#registry.drainAll("draining", "now");
-    using limit = new Delay(drainTimeout);
+    using limit = new Delay(drainTimeout - (performance.now() - startedAtMs));
     await Promise.race([idle, limit.over]);
+    const withinMs = drainTimeout - (performance.now() - startedAtMs);
+    await until(() => this.#delivery.served === 0, { withinMs });
     await this.#close();
   }
 
@@ -382,6 +393,12 @@ function schemeOf({ tls }: ServerConfig): "http" | "https" {
 function addressOf(listener: Listener | undefined): Address {
   if (listener === undefined) throw new Error("Cannot tell address: the server has not been started");
   return { hostname: listener.hostname, port: listener.port };
+}
+
+/** Waits until something is so, or the time is over. For ends, which are rare: nobody has to tell when it has become so. */
+async function until(isSo: () => boolean, { withinMs }: { readonly withinMs: number }): Promise<void> {
+  const endsAtMs = performance.now() + withinMs;
+  while (!isSo() && performance.now() < endsAtMs) await sleep(DRAIN_POLL_MS);
 }
 
 /** A time that passes; disposing it leaves no timer behind. */

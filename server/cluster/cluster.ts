@@ -23,6 +23,8 @@ const ANNOUNCE_DELAY_MS = 20;
 const PULL_TIMEOUT_MS = 5_000;
 /** A link without a word for this long is dead, in milliseconds: long before its origin counts as gone. */
 const MAX_LINK_KEEP_ALIVE_MS = 5_000;
+/** Within this time of meeting the others this origin has not heard of all their connections yet, in milliseconds. */
+const SETTLING_MS = 1_000;
 
 /** The connections of this origin that the others are told of. */
 export interface AnnouncedConnections {
@@ -73,13 +75,17 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
   readonly #links: Links;
   readonly #listeners = new Set<(tenantId: string) => void>();
   readonly #pulls = new Map<string, Pull>();
+  readonly #reachableListeners = new Set<() => void>();
   readonly #changedTenants = new Set<string>();
   readonly #registration: Disposable;
   #service: ClusterService | undefined;
   #state: PresenceLetter["state"] = "ready";
+  #isLeaving = false;
   #sequence = 0;
   #turn = 0;
   #isReachable = false;
+  #isSettled = false;
+  #settlingTimer: ReturnType<typeof setTimeout> | undefined;
   #announceTimer: ReturnType<typeof setTimeout> | undefined;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
 
@@ -117,10 +123,15 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     return this.#links.served;
   }
 
-  /** The others send nothing more here; what runs finishes. */
+  /** The others send nothing more here, but for what is pulled: as long as there are connections here, what waits elsewhere may need them. */
   drain(): void {
     this.#state = "draining";
     this.#announce(true);
+  }
+
+  /** Takes no requests of others any more; what runs finishes. */
+  leave(): void {
+    this.#isLeaving = true;
     this.#links.drain();
   }
 
@@ -128,6 +139,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     this.#registration[Symbol.dispose]();
     clearInterval(this.#heartbeat);
     clearTimeout(this.#announceTimer);
+    clearTimeout(this.#settlingTimer);
     this.#state = "stopped";
     this.#announce(true);
     this.#links.close();
@@ -165,6 +177,14 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     return false;
   }
 
+  wasConnectedRecently(tenantId: string): boolean {
+    return !this.#isSettled || this.#presence.wasConnectedRecently(tenantId);
+  }
+
+  get isReachable(): boolean {
+    return this.#isReachable;
+  }
+
   through(originId: string, tenantId: string): Connection {
     return new RemoteConnection(originId, tenantId, this.#links.to(originId));
   }
@@ -189,6 +209,11 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
+  onReachable(listener: () => void): Disposable {
+    this.#reachableListeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#reachableListeners.delete(listener) };
+  }
+
   // What the mail brings.
 
   mail(message: Uint8Array): void {
@@ -205,14 +230,28 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
   }
 
   lost(): void {
-    this.#isReachable = false;
     this.#links.dropAll();
+    this.held();
+  }
+
+  held(): void {
+    if (!this.#isReachable) return;
+    this.#isReachable = false;
+    clearTimeout(this.#settlingTimer);
+    this.#tellReachable();
   }
 
   ready(): void {
     this.#isReachable = true;
+    this.#presence.renew();
     this.#announce(true);
     this.#broadcast({ type: "who", originId: this.#options.origin.originId });
+    clearTimeout(this.#settlingTimer);
+    this.#settlingTimer = setTimeout(() => {
+      this.#isSettled = true;
+      this.#tellReachable();
+    }, SETTLING_MS);
+    this.#tellReachable();
   }
 
   #letter(letter: Letter): void {
@@ -257,7 +296,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
   }
 
   #serve(request: IncomingRequest): Promise<TracedResponse> {
-    if (this.#service === undefined || this.#state !== "ready") {
+    if (this.#service === undefined || this.#isLeaving) {
       throw new RefusedError("This server is about to stop");
     }
     return this.#service.serve(request);
@@ -308,6 +347,10 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
       logger.warn("Origin {originId} has not been heard of for two keep-alive intervals", { originId });
       this.#links.drop(originId);
     }
+  }
+
+  #tellReachable(): void {
+    for (const listener of this.#reachableListeners) listener();
   }
 
   #tell(tenantId: string): void {

@@ -65,6 +65,8 @@ export interface MailReceiver {
   undeliverable(originId: string): void;
   /** What was under way may be lost, in both directions. */
   lost(): void;
+  /** Nothing leaves at present, though nothing is lost. */
+  held(): void;
   /** Mail can be sent and received again, or for the first time. */
   ready(): void;
 }

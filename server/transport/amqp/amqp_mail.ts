@@ -13,6 +13,7 @@ export class AmqpMail implements OriginMail {
   readonly #originId: string;
   #receiver: MailReceiver | undefined;
   #isReady = false;
+  #isHeld = false;
   #outgoing: Channel | undefined;
   #unsentBytes = 0;
 
@@ -26,7 +27,9 @@ export class AmqpMail implements OriginMail {
 
   open(receiver: MailReceiver): void {
     this.#receiver = receiver;
-    if (this.#isReady) receiver.ready();
+    if (!this.#isReady) return;
+    if (this.#isHeld) receiver.held();
+    else receiver.ready();
   }
 
   send(originId: string, message: Uint8Array): void {
@@ -67,15 +70,25 @@ export class AmqpMail implements OriginMail {
 
   /** Both channels are there. */
   ready(): void {
-    if (this.#isReady) return;
+    if (this.#isReady && !this.#isHeld) return;
     this.#isReady = true;
+    this.#isHeld = false;
     this.#receiver?.ready();
+  }
+
+  /** Both channels are there, but the broker takes nothing. */
+  held(): void {
+    if (this.#isReady && this.#isHeld) return;
+    this.#isReady = true;
+    this.#isHeld = true;
+    this.#receiver?.held();
   }
 
   /** One of the channels is not there any more. */
   lost(): void {
     if (!this.#isReady) return;
     this.#isReady = false;
+    this.#isHeld = false;
     this.#receiver?.lost();
   }
 
