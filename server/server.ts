@@ -11,6 +11,7 @@ import { type Authentication, createAuthentication } from "./authentication.ts";
 import { databaseUrl, type ServerConfig } from "./config.ts";
 import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
 import { ConnectorEndpoint } from "./connectors/endpoint.ts";
+import { ConnectionDirectory } from "./connectors/connection_directory.ts";
 import { ConnectionRegistry } from "./connectors/registry.ts";
 import { TenantWatch } from "./connectors/tenant_watch.ts";
 import { createDelivery, type CreateServerTransport, type Delivery } from "./delivery.ts";
@@ -204,12 +205,18 @@ class Server implements RelayServer {
       maxConnections: config.limits.connections,
     });
     const isTrustedProxy = createTrustedProxies(config.trustedProxies);
+    const directory = new ConnectionDirectory(this.#registry, {
+      originId: origin.originId,
+      elsewhere: delivery.elsewhere,
+    });
+    delivery.openManagement({ directory, tenantEvents: watch });
     const operation = this.#operation = createOperation({
       config,
       database,
       registry: this.#registry,
       server,
-      tenantEvents: [watch],
+      directory,
+      tenantEvents: [watch, delivery.tenantEvents],
       isTrustedProxy,
       now,
     });
@@ -224,6 +231,7 @@ class Server implements RelayServer {
         requestsInFlight: () => this.#admission.inFlight,
         requestsWaiting: () => delivery.dispatcher.waiting,
         isDatabaseUp: () => monitor.status.isAvailable,
+        transport: () => delivery.status,
       },
       now,
     });
@@ -250,7 +258,11 @@ class Server implements RelayServer {
     });
     const baseUrl = ({ incoming }: WebBindings) =>
       config.publicUrl ?? requestBaseUrl(incoming, { scheme: schemeOf(config), isTrustedProxy });
-    const health = createHealthRoutes({ isReady: () => this.#isReady, database: () => monitor.status });
+    const health = createHealthRoutes({
+      isReady: () => this.#isReady,
+      database: () => monitor.status,
+      transport: () => delivery.status,
+    });
     const routes = new Hono<{ Bindings: WebBindings }>();
     routes.get(DISCOVERY_PATH, (context) =>
       context.json(discoveryDocument(baseUrl(context.env), {

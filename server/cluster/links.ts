@@ -9,6 +9,7 @@ import { CloseCode } from "../../shared/protocol/frame.ts";
 import type { ConnectionSettings } from "../../shared/protocol/handshake_heads.ts";
 import { Session, type SessionHandlers } from "../../shared/protocol/session.ts";
 import type { OriginMail } from "../transport/transport.ts";
+import { withStreamedBody } from "./streamed_body.ts";
 import { type LinkEnd, LinkPipe } from "./link_pipe.ts";
 import { encodeLetter, type OpenLetter } from "./mail.ts";
 
@@ -50,6 +51,11 @@ export class Links {
     return this.#opened.get(originId)?.session.inFlight ?? 0;
   }
 
+  /** Ends of links here. */
+  get size(): number {
+    return this.#openers.size + this.#acceptors.size;
+  }
+
   /** Requests of other origins that are served here. */
   get served(): number {
     return this.#acceptors.values().reduce((sum, { session }) => sum + session.inFlight, 0);
@@ -69,7 +75,7 @@ export class Links {
   /** Another origin opened a link to this one. */
   accept({ linkId, originId }: OpenLetter): void {
     this.#create(this.#acceptors, { linkId, peerId: originId, peer: "opener" }, {
-      request: this.#options.serve,
+      request: async (request) => withStreamedBody(await this.#options.serve(request)),
       acknowledges: "handler",
     });
   }

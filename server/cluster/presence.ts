@@ -69,6 +69,16 @@ export class Presence {
     }
   }
 
+  /** Whether that origin is here, as far as is known. */
+  knows(originId: string): boolean {
+    return this.#peers.has(originId);
+  }
+
+  /** Connections of a tenant at all other origins. */
+  count(tenantId: string): number {
+    return this.#peers.values().reduce((sum, { connections }) => sum + (connections.get(tenantId) ?? 0), 0);
+  }
+
   /** Whether the tenant has been connected at another origin within the last minute. */
   wasConnectedRecently(tenantId: string): boolean {
     for (const { connections } of this.#peers.values()) if (connections.has(tenantId)) return true;
