@@ -11,7 +11,7 @@ import { Session, type SessionHandlers } from "../../shared/protocol/session.ts"
 import type { OriginMail } from "../transport/transport.ts";
 import { withStreamedBody } from "./streamed_body.ts";
 import { type LinkEnd, LinkPipe } from "./link_pipe.ts";
-import { encodeLetter, type OpenLetter } from "./mail.ts";
+import { encodeLetter, HEADER_BYTES, type OpenLetter } from "./mail.ts";
 
 /** Largest frame between origins, in bytes: a head, and a body that travels inline. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
@@ -124,7 +124,7 @@ export class Links {
     const session = new Session(pipe, {
       settings: settingsOf(this.#options.keepAliveIntervalMs),
       maxMessageBytes: MAX_MESSAGE_BYTES,
-      peerMaxMessageBytes: MAX_MESSAGE_BYTES,
+      peerMaxMessageBytes: Math.min(MAX_MESSAGE_BYTES, this.#mail.maxMessageBytes - HEADER_BYTES),
       handlers,
     });
     const link = { pipe, session };

@@ -9,7 +9,8 @@
  */
 
 const VERSION = 1;
-const HEADER_BYTES = 18;
+/** What mail adds to a frame. */
+export const HEADER_BYTES = 18;
 const NO_LINK = "0".repeat(32);
 
 const encoder = new TextEncoder();

@@ -81,6 +81,8 @@ export interface OriginMail {
   broadcast(message: Uint8Array): void;
   /** Bytes sent that have not left yet. */
   readonly bufferedAmount: number;
+  /** Largest message that the carrier takes, in bytes, as far as is known. */
+  readonly maxMessageBytes: number;
 }
 
 /** How a transport is. `blocked`: the carrier takes nothing at present, but has lost nothing. */
