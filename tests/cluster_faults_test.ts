@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { answers, startCluster, type TestCluster } from "./testkit/cluster.ts";
+import { answers, quiet, startCluster, type TestCluster } from "./testkit/cluster.ts";
 import { startConnector } from "./testkit/connector.ts";
 import { within } from "./testkit/deadline.ts";
 import { Load, type LoadCounts, tellCounts } from "./testkit/load.ts";
@@ -83,39 +83,6 @@ class Scene implements AsyncDisposable {
   }
 }
 
-/** Waits until a server knows so many peers, and has nothing under way unless there is traffic. */
-async function quiet(
-  server: Pick<TestServer, "managementUrl">,
-  { peers }: { readonly peers: number },
-  { ignoresTraffic = false } = {},
-): Promise<void> {
-  const expected = {
-    ...(ignoresTraffic ? {} : {
-      relay_requests_in_flight: 0,
-      relay_requests_waiting: 0,
-      relay_transport_requests_served: 0,
-    }),
-    relay_transport_peers: peers,
-  };
-  const read = async () => {
-    const text = await (await fetch(`${server.managementUrl}/metrics`)).text();
-    const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
-    const links = value("relay_transport_links");
-    const values = Object.fromEntries(Object.keys(expected).map((name) => [name, value(name)]));
-    return { ...values, links };
-  };
-  let last: unknown;
-  const poll = async () => {
-    while (true) {
-      const { links, ...values } = await read();
-      last = { links, ...values };
-      if (links <= 2 * peers && JSON.stringify(values) === JSON.stringify(expected)) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  };
-  await within(poll(), { timeoutMs: 15_000, what: "a quiet server", detail: () => JSON.stringify(last) });
-}
-
 /** Checks that nobody waited past the deadline, that every answer was right or said why not, and prints the counts. */
 function check(fault: string, counts: LoadCounts, expected: { readonly refused: RegExp }): void {
   tellCounts(fault, counts);
@@ -139,7 +106,8 @@ async function survive(
     readonly isBroken?: (counts: LoadCounts) => boolean;
   },
 ): Promise<void> {
-  const [local, remote] = [scene.load(scene.here), scene.load(scene.there)];
+  await using local = scene.load(scene.here);
+  await using remote = scene.load(scene.there);
   await remote.untilAnswered(20);
   await breakIt();
   const limit = { timeoutMs: 40_000, what: `${fault}: the fault`, detail: () => JSON.stringify(remote.counts) };
@@ -220,7 +188,7 @@ for (const how of ["cut", "silent"] as const) {
       await using scene = await Scene.start(cluster);
       const [, other] = scene.servers;
       // What the other server has at home goes on as well, and it forgets the lost one in two keep-alive intervals.
-      const there = scene.load(scene.there, other);
+      await using there = scene.load(scene.there, other);
       let brokenAtMs = 0;
       let forgottenMs = 0;
       await survive(scene, {
@@ -257,7 +225,7 @@ testFault("a broker that takes small messages only", async () => {
   };
   assert.equal(await ask(), "431 headers_too_large");
   // By now the limit is known: nobody else notices.
-  const load = scene.load(scene.there);
+  await using load = scene.load(scene.there);
   await load.untilAnswered(20);
   assert.equal(await ask(), "431 headers_too_large");
   await load.untilAnswered(20);
@@ -277,7 +245,8 @@ Deno.test({
     url.host = `127.0.0.1:${network.port}`;
     const config = { ...CONFIG, database: { url: url.href }, tenantInfoCacheDuration: "10s" };
     await using scene = await Scene.start(await startCluster(broker!, config));
-    const [local, remote] = [scene.load(scene.here), scene.load(scene.there)];
+    await using local = scene.load(scene.here);
+    await using remote = scene.load(scene.there);
     await remote.untilAnswered(20);
     await network.cut();
     await within(Promise.all([remote.untilAnswered(200), local.untilAnswered(200)]), {

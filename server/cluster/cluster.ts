@@ -249,6 +249,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     this.#parts.mail.broadcast(encodeLetter({ type: "who", originId: this.#options.origin.originId }));
     clearTimeout(this.#settlingTimer);
     this.#settlingTimer = setTimeout(() => {
+      if (!this.#isSettled) logger.info("Working beside {peers} other servers", { peers: this.peers.length });
       this.#isSettled = true;
       this.#tellReachable();
     }, SETTLING_MS);

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { within } from "./deadline.ts";
+
 /** What became of requests. */
 export interface LoadCounts {
   readonly sent: number;
@@ -26,7 +28,7 @@ export interface LoadOptions {
 }
 
 /** Clients at work until they are stopped. */
-export class Load {
+export class Load implements AsyncDisposable {
   readonly #send: LoadOptions["send"];
   readonly #clients: Promise<void[]>;
   readonly #refused: Record<string, number> = {};
@@ -48,10 +50,13 @@ export class Load {
     return { sent: this.#sent, answered: this.#answered, refused, lost: this.#lost, longestMs: this.#longestMs };
   }
 
-  /** Waits until the counts are so. */
+  /** Waits until the counts are so, within 40 s. */
   async until(isSo: (counts: LoadCounts) => boolean): Promise<void> {
     if (isSo(this.counts)) return;
-    await new Promise<void>((met) => this.#waiters.add({ isMet: () => isSo(this.counts), met }));
+    const { promise, resolve: met } = Promise.withResolvers<void>();
+    this.#waiters.add({ isMet: () => isSo(this.counts), met });
+    const limit = { timeoutMs: 40_000, what: "counts of the load", detail: () => JSON.stringify(this.counts) };
+    await within(promise, limit);
   }
 
   /** Waits until so many more were answered by the target. */
@@ -65,6 +70,10 @@ export class Load {
     this.#isOver = true;
     await this.#clients;
     return this.counts;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
   }
 
   async #ask(): Promise<void> {
