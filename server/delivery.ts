@@ -6,12 +6,15 @@
 
 import { Cluster } from "./cluster/cluster.ts";
 import { ShortcutMail } from "./cluster/shortcut_mail.ts";
+import type { TenantChange } from "./cluster/mail.ts";
 import type { ServerConfig } from "./config.ts";
+import type { ConnectionDirectory, ConnectionsElsewhere, ListedConnection } from "./connectors/connection_directory.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
+import type { TenantEvents } from "./management/mod.ts";
 import { AmqpTransport } from "./transport/amqp/amqp_transport.ts";
 import { MemoryTransport } from "./transport/memory_transport.ts";
-import type { ServerTransport } from "./transport/transport.ts";
+import type { ServerTransport, TransportState } from "./transport/transport.ts";
 
 /** What a server transport is made for. */
 export interface ServerTransportContext {
@@ -40,8 +43,28 @@ export class DatabaseConflictError extends Error {
   override readonly name = "DatabaseConflictError";
 
   constructor(originId: string) {
-    super(`Origin ${originId} on the same broker uses another database: what one stores, the other would lose`);
+    super(
+      `Cannot run beside origin ${originId}: it is on the same broker and uses another database, what one stores the other would lose`,
+    );
   }
+}
+
+/** How the way to other origins is. */
+export interface TransportStatus {
+  readonly state: TransportState;
+  /** Other origins that are known. */
+  readonly peers: number;
+  /** Ends of links to them. */
+  readonly links: number;
+  /** Requests of other origins that are served here. */
+  readonly served: number;
+}
+
+/** What other origins may have done here. */
+export interface LocalManagement {
+  readonly directory: ConnectionDirectory;
+  /** Makes changes of tenants effective here. */
+  readonly tenantEvents: TenantEvents;
 }
 
 /** Delivery as the server sees it. */
@@ -52,10 +75,22 @@ export interface Delivery extends AsyncDisposable {
   readonly cluster: Cluster | undefined;
   /** Rejects with a {@linkcode DatabaseConflictError} when this server must not run beside another one. */
   readonly conflict: Promise<never>;
+  /** Tells the other origins of changes. */
+  readonly tenantEvents: TenantEvents;
+  /** The connections at other origins, where there can be others. */
+  readonly elsewhere: ConnectionsElsewhere | undefined;
+  /** Lets the other origins ask and tell from now on. */
+  openManagement(local: LocalManagement): void;
   /** Takes requests of other origins, and sends them some. */
   start(): void;
-  /** Other origins send nothing more here. */
+  /** How it is at present. */
+  readonly status: TransportStatus;
+  /** Requests of other origins that are served here. */
+  readonly served: number;
+  /** Other origins send nothing more here by themselves. */
   drain(): void;
+  /** Nothing of other origins is taken any more; what runs finishes. */
+  leave(): void;
   /** Requests that wait are answered. */
   stop(): void;
 }
@@ -84,8 +119,19 @@ export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
     transport,
     cluster,
     conflict,
+    tenantEvents: tellOthers(cluster),
+    elsewhere: cluster && connectionsElsewhere(cluster),
+    openManagement: (local) => cluster && openManagement(cluster, local),
     start: () => cluster?.start(dispatcher),
+    get status() {
+      const { peers = 0, links = 0 } = cluster?.counts ?? {};
+      return { state: transport.state, peers, links, served: cluster?.served ?? 0 };
+    },
+    get served() {
+      return cluster?.served ?? 0;
+    },
     drain: () => cluster?.drain(),
+    leave: () => cluster?.leave(),
     stop: () => dispatcher[Symbol.dispose](),
     async [Symbol.asyncDispose]() {
       cluster?.[Symbol.dispose]();
@@ -119,5 +165,34 @@ function createCluster(
     keepAliveIntervalMs: config.keepAliveInterval,
     includesItself: !config.connectorTransportShortcut,
     foreignNeighbour,
+  });
+}
+
+function tellOthers(cluster: Cluster | undefined): TenantEvents {
+  const tell = (change: TenantChange) => cluster?.colleagues.tell(change);
+  return {
+    tenantChanged: (tenantId, tenantName) => tell({ kind: "tenantChanged", tenantId, tenantName }),
+    tenantRemoved: (tenantId, tenantName) => tell({ kind: "tenantRemoved", tenantId, tenantName }),
+    secretRemoved: (tenantId, secretId) => tell({ kind: "secretRemoved", tenantId, secretId }),
+  };
+}
+
+function connectionsElsewhere(cluster: Cluster): ConnectionsElsewhere {
+  return {
+    count: (tenantId) => cluster.countElsewhere(tenantId),
+    // Origins of one cluster trust each other: these are lists of their directories.
+    list: async (tenantId) => await cluster.colleagues.connections(tenantId) as readonly ListedConnection[],
+    disconnect: (tenantId, connectionId) => cluster.colleagues.disconnect(tenantId, connectionId),
+  };
+}
+
+function openManagement({ colleagues }: Cluster, { directory, tenantEvents }: LocalManagement): void {
+  colleagues.open({
+    changed(change) {
+      if (change.kind === "secretRemoved") tenantEvents.secretRemoved(change.tenantId, change.secretId);
+      else tenantEvents[change.kind]?.(change.tenantId, change.tenantName);
+    },
+    connections: (tenantId) => directory.listHere(tenantId),
+    disconnect: (tenantId, connectionId) => directory.disconnectHere(tenantId, connectionId),
   });
 }

@@ -8,7 +8,7 @@ import type { MiddlewareHandler } from "hono";
 import { getLogger } from "../shared/log/mod.ts";
 import { ApiKeys, LoginThrottle, Passwords, Sessions, SetupCode } from "./auth/mod.ts";
 import type { ServerConfig } from "./config.ts";
-import { ConnectionDirectory } from "./connectors/connection_directory.ts";
+import type { ConnectionDirectory } from "./connectors/connection_directory.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
 import { isTlsOn } from "./listener/create_listener.ts";
 import type { ListenerRequest } from "./listener/listener.ts";
@@ -29,6 +29,7 @@ export interface OperationParts {
   readonly config: ServerConfig;
   readonly database: Database;
   readonly registry: ConnectionRegistry;
+  readonly directory: ConnectionDirectory;
   readonly server: { readonly originId: string; readonly version: string; readonly machineName: string };
   /** Who makes changes of tenants effective. */
   readonly tenantEvents: readonly TenantEvents[];
@@ -77,7 +78,7 @@ export function createOperation(parts: OperationParts): Operation {
   const management = createManagement({
     ...parts,
     store,
-    directory: new ConnectionDirectory(registry, server.originId),
+    directory: parts.directory,
     credentials,
     hashPassword: (password) => passwords.hash(password),
     apiKeyRemoved: (id) => apiKeys.forget(id),

@@ -11,6 +11,7 @@ import { type Authentication, createAuthentication } from "./authentication.ts";
 import { databaseUrl, type ServerConfig } from "./config.ts";
 import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
 import { ConnectorEndpoint } from "./connectors/endpoint.ts";
+import { ConnectionDirectory } from "./connectors/connection_directory.ts";
 import { ConnectionRegistry } from "./connectors/registry.ts";
 import { TenantWatch } from "./connectors/tenant_watch.ts";
 import { createDelivery, type CreateServerTransport, type Delivery } from "./delivery.ts";
@@ -41,7 +42,11 @@ import { Admission } from "./relay/admission.ts";
 import { HostAddresses } from "./relay/host_address.ts";
 import { WebSocketRelay } from "./relay/websocket_relay.ts";
 import { Relay } from "./relay/relay.ts";
+import { sleep } from "../shared/time/sleep.ts";
 import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
+
+/** How often a drain looks whether it may go on, in milliseconds. */
+const DRAIN_POLL_MS = 10;
 
 /** Where a listener can be reached. */
 export interface Address {
@@ -202,12 +207,18 @@ class Server implements RelayServer {
       maxConnections: config.limits.connections,
     });
     const isTrustedProxy = createTrustedProxies(config.trustedProxies);
+    const directory = new ConnectionDirectory(this.#registry, {
+      originId: origin.originId,
+      elsewhere: delivery.elsewhere,
+    });
+    delivery.openManagement({ directory, tenantEvents: watch });
     const operation = this.#operation = createOperation({
       config,
       database,
       registry: this.#registry,
       server,
-      tenantEvents: [watch],
+      directory,
+      tenantEvents: [watch, delivery.tenantEvents],
       isTrustedProxy,
       now,
     });
@@ -222,6 +233,7 @@ class Server implements RelayServer {
         requestsInFlight: () => this.#admission.inFlight,
         requestsWaiting: () => delivery.dispatcher.waiting,
         isDatabaseUp: () => monitor.status.isAvailable,
+        transport: () => delivery.status,
       },
       now,
     });
@@ -248,7 +260,11 @@ class Server implements RelayServer {
     });
     const baseUrl = ({ incoming }: WebBindings) =>
       config.publicUrl ?? requestBaseUrl(incoming, { scheme: schemeOf(config), isTrustedProxy });
-    const health = createHealthRoutes({ isReady: () => this.#isReady, database: () => monitor.status });
+    const health = createHealthRoutes({
+      isReady: () => this.#isReady,
+      database: () => monitor.status,
+      transport: () => delivery.status,
+    });
     const routes = new Hono<{ Bindings: WebBindings }>();
     routes.get(DISCOVERY_PATH, (context) =>
       context.json(discoveryDocument(baseUrl(context.env), {
@@ -319,20 +335,27 @@ class Server implements RelayServer {
 
   async #drain(): Promise<void> {
     const { shutdownDelay, drainTimeout } = this.#config;
-    // 1. Unready but serving, until load balancers have noticed.
+    // 1. Unready but serving, until load balancers have noticed. Whoever keeps connections has to make new ones.
     this.#isReady = false;
     this.#operation.drain();
+    this.#publicListener?.drain();
     await new Delay(shutdownDelay).over;
-    // 2. No new requests, no new connectors.
+    // 2. No new requests, no new connectors; other origins look elsewhere first.
     this.#connectors.close();
     this.#delivery.drain();
     const idle = this.#admission.close();
     this.#webSockets.drain();
     this.#observation.drain();
-    // 3. What runs finishes. Connectors stay for it, and look for another server meanwhile.
+    const startedAtMs = performance.now();
+    // 3. What was let in reaches a connector, as long as there are any here.
+    await until(() => this.#relay.preparing + this.#delivery.dispatcher.waiting === 0, { withinMs: drainTimeout / 2 });
+    // 4. What runs finishes, also for other origins. Connectors stay for it, and look for another server meanwhile.
+    this.#delivery.leave();
     this.#registry.drainAll("draining", "now");
-    using limit = new Delay(drainTimeout);
+    using limit = new Delay(drainTimeout - (performance.now() - startedAtMs));
     await Promise.race([idle, limit.over]);
+    const withinMs = drainTimeout - (performance.now() - startedAtMs);
+    await until(() => this.#delivery.served === 0, { withinMs });
     await this.#close();
   }
 
@@ -387,6 +410,12 @@ function schemeOf({ tls }: ServerConfig): "http" | "https" {
 function addressOf(listener: Listener | undefined): Address {
   if (listener === undefined) throw new Error("Cannot tell address: the server has not been started");
   return { hostname: listener.hostname, port: listener.port };
+}
+
+/** Waits until something is so, or the time is over. For ends, which are rare: nobody has to tell when it has become so. */
+async function until(isSo: () => boolean, { withinMs }: { readonly withinMs: number }): Promise<void> {
+  const endsAtMs = performance.now() + withinMs;
+  while (!isSo() && performance.now() < endsAtMs) await sleep(DRAIN_POLL_MS);
 }
 
 /** A time that passes; disposing it leaves no timer behind. */

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { type Command, type Io, logTo, runService, type Service } from "../../shared/cli/mod.ts";
+import { type Command, EXIT, type Io, logTo, runService, type Service } from "../../shared/cli/mod.ts";
 import { getLogger, type Logger } from "../../shared/log/mod.ts";
 import { VERSION } from "../../shared/version.ts";
 import { databaseUrl, type ServerConfig } from "../config.ts";
+import { DatabaseConflictError } from "../delivery.ts";
 import { describeDatabaseUrl } from "../persistence/database_url.ts";
 
 /** Where a listener can be reached. */
@@ -39,7 +40,13 @@ export function serve({ createServer }: ServeOptions): Command<ServerConfig> {
       const logger = getLogger(["server"]);
       warnAboutSurroundings(logger, config, io);
       await using server = await createServer(config);
-      return await runService(server, { io, logger, onReady: () => announce(logger, server, config) });
+      return await runService(server, {
+        io,
+        logger,
+        onReady: () => announce(logger, server, config),
+        // Two servers were configured to share a broker but not a database.
+        exitCodeOf: (error) => error instanceof DatabaseConflictError ? EXIT.usage : EXIT.failure,
+      });
     },
   };
 }

@@ -10,28 +10,22 @@ import { getLogger } from "../../shared/log/logger.ts";
 import type { Connection } from "../dispatch/connections.ts";
 import type { PullResult, RemoteConnections } from "../dispatch/remote_connections.ts";
 import type { MailReceiver, OriginMail } from "../transport/transport.ts";
+import { type AnnouncedConnections, Announcer } from "./announcer.ts";
+import { Colleagues } from "./colleagues.ts";
 import { Links } from "./links.ts";
 import { decodeMail, encodeLetter, type Letter, type PresenceLetter, type PullLetter } from "./mail.ts";
 import { type PeerFacts, Presence } from "./presence.ts";
+import { Questions } from "./questions.ts";
 import { RemoteConnection } from "./remote_connection.ts";
 
 const logger = getLogger("cluster");
 
-/** Changes of presence are told together, after this long, in milliseconds. */
-const ANNOUNCE_DELAY_MS = 20;
 /** How long an origin may take to answer a pull, in milliseconds. */
 const PULL_TIMEOUT_MS = 5_000;
 /** A link without a word for this long is dead, in milliseconds: long before its origin counts as gone. */
 const MAX_LINK_KEEP_ALIVE_MS = 5_000;
-
-/** The connections of this origin that the others are told of. */
-export interface AnnouncedConnections {
-  /** Open connections of a tenant. */
-  count(tenantId: string): number;
-  /** Tenants with open connections. */
-  tenantIds(): Iterable<string>;
-  onChange(listener: (tenantId: string) => void): Disposable;
-}
+/** Within this time of meeting the others this origin has not heard of all their connections yet, in milliseconds. */
+const SETTLING_MS = 1_000;
 
 /** What this origin serves and offers to the others. */
 export interface ClusterService {
@@ -50,7 +44,7 @@ export interface ClusterOptions {
   readonly keepAliveIntervalMs: number;
   /** Whether requests for connections at this origin go by the server transport as well. */
   readonly includesItself: boolean;
-  /** Called when an origin on the same carrier uses another database: both would lose things silently. */
+  /** Called when this origin must not go on beside one on the same carrier that uses another database: both would lose things silently. */
   readonly foreignNeighbour: (originId: string) => void;
 }
 
@@ -60,43 +54,52 @@ export interface ClusterParts {
   readonly connections: AnnouncedConnections;
 }
 
-interface Pull {
-  readonly settle: PromiseWithResolvers<PullResult>;
-  readonly timer: ReturnType<typeof setTimeout>;
+/** What a cluster keeps at present: none of it may grow for good. */
+export interface ClusterCounts {
+  readonly peers: number;
+  readonly links: number;
+  readonly questions: number;
 }
 
 /** This origin's part of the cluster. */
 export class Cluster implements RemoteConnections, MailReceiver, Disposable {
+  /** What management asks and tells the other origins. */
+  readonly colleagues: Colleagues;
   readonly #parts: ClusterParts;
   readonly #options: ClusterOptions;
+  readonly #announcer: Announcer;
   readonly #presence: Presence;
   readonly #links: Links;
+  readonly #pulls = new Questions<PullResult>();
   readonly #listeners = new Set<(tenantId: string) => void>();
-  readonly #pulls = new Map<string, Pull>();
-  readonly #changedTenants = new Set<string>();
-  readonly #registration: Disposable;
+  readonly #reachableListeners = new Set<() => void>();
   #service: ClusterService | undefined;
-  #state: PresenceLetter["state"] = "ready";
-  #sequence = 0;
-  #turn = 0;
+  #isLeaving = false;
   #isReachable = false;
-  #announceTimer: ReturnType<typeof setTimeout> | undefined;
+  #isSettled = false;
+  #turn = 0;
+  #settlingTimer: ReturnType<typeof setTimeout> | undefined;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
 
   constructor(parts: ClusterParts, options: ClusterOptions) {
+    const { origin, databaseId, keepAliveIntervalMs } = options;
     this.#parts = parts;
     this.#options = options;
+    this.#announcer = new Announcer(parts, { origin, databaseId, isSettled: () => this.#isSettled });
     this.#presence = new Presence({
-      timeoutMs: options.keepAliveIntervalMs * 2,
+      timeoutMs: keepAliveIntervalMs * 2,
       now: () => performance.now(),
       changed: (tenantId) => this.#tell(tenantId),
     });
     this.#links = new Links(parts.mail, {
-      originId: options.origin.originId,
-      keepAliveIntervalMs: Math.min(options.keepAliveIntervalMs, MAX_LINK_KEEP_ALIVE_MS),
+      originId: origin.originId,
+      keepAliveIntervalMs: Math.min(keepAliveIntervalMs, MAX_LINK_KEEP_ALIVE_MS),
       serve: (request) => this.#serve(request),
     });
-    this.#registration = parts.connections.onChange((tenantId) => this.#connectionsChanged(tenantId));
+    this.colleagues = new Colleagues(parts.mail, {
+      originId: origin.originId,
+      peers: () => this.#isReachable ? this.peers.map(({ originId }) => originId) : [],
+    });
   }
 
   /** Starts to talk to the others. */
@@ -117,25 +120,37 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     return this.#links.served;
   }
 
-  /** The others send nothing more here; what runs finishes. */
+  /** What is kept at present. */
+  get counts(): ClusterCounts {
+    const questions = this.#pulls.size + this.colleagues.size;
+    return { peers: this.peers.length, links: this.#links.size, questions };
+  }
+
+  /** Connections of a tenant at other origins. */
+  countElsewhere(tenantId: string): number {
+    return this.#presence.count(tenantId);
+  }
+
+  /** The others send nothing more here, but for what is pulled: as long as there are connections here, what waits elsewhere may need them. */
   drain(): void {
-    this.#state = "draining";
-    this.#announce(true);
+    this.#announcer.state = "draining";
+    this.#announcer.announce(true);
+  }
+
+  /** Takes no requests of others any more; what runs finishes. */
+  leave(): void {
+    this.#isLeaving = true;
     this.#links.drain();
   }
 
   [Symbol.dispose](): void {
-    this.#registration[Symbol.dispose]();
     clearInterval(this.#heartbeat);
-    clearTimeout(this.#announceTimer);
-    this.#state = "stopped";
-    this.#announce(true);
+    clearTimeout(this.#settlingTimer);
+    this.#isLeaving = true;
+    this.#announcer[Symbol.dispose]();
     this.#links.close();
-    for (const { settle, timer } of this.#pulls.values()) {
-      clearTimeout(timer);
-      settle.reject(new Error("Cannot pull request: the server stops"));
-    }
-    this.#pulls.clear();
+    this.#pulls[Symbol.dispose]();
+    this.colleagues[Symbol.dispose]();
   }
 
   // What dispatch asks for.
@@ -165,28 +180,39 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     return false;
   }
 
+  wasConnectedRecently(tenantId: string): boolean {
+    return !this.#isSettled || this.#presence.wasConnectedRecently(tenantId);
+  }
+
+  get isReachable(): boolean {
+    return this.#isReachable;
+  }
+
   through(originId: string, tenantId: string): Connection {
     return new RemoteConnection(originId, tenantId, this.#links.to(originId));
   }
 
   pull(originId: string, tenantId: string, requestId: string): Promise<PullResult> {
-    const settle = Promise.withResolvers<PullResult>();
-    const timer = setTimeout(() => {
-      this.#pulls.delete(requestId);
-      // Who holds a request and does not say anything is gone, or will put it into the queue again.
-      if (this.#presence.list().some((peer) => peer.originId === originId)) {
-        settle.reject(new Error("Cannot pull request: its origin does not answer"));
-      } else settle.resolve("gone");
-    }, PULL_TIMEOUT_MS);
-    this.#pulls.set(requestId, { settle, timer });
     const { origin } = this.#options;
-    this.#send(originId, { type: "pull", originId: origin.originId, tenantId, requestId });
-    return settle.promise;
+    return this.#pulls.ask(requestId, {
+      timeoutMs: PULL_TIMEOUT_MS,
+      send: () => this.#send(originId, { type: "pull", originId: origin.originId, tenantId, requestId }),
+      // Who holds a request and does not say anything is gone, or will put it into the queue again.
+      late: ({ resolve, reject }) => {
+        if (!this.#presence.knows(originId)) resolve("gone");
+        else reject(new Error("Cannot pull request: its origin does not answer"));
+      },
+    });
   }
 
   onChange(listener: (tenantId: string) => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  onReachable(listener: () => void): Disposable {
+    this.#reachableListeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#reachableListeners.delete(listener) };
   }
 
   // What the mail brings.
@@ -205,14 +231,29 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
   }
 
   lost(): void {
-    this.#isReachable = false;
     this.#links.dropAll();
+    this.held();
+  }
+
+  held(): void {
+    if (!this.#isReachable) return;
+    this.#isReachable = false;
+    clearTimeout(this.#settlingTimer);
+    this.#tellReachable();
   }
 
   ready(): void {
     this.#isReachable = true;
-    this.#announce(true);
-    this.#broadcast({ type: "who", originId: this.#options.origin.originId });
+    this.#presence.renew();
+    this.#announcer.announce(true);
+    this.#parts.mail.broadcast(encodeLetter({ type: "who", originId: this.#options.origin.originId }));
+    clearTimeout(this.#settlingTimer);
+    this.#settlingTimer = setTimeout(() => {
+      if (!this.#isSettled) logger.info("Working beside {peers} other servers", { peers: this.peers.length });
+      this.#isSettled = true;
+      this.#tellReachable();
+    }, SETTLING_MS);
+    this.#tellReachable();
   }
 
   #letter(letter: Letter): void {
@@ -223,17 +264,17 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
         return this.#links.closed(letter.linkId, letter.code, letter.reason);
       case "pull":
         return this.#pulled(letter);
-      case "pulled": {
-        const pull = this.#pulls.get(letter.requestId);
-        if (pull === undefined) return;
-        this.#pulls.delete(letter.requestId);
-        clearTimeout(pull.timer);
-        return pull.settle.resolve(letter.result);
-      }
+      case "pulled":
+        return this.#pulls.answered(letter.requestId, letter.result);
       case "presence":
         return this.#heard(letter);
       case "who":
-        if (letter.originId !== this.#options.origin.originId) this.#send(letter.originId, this.#present(true));
+        if (letter.originId !== this.#options.origin.originId) this.#announcer.tell(letter.originId);
+        return;
+      case "changed":
+      case "question":
+      case "answer":
+        return this.colleagues.letter(letter);
     }
   }
 
@@ -246,7 +287,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
   #heard(letter: PresenceLetter): void {
     const { originId } = this.#options.origin;
     if (letter.originId === originId) return;
-    if (letter.databaseId !== this.#options.databaseId) return this.#options.foreignNeighbour(letter.originId);
+    if (letter.databaseId !== this.#options.databaseId) return this.#heardForeigner(letter);
     const heard = this.#presence.heard(letter);
     if (heard === "new") logger.info("Origin {originId} is here: {machineName}, version {version}", { ...letter });
     if (letter.state === "stopped") {
@@ -256,58 +297,33 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     if (heard === "incomplete") this.#send(letter.originId, { type: "who", originId });
   }
 
+  /** Who has just come stops; of two that are both new, or both old, both do. */
+  #heardForeigner({ originId, isSettled = false, state }: PresenceLetter): void {
+    if (state === "stopped") return;
+    if (!this.#isSettled || isSettled) return this.#options.foreignNeighbour(originId);
+    logger.error("Origin {originId} on the same broker uses another database and has to stop", { originId });
+    // It may have missed what was broadcast before it came.
+    this.#announcer.tell(originId);
+  }
+
   #serve(request: IncomingRequest): Promise<TracedResponse> {
-    if (this.#service === undefined || this.#state !== "ready") {
+    if (this.#service === undefined || this.#isLeaving) {
       throw new RefusedError("This server is about to stop");
     }
     return this.#service.serve(request);
   }
 
-  // What the others are told.
-
-  #connectionsChanged(tenantId: string): void {
-    if (this.#lastTold.get(tenantId) === this.#parts.connections.count(tenantId)) return;
-    this.#changedTenants.add(tenantId);
-    this.#announceTimer ??= setTimeout(() => this.#announce(false), ANNOUNCE_DELAY_MS);
-  }
-
-  readonly #lastTold = new Map<string, number>();
-
-  #announce(isComplete: boolean): void {
-    clearTimeout(this.#announceTimer);
-    this.#announceTimer = undefined;
-    this.#sequence++;
-    this.#broadcast(this.#present(isComplete));
-    this.#changedTenants.clear();
-  }
-
-  #present(isComplete: boolean): PresenceLetter {
-    const { connections } = this.#parts;
-    const tenantIds = isComplete ? connections.tenantIds() : this.#changedTenants;
-    const counts: Record<string, number> = {};
-    for (const tenantId of tenantIds) {
-      const count = counts[tenantId] = connections.count(tenantId);
-      if (count > 0) this.#lastTold.set(tenantId, count);
-      else this.#lastTold.delete(tenantId);
-    }
-    return {
-      type: "presence",
-      ...this.#options.origin,
-      databaseId: this.#options.databaseId,
-      state: this.#state,
-      sequence: this.#sequence,
-      isComplete,
-      connections: counts,
-    };
-  }
-
   #beat(): void {
     if (!this.#isReachable) return;
-    this.#announce(false);
+    this.#announcer.announce(false);
     for (const originId of this.#presence.expire()) {
       logger.warn("Origin {originId} has not been heard of for two keep-alive intervals", { originId });
       this.#links.drop(originId);
     }
+  }
+
+  #tellReachable(): void {
+    for (const listener of this.#reachableListeners) listener();
   }
 
   #tell(tenantId: string): void {
@@ -316,9 +332,5 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
 
   #send(originId: string, letter: Letter): void {
     this.#parts.mail.send(originId, encodeLetter(letter));
-  }
-
-  #broadcast(letter: Letter): void {
-    this.#parts.mail.broadcast(encodeLetter(letter));
   }
 }

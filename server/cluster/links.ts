@@ -9,8 +9,9 @@ import { CloseCode } from "../../shared/protocol/frame.ts";
 import type { ConnectionSettings } from "../../shared/protocol/handshake_heads.ts";
 import { Session, type SessionHandlers } from "../../shared/protocol/session.ts";
 import type { OriginMail } from "../transport/transport.ts";
+import { withStreamedBody } from "./streamed_body.ts";
 import { type LinkEnd, LinkPipe } from "./link_pipe.ts";
-import { encodeLetter, type OpenLetter } from "./mail.ts";
+import { encodeLetter, HEADER_BYTES, type OpenLetter } from "./mail.ts";
 
 /** Largest frame between origins, in bytes: a head, and a body that travels inline. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
@@ -50,6 +51,11 @@ export class Links {
     return this.#opened.get(originId)?.session.inFlight ?? 0;
   }
 
+  /** Ends of links here. */
+  get size(): number {
+    return this.#openers.size + this.#acceptors.size;
+  }
+
   /** Requests of other origins that are served here. */
   get served(): number {
     return this.#acceptors.values().reduce((sum, { session }) => sum + session.inFlight, 0);
@@ -69,7 +75,7 @@ export class Links {
   /** Another origin opened a link to this one. */
   accept({ linkId, originId }: OpenLetter): void {
     this.#create(this.#acceptors, { linkId, peerId: originId, peer: "opener" }, {
-      request: this.#options.serve,
+      request: async (request) => withStreamedBody(await this.#options.serve(request)),
       acknowledges: "handler",
     });
   }
@@ -118,7 +124,7 @@ export class Links {
     const session = new Session(pipe, {
       settings: settingsOf(this.#options.keepAliveIntervalMs),
       maxMessageBytes: MAX_MESSAGE_BYTES,
-      peerMaxMessageBytes: MAX_MESSAGE_BYTES,
+      peerMaxMessageBytes: Math.min(MAX_MESSAGE_BYTES, this.#mail.maxMessageBytes - HEADER_BYTES),
       handlers,
     });
     const link = { pipe, session };

@@ -9,7 +9,8 @@
  */
 
 const VERSION = 1;
-const HEADER_BYTES = 18;
+/** What mail adds to a frame. */
+export const HEADER_BYTES = 18;
 const NO_LINK = "0".repeat(32);
 
 const encoder = new TextEncoder();
@@ -61,6 +62,8 @@ export interface PresenceLetter {
   readonly originId: string;
   /** Identifies the database: neighbours must share it. */
   readonly databaseId: string;
+  /** Whether the sender has worked beside the others for a while; absent in letters of version 0.1.0. */
+  readonly isSettled?: boolean;
   readonly machineName: string;
   readonly version: string;
   readonly state: "ready" | "draining" | "stopped";
@@ -78,8 +81,46 @@ export interface WhoLetter {
   readonly originId: string;
 }
 
+/** What was changed, and committed. */
+export type TenantChange =
+  | { readonly kind: "tenantChanged" | "tenantRemoved"; readonly tenantId: string; readonly tenantName: string }
+  | { readonly kind: "secretRemoved"; readonly tenantId: string; readonly secretId: string };
+
+/** A tenant or a secret was changed at the sender. */
+export interface ChangedLetter {
+  readonly type: "changed";
+  readonly originId: string;
+  readonly change: TenantChange;
+}
+
+/** The sender wants to know something, or wants something done. */
+export interface QuestionLetter {
+  readonly type: "question";
+  readonly id: string;
+  readonly originId: string;
+  readonly question:
+    | { readonly kind: "connections"; readonly tenantId: string }
+    | { readonly kind: "disconnect"; readonly tenantId: string; readonly connectionId: string };
+}
+
+/** Answers {@linkcode QuestionLetter}. */
+export interface AnswerLetter {
+  readonly type: "answer";
+  readonly id: string;
+  readonly answer: unknown;
+}
+
 /** Letters by their types. */
-export type Letter = OpenLetter | CloseLetter | PullLetter | PulledLetter | PresenceLetter | WhoLetter;
+export type Letter =
+  | OpenLetter
+  | CloseLetter
+  | PullLetter
+  | PulledLetter
+  | PresenceLetter
+  | WhoLetter
+  | ChangedLetter
+  | QuestionLetter
+  | AnswerLetter;
 
 /** A message as its receiver sees it. */
 export type Mail =

@@ -23,6 +23,9 @@ interface Peer {
   readonly connections: Map<string, number>;
 }
 
+/** A tenant that was connected elsewhere counts as connected recently for this long, in milliseconds. */
+const RECENT_MS = 60_000;
+
 /** What {@link Presence} works with. */
 export interface PresenceOptions {
   /** An origin that says nothing for so long is gone, in milliseconds. */
@@ -40,6 +43,8 @@ export type Heard = "known" | "new" | "incomplete";
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #peers = new Map<string, Peer>();
+  /** When a tenant's connections at some other origin ended; oldest first. */
+  readonly #lostAtMs = new Map<string, number>();
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -64,6 +69,28 @@ export class Presence {
     }
   }
 
+  /** Whether that origin is here, as far as is known. */
+  knows(originId: string): boolean {
+    return this.#peers.has(originId);
+  }
+
+  /** Connections of a tenant at all other origins. */
+  count(tenantId: string): number {
+    return this.#peers.values().reduce((sum, { connections }) => sum + (connections.get(tenantId) ?? 0), 0);
+  }
+
+  /** Whether the tenant has been connected at another origin within the last minute. */
+  wasConnectedRecently(tenantId: string): boolean {
+    for (const { connections } of this.#peers.values()) if (connections.has(tenantId)) return true;
+    const lostAtMs = this.#lostAtMs.get(tenantId);
+    return lostAtMs !== undefined && this.#options.now() - lostAtMs < RECENT_MS;
+  }
+
+  /** Nothing could be heard for a while: everybody gets the whole time once more. */
+  renew(): void {
+    for (const peer of this.#peers.values()) peer.heardAtMs = this.#options.now();
+  }
+
   /** Takes a letter in. */
   heard(letter: PresenceLetter): Heard {
     const { originId, isComplete, sequence } = letter;
@@ -85,7 +112,10 @@ export class Presence {
   forget(originId: string): void {
     const peer = this.#peers.get(originId);
     if (!this.#peers.delete(originId) || peer === undefined) return;
-    for (const tenantId of peer.connections.keys()) this.#options.changed(tenantId);
+    for (const tenantId of peer.connections.keys()) {
+      this.#lost(tenantId);
+      this.#options.changed(tenantId);
+    }
   }
 
   /** Forgets the origins that have not been heard of for too long; returns their ids. */
@@ -108,15 +138,27 @@ export class Presence {
       for (const tenantId of peer.connections.keys()) {
         if (connections[tenantId] !== undefined) continue;
         peer.connections.delete(tenantId);
+        this.#lost(tenantId);
         changed.add(tenantId);
       }
     }
     for (const [tenantId, count] of Object.entries(connections)) {
       if (peer.connections.get(tenantId) === count) continue;
       if (count > 0) peer.connections.set(tenantId, count);
-      else peer.connections.delete(tenantId);
+      else if (peer.connections.delete(tenantId)) this.#lost(tenantId);
       changed.add(tenantId);
     }
     return changed;
+  }
+
+  #lost(tenantId: string): void {
+    const now = this.#options.now();
+    // Anew, so that the oldest stands first.
+    this.#lostAtMs.delete(tenantId);
+    this.#lostAtMs.set(tenantId, now);
+    for (const [oldestId, lostAtMs] of this.#lostAtMs) {
+      if (now - lostAtMs < RECENT_MS) return;
+      this.#lostAtMs.delete(oldestId);
+    }
   }
 }

@@ -7,6 +7,7 @@
 import type { RelayRequest } from "../../shared/http/message.ts";
 import type { Delivery, DeliveryOptions } from "../../shared/protocol/exchange.ts";
 import type { Session } from "../../shared/protocol/session.ts";
+import { withStreamedBody } from "./streamed_body.ts";
 import type { Connection } from "../dispatch/connections.ts";
 
 /** A way to one tenant's connections, by the link to their origin. */
@@ -30,6 +31,6 @@ export class RemoteConnection implements Connection {
   }
 
   deliver(request: RelayRequest, options: DeliveryOptions): Delivery {
-    return this.#session.deliver(request, { ...options, tenantId: this.#tenantId });
+    return this.#session.deliver(withStreamedBody(request), { ...options, tenantId: this.#tenantId });
   }
 }

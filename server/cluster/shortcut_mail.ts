@@ -22,6 +22,10 @@ export class ShortcutMail implements OriginMail {
     return this.#mail.bufferedAmount;
   }
 
+  get maxMessageBytes(): number {
+    return this.#mail.maxMessageBytes;
+  }
+
   open(receiver: MailReceiver): void {
     this.#receiver = receiver;
     this.#mail.open(receiver);

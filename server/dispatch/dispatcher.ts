@@ -75,6 +75,7 @@ export class Dispatcher implements Disposable {
     this.#registrations = [
       connections.onChange((tenantId) => this.#capacityChanged(tenantId)),
       remote.onChange((tenantId) => this.#presenceChanged(tenantId)),
+      remote.onReachable(() => this.#reachableChanged()),
     ];
   }
 
@@ -130,10 +131,7 @@ export class Dispatcher implements Disposable {
     const connection = this.#pick(pending);
     if (connection !== undefined) return pending.deliver(connection);
     const { tenantId, request: { requestId }, options } = pending;
-    if (!this.#isConnected(tenantId) && options.requireActiveConnection) {
-      if (!this.#connections.wasConnectedRecently(tenantId)) return pending.fail(unavailable());
-      this.#giveGrace(pending);
-    }
+    if (!this.#limitWait(pending)) return;
     this.#waiting.set(requestId, pending);
     const ticket = { requestId, originId: this.#options.originId, expiresInMs: options.expiresInMs };
     this.#queues.publish(tenantId, ticket).catch((error) => pending.fail(error));
@@ -146,6 +144,24 @@ export class Dispatcher implements Disposable {
     const local = this.#connections.pick(tenantId);
     if (local !== undefined || wasRefused || this.#connections.capacity(tenantId) !== undefined) return local;
     return this.#remote.pick(tenantId);
+  }
+
+  /**
+   * Waits no longer than a grace for what is not there: a connection, or the way to it.
+   *
+   * @returns False when there is nothing to wait for.
+   */
+  #limitWait(pending: PendingRequest): boolean {
+    const { tenantId, options } = pending;
+    pending.clearGrace();
+    if (!options.requireActiveConnection || this.#connections.capacity(tenantId) !== undefined) return true;
+    const isConnected = this.#remote.isConnected(tenantId);
+    if (isConnected && this.#remote.isReachable) return true;
+    const wasConnected = isConnected || this.#connections.wasConnectedRecently(tenantId) ||
+      this.#remote.wasConnectedRecently(tenantId);
+    if (wasConnected) this.#giveGrace(pending);
+    else pending.fail(unavailable());
+    return wasConnected;
   }
 
   #isConnected(tenantId: string): boolean {
@@ -198,7 +214,9 @@ export class Dispatcher implements Disposable {
 
   #giveGrace(pending: PendingRequest): void {
     pending.setGrace(this.#options.connectionGraceMs, () => {
-      if (!this.#isConnected(pending.tenantId)) pending.fail(unavailable());
+      if (this.#connections.capacity(pending.tenantId) !== undefined) return;
+      if (!this.#remote.isReachable) pending.fail(unreachable());
+      else if (!this.#remote.isConnected(pending.tenantId)) pending.fail(unavailable());
     });
   }
 
@@ -210,6 +228,23 @@ export class Dispatcher implements Disposable {
 
   #presenceChanged(tenantId: string): void {
     if (!this.#isConnected(tenantId)) this.#graceForWaiting(tenantId);
+  }
+
+  #reachableChanged(): void {
+    for (const pending of [...this.#waiting.values()]) this.#limitWait(pending);
+    for (const tenantId of this.#consumptions.keys()) this.#serveWaiting(tenantId);
+  }
+
+  /** Without the server transport nobody hands tickets out: what waits here is served here. */
+  #serveWaiting(tenantId: string): void {
+    if (this.#remote.isReachable) return;
+    for (const pending of this.#waiting.values()) {
+      if (pending.tenantId !== tenantId) continue;
+      const connection = this.#connections.pick(tenantId);
+      if (connection === undefined) return;
+      this.#withdraw(pending);
+      pending.deliver(connection);
+    }
   }
 
   #capacityChanged(tenantId: string): void {
@@ -229,9 +264,16 @@ export class Dispatcher implements Disposable {
       this.#consumptions.set(tenantId, consumption);
     }
     consumption.setCapacity(this.#room(tenantId));
+    this.#serveWaiting(tenantId);
   }
 }
 
 function unavailable(): RelayError {
   return new RelayError("connector_unavailable", "No connector of this tenant is connected", { retryAfterSeconds: 5 });
+}
+
+function unreachable(): RelayError {
+  return new RelayError("transport_unavailable", "The other servers cannot be reached at present", {
+    retryAfterSeconds: 5,
+  });
 }

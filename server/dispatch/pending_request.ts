@@ -78,6 +78,11 @@ export class PendingRequest implements Dispatch {
     this.#graceTimer = setTimeout(expired, graceMs);
   }
 
+  /** Takes {@linkcode setGrace} back. */
+  clearGrace(): void {
+    clearTimeout(this.#graceTimer);
+  }
+
   /** Ends the request with an error. Idempotent. */
   fail(error: unknown): void {
     this.#finish(() => this.#settle.reject(error));

@@ -15,6 +15,10 @@ export interface RemoteConnections {
   pick(tenantId: string): Connection | undefined;
   /** Whether another origin has a connection of the tenant, as far as is known. */
   isConnected(tenantId: string): boolean;
+  /** Whether the tenant may have been connected at another origin within the last minute. */
+  wasConnectedRecently(tenantId: string): boolean;
+  /** Whether other origins can be reached at present. */
+  readonly isReachable: boolean;
   /** A way to the connections at one origin, to answer what that origin asked for. */
   through(originId: string, tenantId: string): Connection;
   /**
@@ -25,15 +29,20 @@ export interface RemoteConnections {
   pull(originId: string, tenantId: string, requestId: string): Promise<PullResult>;
   /** Calls back whenever {@linkcode isConnected} of a tenant may have changed. */
   onChange(listener: (tenantId: string) => void): Disposable;
+  /** Calls back whenever {@linkcode isReachable}, or what is known of all tenants, may have changed. */
+  onReachable(listener: () => void): Disposable;
 }
 
 /** There is no other origin. */
 export const NO_REMOTE_CONNECTIONS: RemoteConnections = {
   pick: () => undefined,
   isConnected: () => false,
+  wasConnectedRecently: () => false,
+  isReachable: true,
   through: () => {
     throw new Error("Cannot reach another origin: there is none");
   },
   pull: () => Promise.resolve("gone"),
   onChange: () => ({ [Symbol.dispose]: () => {} }),
+  onReachable: () => ({ [Symbol.dispose]: () => {} }),
 };

@@ -30,6 +30,7 @@ const HAS_NO_BODY = new Set([204, 205, 304]);
 
 /** Starts listening. */
 export function listenNative(handler: ListenerHandler, { hostname, port }: ListenOptions): Listener {
+  const state: ListenerState = { isDraining: false };
   const server = Deno.serve(
     {
       hostname,
@@ -38,23 +39,29 @@ export function listenNative(handler: ListenerHandler, { hostname, port }: Liste
       onListen: () => {},
       onError: () => new Response(null, { status: 500 }),
     },
-    (request, info) => serve(handler, request, info),
+    (request, info) => serve(handler, request, { info, state }),
   );
   const close = () => server.shutdown();
   return {
     hostname: server.addr.hostname,
     port: server.addr.port,
     finished: server.finished,
+    drain: () => void (state.isDraining = true),
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-async function serve(
-  handler: ListenerHandler,
-  request: Request,
-  info: Deno.ServeHandlerInfo<Deno.NetAddr>,
-): Promise<Response> {
+interface ListenerState {
+  isDraining: boolean;
+}
+
+interface Surroundings {
+  readonly info: Deno.ServeHandlerInfo<Deno.NetAddr>;
+  readonly state: ListenerState;
+}
+
+async function serve(handler: ListenerHandler, request: Request, { info, state }: Surroundings): Promise<Response> {
   let incoming: NativeRequest;
   try {
     incoming = new NativeRequest(request, info);
@@ -66,10 +73,15 @@ async function serve(
   if (isUpgrade(answer)) return upgrade(request, answer);
   if (isSocketAnswer(answer)) return acceptSocket(handler, request, answer);
   try {
-    return toResponse(answer, request.method);
+    return toResponse(state.isDraining ? withClose(answer) : answer, request.method);
   } catch (error) {
     return refuse(handler, error);
   }
+}
+
+/** HTTP/2, which has no such header, loses it on the way out. */
+function withClose(answer: RelayResponse): RelayResponse {
+  return { ...answer, headers: [...answer.headers, ["Connection", "close"]] };
 }
 
 function refuse(handler: ListenerHandler, error: unknown): Response {

@@ -52,6 +52,11 @@ export class NodeConnection {
     return this.#isClosing && this.#exchanges.at(-1)?.response === response;
   }
 
+  /** Ends with the next answer that nothing waits behind. */
+  drain(): void {
+    this.#isClosing = true;
+  }
+
   /** Ends when the requests that have come are answered. */
   close(): void {
     this.#isClosing = true;

@@ -74,6 +74,7 @@ class NodeListener implements Listener {
   /** Without those that are WebSockets. */
   readonly #connections = new Map<Socket, NodeConnection>();
   #address: Pick<AddressInfo, "address" | "port">;
+  #isDraining = false;
   #isClosing = false;
 
   constructor(handler: ListenerHandler, options: NodeListenOptions) {
@@ -121,6 +122,11 @@ class NodeListener implements Listener {
     });
   }
 
+  drain(): void {
+    this.#isDraining = true;
+    for (const connection of this.#connections.values()) connection.drain();
+  }
+
   close(): Promise<void> {
     if (this.#isClosing) return this.finished;
     this.#isClosing = true;
@@ -137,7 +143,9 @@ class NodeListener implements Listener {
   #wire(connectionEvent: "connection" | "secureConnection"): void {
     const serve = (message: IncomingMessage, response: Response) => this.#serve(message, response);
     this.#server.on(connectionEvent, (socket: Socket) => {
-      this.#connections.set(socket, new NodeConnection(socket));
+      const connection = new NodeConnection(socket);
+      if (this.#isDraining) connection.drain();
+      this.#connections.set(socket, connection);
       socket.on("close", () => this.#connections.delete(socket));
     });
     this.#server.on("request", serve);

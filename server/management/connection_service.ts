@@ -32,12 +32,12 @@ export interface ConnectionEntry {
 
 /** Knows the connections. */
 export interface ConnectionDirectory {
-  /** The connections of a tenant, oldest first. */
-  list(tenantId: string): readonly ConnectionEntry[];
+  /** The connections of a tenant at all origins, oldest first. */
+  list(tenantId: string): Promise<readonly ConnectionEntry[]>;
   /** How many connections a tenant has. */
   count(tenantId: string): number;
   /** Ends a connection of a tenant; false when it has no such connection any more. */
-  disconnect(tenantId: string, connectionId: string): boolean;
+  disconnect(tenantId: string, connectionId: string): Promise<boolean>;
 }
 
 /** A connection as it is shown. */
@@ -85,7 +85,7 @@ export class ConnectionService {
   /** @throws {ManagementError} `tenant_unknown`. */
   async list(tenantName: string): Promise<readonly ConnectionEntry[]> {
     const tenant = await requireTenant(this.#store, tenantName);
-    return this.#directory.list(tenant.id);
+    return await this.#directory.list(tenant.id);
   }
 
   /** How many connections a tenant has. */
@@ -100,8 +100,8 @@ export class ConnectionService {
    */
   async disconnect(tenantName: string, { id, actor }: { readonly id: string; readonly actor: Actor }): Promise<void> {
     const tenant = await requireTenant(this.#store, tenantName);
-    const entry = this.#directory.list(tenant.id).find((candidate) => candidate.id === id);
-    if (entry === undefined || !this.#directory.disconnect(tenant.id, id)) {
+    const entry = (await this.#directory.list(tenant.id)).find((candidate) => candidate.id === id);
+    if (entry === undefined || !await this.#directory.disconnect(tenant.id, id)) {
       throw new ManagementError("not_found", "The tenant has no such connection");
     }
     const subject = { id, name: tenant.name };

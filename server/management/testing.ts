@@ -64,11 +64,11 @@ export class ManagementSite implements AsyncDisposable {
     this.management = createManagement({
       store,
       directory: {
-        list: (tenantId) => this.connections.filter((entry) => entry.tenantId === tenantId),
+        list: (tenantId) => Promise.resolve(this.connections.filter((entry) => entry.tenantId === tenantId)),
         count: (tenantId) => this.connections.filter((entry) => entry.tenantId === tenantId).length,
         disconnect: (_tenantId, id) => {
           const index = this.connections.findIndex((entry) => entry.id === id);
-          return index !== -1 && this.connections.splice(index, 1).length === 1;
+          return Promise.resolve(index !== -1 && this.connections.splice(index, 1).length === 1);
         },
       },
       tenantEvents: [{

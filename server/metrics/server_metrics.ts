@@ -35,6 +35,7 @@ export class ServerMetrics implements Disposable {
   constructor(sources: MetricSources, options: ServerMetricsOptions) {
     this.requests = new RequestMetrics(this.#registry, options);
     this.#registerTraffic(sources);
+    this.#registerTransport(sources);
     this.#registerDatabase(sources);
     this.#registerWebhooks(sources);
     this.#registerMaintenance(sources);
@@ -77,6 +78,22 @@ export class ServerMetrics implements Disposable {
       labelNames: ["tenant"],
       values: () => this.#byTenant(sources, ({ inFlight }) => inFlight),
     });
+  }
+
+  #registerTransport(sources: MetricSources): void {
+    this.#gauges("relay_transport_state", {
+      help: "1 for the state the server transport is in",
+      labelNames: ["state"],
+      values: () =>
+        ["ready", "blocked", "away"].map((state) => [{ state }, Number(sources.transport().state === state)] as const),
+    });
+    this.#gauge("relay_transport_peers", "Other origins that are known", () => sources.transport().peers);
+    this.#gauge("relay_transport_links", "Ends of links to other origins", () => sources.transport().links);
+    this.#gauge(
+      "relay_transport_requests_served",
+      "Requests of other origins that are served here",
+      () => sources.transport().served,
+    );
   }
 
   #registerDatabase(sources: MetricSources): void {

@@ -21,6 +21,17 @@ export interface MeasuredWriter {
   readonly dropped: number;
 }
 
+/** The way to other origins. */
+export interface MeasuredTransport {
+  readonly state: "ready" | "blocked" | "away";
+  /** Other origins that are known. */
+  readonly peers: number;
+  /** Ends of links to them. */
+  readonly links: number;
+  /** Their requests that are served here. */
+  readonly served: number;
+}
+
 /** A webhook. */
 export interface MeasuredWebhook {
   readonly name: string;
@@ -55,6 +66,8 @@ export interface MetricSources {
   requestsWaiting(): number;
   connections(): Iterable<MeasuredConnection>;
   isDatabaseUp(): boolean;
+  /** The way to other origins. */
+  transport(): MeasuredTransport;
   requestLog(): MeasuredWriter;
   /** Statistics entries given up since the start. */
   droppedStatistics(): number;

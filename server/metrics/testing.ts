@@ -38,6 +38,7 @@ export function idleSources(differences: Partial<MetricSources> = {}): MetricSou
     isReady: () => true,
     requestsInFlight: () => 0,
     requestsWaiting: () => 0,
+    transport: () => ({ state: "ready", peers: 0, links: 0, served: 0 }),
     connections: () => [],
     isDatabaseUp: () => true,
     requestLog: () => ({ buffered: 0, written: 0, dropped: 0 }),

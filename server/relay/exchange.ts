@@ -31,6 +31,8 @@ export class Exchange {
   tenant: Tenant | undefined;
   policyReason: string | undefined;
   connectionId: string | undefined;
+  /** Whether it has come as far as dispatch. */
+  isPrepared = false;
   requestBytes = 0;
   /** What the target got, when interceptors have changed the body. */
   relayedRequestBytes: number | undefined;

@@ -67,6 +67,7 @@ export class Relay implements Disposable {
   readonly #deadlines: Deadlines;
   readonly #deliveries: Deliveries;
   readonly #forwardedHeaders: ForwardedHeaders;
+  #preparing = 0;
 
   constructor(parts: RelayParts, options: RelayOptions) {
     const { server: { originId }, scheme, isTrustedProxy } = options;
@@ -76,6 +77,11 @@ export class Relay implements Disposable {
     this.#deadlines = new Deadlines(options.requestExpirationMs);
     this.#deliveries = new Deliveries(parts.dispatcher, parts.admission);
     this.#forwardedHeaders = new ForwardedHeaders(isTrustedProxy);
+  }
+
+  /** Requests that were let in and that dispatch has not seen yet: their bodies are still on their way, or interceptors look at them. */
+  get preparing(): number {
+    return this.#preparing;
   }
 
   /** Stops its timers. Requests under way do not expire any more. */
@@ -92,7 +98,10 @@ export class Relay implements Disposable {
     const exchange = new Exchange(request, this.#exchangeOptions);
     let admittedTenantId: string | undefined;
     const ended = (status: number, error?: RelayError) => {
-      if (admittedTenantId !== undefined) this.#parts.admission.leave(admittedTenantId);
+      if (admittedTenantId !== undefined) {
+        this.#prepared(exchange);
+        this.#parts.admission.leave(admittedTenantId);
+      }
       const record = exchange.record(status, error);
       for (const observer of this.#parts.observers) observer.requestEnded(record);
     };
@@ -101,6 +110,7 @@ export class Relay implements Disposable {
       const tenant = exchange.tenant = await this.#tenantOf(address);
       this.#parts.admission.enter(tenant.id);
       admittedTenantId = tenant.id;
+      this.#preparing++;
       const { gate } = this.#parts;
       const admitted = gate.guards(tenant) ? await gate.admit(exchange, address, tenant) : UNCHECKED;
       const response = await this.#relay(exchange, { address, tenant, admitted });
@@ -111,6 +121,13 @@ export class Relay implements Disposable {
       if (error.code === "internal_error") logUnforeseen(cause, exchange);
       return answerFailure(error, exchange.requestId);
     }
+  }
+
+  /** Goes to dispatch at once, or has ended. */
+  #prepared(exchange: Exchange): void {
+    if (exchange.isPrepared) return;
+    exchange.isPrepared = true;
+    this.#preparing--;
   }
 
   #checkRoute(address: RelayAddress): RelayAddress {
@@ -156,6 +173,7 @@ export class Relay implements Disposable {
       : await interceptRequest(interceptors, taken, { exchange, tenant });
     const { request, answer } = intercepted ?? { request: taken, answer: undefined };
     const delivery = { tenantId: tenant.id, dispatch: this.#dispatchOptions(tenant, request.isTraced), expiration };
+    this.#prepared(exchange);
     if (intercepted !== undefined && answer !== undefined) {
       if (answer.isDelivered) await this.#deliveries.deliverUnanswered(this.#relayed(exchange, request), delivery);
       const seen = await this.#intercepted(exchange, withClientHeaders(answer, method), intercepted);

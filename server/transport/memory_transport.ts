@@ -155,6 +155,7 @@ class TenantQueue {
 /** An origin that is alone can still write to itself. */
 class MemoryMail implements OriginMail {
   readonly bufferedAmount = 0;
+  readonly maxMessageBytes = Infinity;
   readonly #originId: string;
   #receiver: MailReceiver | undefined;
 

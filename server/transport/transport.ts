@@ -65,6 +65,8 @@ export interface MailReceiver {
   undeliverable(originId: string): void;
   /** What was under way may be lost, in both directions. */
   lost(): void;
+  /** Nothing leaves at present, though nothing is lost. */
+  held(): void;
   /** Mail can be sent and received again, or for the first time. */
   ready(): void;
 }
@@ -79,6 +81,8 @@ export interface OriginMail {
   broadcast(message: Uint8Array): void;
   /** Bytes sent that have not left yet. */
   readonly bufferedAmount: number;
+  /** Largest message that the carrier takes, in bytes, as far as is known. */
+  readonly maxMessageBytes: number;
 }
 
 /** How a transport is. `blocked`: the carrier takes nothing at present, but has lost nothing. */

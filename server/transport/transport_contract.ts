@@ -236,6 +236,6 @@ function consume(
 async function openMail(transport: ServerTransport, receiver: Partial<MailReceiver>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const ignore = () => {};
-  transport.mail.open({ mail: ignore, undeliverable: ignore, lost: ignore, ...receiver, ready: resolve });
+  transport.mail.open({ mail: ignore, undeliverable: ignore, lost: ignore, held: ignore, ...receiver, ready: resolve });
   await promise;
 }

@@ -31,6 +31,8 @@ export interface RunServiceOptions {
   readonly logger: Logger;
   /** Called when the service is ready. Signals are taken from before, so that whoever waits for this may send one. */
   onReady(): void;
+  /** The exit code for what the service failed with; 1 unless given. */
+  exitCodeOf?(error: unknown): number;
 }
 
 /**
@@ -38,10 +40,11 @@ export interface RunServiceOptions {
  *
  * @param service The service; it is left to the caller to dispose it.
  * @param options Its surroundings.
- * @returns The exit code: 0 after a drain, 1 when the service ended unasked, failed, or a second signal cut the drain short.
+ * @returns The exit code: 0 after a drain, 1 (or what `exitCodeOf` says) when the service ended unasked, failed, or a second signal cut the drain short.
  * @throws What `start` throws.
  */
-export async function runService(service: Service, { io, logger, onReady }: RunServiceOptions): Promise<number> {
+export async function runService(service: Service, options: RunServiceOptions): Promise<number> {
+  const { io, logger, onReady } = options;
   const first = Promise.withResolvers<void>();
   const second = Promise.withResolvers<void>();
   let isAsked = false;
@@ -58,12 +61,12 @@ export async function runService(service: Service, { io, logger, onReady }: RunS
     return EXIT.failure;
   });
   const started = await Promise.race([start(), cutShort]);
-  return started ?? await Promise.race([untilDrained(service, { logger, asked: first.promise }), cutShort]);
+  return started ?? await Promise.race([untilDrained(service, { ...options, asked: first.promise }), cutShort]);
 }
 
 async function untilDrained(
   service: Service,
-  { logger, asked }: { logger: Logger; asked: Promise<void> },
+  { logger, asked, exitCodeOf }: RunServiceOptions & { readonly asked: Promise<void> },
 ): Promise<number> {
   try {
     const ended = service.finished.then(() => "ended" as const);
@@ -77,6 +80,6 @@ async function untilDrained(
     return EXIT.success;
   } catch (error) {
     logger.fatal("Stopped", { error });
-    return EXIT.failure;
+    return exitCodeOf?.(error) ?? EXIT.failure;
   }
 }

@@ -60,3 +60,36 @@ export async function answers(
     stop.abort();
   }
 }
+
+/** Waits until a server knows so many peers, and has nothing under way unless there is traffic. */
+export async function quiet(
+  server: Pick<TestServer, "managementUrl">,
+  { peers }: { readonly peers: number },
+  { ignoresTraffic = false } = {},
+): Promise<void> {
+  const expected = {
+    ...(ignoresTraffic ? {} : {
+      relay_requests_in_flight: 0,
+      relay_requests_waiting: 0,
+      relay_transport_requests_served: 0,
+    }),
+    relay_transport_peers: peers,
+  };
+  const read = async () => {
+    const text = await (await fetch(`${server.managementUrl}/metrics`)).text();
+    const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
+    const links = value("relay_transport_links");
+    const values = Object.fromEntries(Object.keys(expected).map((name) => [name, value(name)]));
+    return { ...values, links };
+  };
+  let last: unknown;
+  const poll = async () => {
+    while (true) {
+      const { links, ...values } = await read();
+      last = { links, ...values };
+      if (links <= 2 * peers && JSON.stringify(values) === JSON.stringify(expected)) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  };
+  await within(poll(), { timeoutMs: 15_000, what: "a quiet server", detail: () => JSON.stringify(last) });
+}

@@ -72,15 +72,24 @@ export class ServerProcess implements AsyncDisposable {
   }
 }
 
+/** How a program is started. */
+export interface ProgramOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** A module that runs before the program itself. */
+  readonly preload?: string;
+}
+
 /** Starts a server and waits until it is ready. */
 export async function startServerProcess(
   folder: DataFolder,
   overrides: ServerOverrides = {},
-  { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+  { env = {}, preload }: ProgramOptions = {},
 ): Promise<ServerProcess> {
   const file = join(folder.path, "server.json");
   await Deno.writeTextFile(file, JSON.stringify(serverConfig(folder.path, { log: { format: "text" }, ...overrides })));
-  const process = startDeno([...await command("server"), "serve", "--config", file], { env });
+  const [run = "", ...rest] = await command("server");
+  const preloaded = preload === undefined ? [] : [`--preload=${preload}`];
+  const process = startDeno([run, ...preloaded, ...rest, "serve", "--config", file], { env });
   try {
     const [, url = "", managementUrl = ""] = await process.waitForLine(
       /is ready: "?(https?:[^ "]+)"? \(public\), "?(http:[^ "]+)"? \(management\)/,

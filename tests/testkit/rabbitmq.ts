@@ -19,21 +19,29 @@ export async function requireRabbitMq(): Promise<Requirement> {
   return await requireCommands(["rabbitmq-server"], { requirement: "rabbitmq" });
 }
 
+/** How a broker is configured. */
+export interface BrokerOptions {
+  /** Largest message it takes, in bytes. */
+  readonly maxMessageBytes?: number;
+}
+
 /** One broker. Hold it with `await using`. */
 export class TestBroker implements AsyncDisposable {
   readonly port = closedPort();
   readonly #distributionPort = closedPort();
   readonly #folder: string;
+  readonly #options: BrokerOptions;
   #process: ChildProcess | undefined;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, options: BrokerOptions) {
     this.#folder = folder;
+    this.#options = options;
   }
 
   /** Starts a broker and waits until it takes connections. */
-  static async start(): Promise<TestBroker> {
+  static async start(options: BrokerOptions = {}): Promise<TestBroker> {
     const folder = await Deno.makeTempDir({ prefix: "relayserver-broker-" });
-    const broker = new TestBroker(folder);
+    const broker = new TestBroker(folder, options);
     await Deno.writeTextFile(join(folder, "plugins"), "[].");
     try {
       await broker.start();
@@ -51,10 +59,15 @@ export class TestBroker implements AsyncDisposable {
 
   /** Starts it again, with what it had, unless it was emptied. */
   async start(): Promise<void> {
-    await Deno.writeTextFile(
-      join(this.#folder, "rabbitmq.conf"),
-      `listeners.tcp.default = 127.0.0.1:${this.port}\nlog.console = true\nlog.console.level = info\nlog.file = false\n`,
-    );
+    const lines = [
+      `listeners.tcp.default = 127.0.0.1:${this.port}`,
+      "log.console = true",
+      "log.console.level = info",
+      "log.file = false",
+    ];
+    const { maxMessageBytes } = this.#options;
+    if (maxMessageBytes !== undefined) lines.push(`max_message_size = ${maxMessageBytes}`);
+    await Deno.writeTextFile(join(this.#folder, "rabbitmq.conf"), `${lines.join("\n")}\n`);
     const child = new Deno.Command(join(PROGRAMS, "rabbitmq-server"), {
       env: this.#environment,
       cwd: this.#folder,

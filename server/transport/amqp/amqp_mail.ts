@@ -5,16 +5,25 @@
  */
 
 import type { Channel, ChannelModel, Message } from "amqplib";
+import { getLogger } from "../../../shared/log/mod.ts";
 import type { MailReceiver, OriginMail } from "../transport.ts";
 import { asBuffer, BROADCAST_EXCHANGE, declareExchanges, MAIL_EXCHANGE } from "./topology.ts";
+
+const logger = getLogger("transport");
+
+/** What the broker has to take, in bytes: a part of a body with what belongs to it, and most heads. */
+const LEAST_MESSAGE_BYTES = 128 * 1024;
+const TOO_LARGE = /larger than (?:configured )?max size (\d+)/;
 
 /** Mail of one origin. Channels come and go with the broker; what is sent while there is none is lost. */
 export class AmqpMail implements OriginMail {
   readonly #originId: string;
   #receiver: MailReceiver | undefined;
   #isReady = false;
+  #isHeld = false;
   #outgoing: Channel | undefined;
   #unsentBytes = 0;
+  #maxMessageBytes = Infinity;
 
   constructor(originId: string) {
     this.#originId = originId;
@@ -24,9 +33,15 @@ export class AmqpMail implements OriginMail {
     return this.#unsentBytes;
   }
 
+  get maxMessageBytes(): number {
+    return this.#maxMessageBytes;
+  }
+
   open(receiver: MailReceiver): void {
     this.#receiver = receiver;
-    if (this.#isReady) receiver.ready();
+    if (!this.#isReady) return;
+    if (this.#isHeld) receiver.held();
+    else receiver.ready();
   }
 
   send(originId: string, message: Uint8Array): void {
@@ -54,7 +69,7 @@ export class AmqpMail implements OriginMail {
   /** Makes the channel for what goes out. */
   async openOutgoing(model: ChannelModel): Promise<Channel> {
     const channel = await model.createChannel();
-    channel.on("error", ignore);
+    channel.on("error", (error: Error) => this.#learnLimit(error));
     channel.on("return", ({ fields }: Message) => this.#receiver?.undeliverable(fields.routingKey));
     channel.on("drain", () => {
       if (this.#outgoing === channel) this.#unsentBytes = 0;
@@ -67,16 +82,40 @@ export class AmqpMail implements OriginMail {
 
   /** Both channels are there. */
   ready(): void {
-    if (this.#isReady) return;
+    if (this.#isReady && !this.#isHeld) return;
     this.#isReady = true;
+    this.#isHeld = false;
     this.#receiver?.ready();
+  }
+
+  /** Both channels are there, but the broker takes nothing. */
+  held(): void {
+    if (this.#isReady && this.#isHeld) return;
+    this.#isReady = true;
+    this.#isHeld = true;
+    this.#receiver?.held();
   }
 
   /** One of the channels is not there any more. */
   lost(): void {
     if (!this.#isReady) return;
     this.#isReady = false;
+    this.#isHeld = false;
     this.#receiver?.lost();
+  }
+
+  /** The broker does not tell its limit before it closes a channel for a message beyond it. */
+  #learnLimit({ message }: Error): void {
+    const limitBytes = Number(TOO_LARGE.exec(message)?.[1]);
+    if (Number.isNaN(limitBytes)) return;
+    this.#maxMessageBytes = Math.max(LEAST_MESSAGE_BYTES, limitBytes);
+    logger.error("The broker takes messages of {limitBytes} bytes at most: larger ones fail from now on", {
+      limitBytes,
+    });
+    if (limitBytes >= LEAST_MESSAGE_BYTES) return;
+    logger.error("Set the broker's max_message_size to {neededBytes} bytes at least: bodies cannot pass otherwise", {
+      neededBytes: LEAST_MESSAGE_BYTES,
+    });
   }
 
   #received(message: Message | null): void {

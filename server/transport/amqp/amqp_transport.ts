@@ -110,8 +110,10 @@ export class AmqpTransport implements ServerTransport {
   }
 
   #changed(): void {
-    if (this.state === "away") return this.mail.lost();
-    this.mail.ready();
+    const { state } = this;
+    if (state === "away") return this.mail.lost();
+    if (state === "blocked") this.mail.held();
+    else this.mail.ready();
     this.#settleConnected();
   }
 }
