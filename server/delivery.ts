@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Cluster } from "./cluster/cluster.ts";
+import { Cluster, type ClusterService } from "./cluster/cluster.ts";
 import { ShortcutMail } from "./cluster/shortcut_mail.ts";
 import type { ServerConfig } from "./config.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
@@ -53,7 +53,7 @@ export interface Delivery extends AsyncDisposable {
   /** Rejects with a {@linkcode DatabaseConflictError} when this server must not run beside another one. */
   readonly conflict: Promise<never>;
   /** Takes requests of other origins, and sends them some. */
-  start(): void;
+  start(other: Pick<ClusterService, "serveOther">): void;
   /** Other origins send nothing more here. */
   drain(): void;
   /** Requests that wait are answered. */
@@ -84,7 +84,12 @@ export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
     transport,
     cluster,
     conflict,
-    start: () => cluster?.start(dispatcher),
+    start: (other) =>
+      cluster?.start({
+        serve: (request) => dispatcher.serve(request),
+        offer: (requestId, originId) => dispatcher.offer(requestId, originId),
+        serveOther: (request) => other.serveOther?.(request),
+      }),
     drain: () => cluster?.drain(),
     stop: () => dispatcher[Symbol.dispose](),
     async [Symbol.asyncDispose]() {

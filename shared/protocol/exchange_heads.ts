@@ -21,6 +21,10 @@ export interface RequestHead {
   readonly trace?: boolean | undefined;
   readonly expiresInMs?: number | undefined;
   readonly tenantId?: string | undefined;
+  /** Whether the body is fetched by HTTP. */
+  readonly http?: boolean | undefined;
+  /** Between servers: set when it is no request for a target. */
+  readonly service?: string | undefined;
 }
 
 /** Which connection of another server brought a response. */
@@ -45,6 +49,8 @@ export interface ResponseHead {
   readonly length?: number | undefined;
   readonly trace?: TargetTrace | undefined;
   readonly connection?: ServingConnection | undefined;
+  /** Whether the body is posted by HTTP. */
+  readonly http?: boolean | undefined;
 }
 
 type Head = Record<string, unknown>;
@@ -63,6 +69,8 @@ export function readRequestHead(head: Head): RequestHead {
     trace: head["trace"] === true,
     expiresInMs: readCount(head, "expiresInMs"),
     tenantId: head["tenantId"] === undefined ? undefined : readText(head, "tenantId"),
+    http: head["http"] === true,
+    service: head["service"] === undefined ? undefined : readText(head, "service"),
   };
 }
 
@@ -81,6 +89,7 @@ export function readResponseHead(head: Head): ResponseHead {
     length: readCount(head, "length"),
     trace: readTrace(head["trace"]),
     connection: readConnection(head["connection"]),
+    http: head["http"] === true,
   };
 }
 
