@@ -194,6 +194,9 @@ export const serverConfigSchema = z.strictObject({
   inlineBodyLimit: size().prefault("64KiB").describe(
     "Largest body that travels inside the message of its request, in bytes.",
   ),
+  bodyTransfer: choice(["auto", "websocket", "http"]).prefault("auto").describe(
+    "How bodies that do not travel inline go between server and connector: auto, by HTTP when their length is known and at least 1 MiB; http, whenever their length is known; or websocket, never by HTTP. Where HTTP fails the WebSocket carries them.",
+  ),
   maxBodySize: size({ minimum: 1 }).optional().describe(
     "Largest body of a request, in bytes. Without it there is no limit.",
   ),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Cluster } from "./cluster/cluster.ts";
+import { Cluster, type ClusterService } from "./cluster/cluster.ts";
 import { ShortcutMail } from "./cluster/shortcut_mail.ts";
 import type { TenantChange } from "./cluster/mail.ts";
 import type { ServerConfig } from "./config.ts";
@@ -82,7 +82,7 @@ export interface Delivery extends AsyncDisposable {
   /** Lets the other origins ask and tell from now on. */
   openManagement(local: LocalManagement): void;
   /** Takes requests of other origins, and sends them some. */
-  start(): void;
+  start(other: Pick<ClusterService, "serveOther">): void;
   /** How it is at present. */
   readonly status: TransportStatus;
   /** Requests of other origins that are served here. */
@@ -122,7 +122,12 @@ export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
     tenantEvents: tellOthers(cluster),
     elsewhere: cluster && connectionsElsewhere(cluster),
     openManagement: (local) => cluster && openManagement(cluster, local),
-    start: () => cluster?.start(dispatcher),
+    start: (other) =>
+      cluster?.start({
+        serve: (request) => dispatcher.serve(request),
+        offer: (requestId, originId) => dispatcher.offer(requestId, originId),
+        serveOther: (request) => other.serveOther?.(request),
+      }),
     get status() {
       const { peers = 0, links = 0 } = cluster?.counts ?? {};
       return { state: transport.state, peers, links, served: cluster?.served ?? 0 };

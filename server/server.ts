@@ -9,6 +9,9 @@ import { VERSION } from "../shared/version.ts";
 import { type Access, createAccess } from "./access.ts";
 import { type Authentication, createAuthentication } from "./authentication.ts";
 import { databaseUrl, type ServerConfig } from "./config.ts";
+import { BodyEndpoint } from "./connectors/body_endpoint.ts";
+import { httpBodyMinimumBytes } from "./connectors/body_transfer.ts";
+import { ConnectorAuthentication } from "./connectors/connector_authentication.ts";
 import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
 import { ConnectorEndpoint } from "./connectors/endpoint.ts";
 import { ConnectionDirectory } from "./connectors/connection_directory.ts";
@@ -139,6 +142,7 @@ class Server implements RelayServer {
   readonly #operation: Operation;
   readonly #observation: Observation;
   readonly #connectors: ConnectorEndpoint;
+  readonly #bodies: BodyEndpoint;
   readonly #publicHandler: ListenerHandler;
   readonly #managementHandler: ListenerHandler;
   readonly #webSockets: WebSocketRelay;
@@ -184,6 +188,7 @@ class Server implements RelayServer {
       reconnectMinimumDelayMs: config.reconnectMinimumDelay,
       reconnectMaximumDelayMs: config.reconnectMaximumDelay,
       requestExpirationMs: config.requestExpiration,
+      ...httpBodyMinimumBytes(config),
     };
     const watch = this.#tenantWatch = new TenantWatch({
       registry: this.#registry,
@@ -205,6 +210,13 @@ class Server implements RelayServer {
       handshakeTimeoutMs: config.handshakeTimeout,
       maxMessageBytes: config.limits.connectorMessage,
       maxConnections: config.limits.connections,
+      endpointTimeoutMs: config.endpointTimeout,
+    });
+    this.#bodies = new BodyEndpoint({
+      authentication: new ConnectorAuthentication({ verifier, tenants: tenantCache }),
+      deliveries: this.#registry,
+      originId: origin.originId,
+      others: delivery.cluster,
     });
     const isTrustedProxy = createTrustedProxies(config.trustedProxies);
     const directory = new ConnectionDirectory(this.#registry, {
@@ -283,6 +295,7 @@ class Server implements RelayServer {
     this.#publicHandler = new PublicHandler(relay, {
       webSockets: this.#webSockets,
       connectors: this.#connectors,
+      bodies: this.#bodies,
       routes: withProblemDocuments(routes),
       hosts: config.baseDomain === undefined ? undefined : new HostAddresses(config.baseDomain),
     });
@@ -323,7 +336,7 @@ class Server implements RelayServer {
     // 4. Load balancers may send requests.
     this.#isReady = true;
     this.#operation.start();
-    this.#delivery.start();
+    this.#delivery.start(this.#bodies);
     await this.#operation.offerSetup();
     Promise.race([this.#managementListener.finished, this.#publicListener.finished, this.#delivery.conflict])
       .then(this.#finished.resolve, this.#finished.reject);

@@ -10,7 +10,14 @@ import { ConnectError } from "./connect_error.ts";
 const url = z.url({ protocol: /^https?$/ });
 
 /** The members of the discovery document that a connector needs. */
-const document = z.object({ serverVersion: z.string(), authorizationServer: url, connectorEndpoint: url });
+const document = z.object({
+  serverVersion: z.string(),
+  authorizationServer: url,
+  connectorEndpoint: url,
+  /** Where bodies are fetched and posted; a server without such places moves them by the WebSocket. */
+  requestEndpoint: url.optional(),
+  responseEndpoint: url.optional(),
+});
 
 /** Where everything is. */
 export type Discovery = z.infer<typeof document>;
@@ -57,8 +64,9 @@ export async function discover(baseUri: string, { fetch, timeoutMs, signal }: Ht
 
 /** A secret or a token must not leave TLS because a server behind a proxy does not know its own address. */
 function withoutDowngrade(address: string, discovery: Discovery): Discovery {
-  const insecure = [discovery.authorizationServer, discovery.connectorEndpoint].find((url) =>
-    !url.startsWith("https:")
+  const { authorizationServer, connectorEndpoint, requestEndpoint, responseEndpoint } = discovery;
+  const insecure = [authorizationServer, connectorEndpoint, requestEndpoint, responseEndpoint].find((url) =>
+    url !== undefined && !url.startsWith("https:")
   );
   if (insecure === undefined || !address.startsWith("https:")) return discovery;
   const advice = "set publicUrl, or trustedProxies, on the server";

@@ -14,6 +14,7 @@ import { adviceFor, describeCertificate, isCertificateFailure, proxyErrorIn } fr
 import { ConnectError } from "./connect_error.ts";
 import { dial } from "./dial.ts";
 import { discover, type Discovery, reasonOf } from "./discovery.ts";
+import { HttpBodies, HttpBodyTrust } from "./http_bodies.ts";
 import type { Network } from "./network.ts";
 import { type AccessToken, type Credentials, fetchToken } from "./token.ts";
 
@@ -50,6 +51,9 @@ export class ServerAccess {
   readonly baseUri: string;
   readonly #options: ServerAccessOptions;
   readonly #clock = new ClockSkew();
+  readonly #httpBodyTrust = new HttpBodyTrust();
+  /** The newest one; all of them are good for the same. */
+  #token: AccessToken | undefined;
 
   constructor(baseUri: string, options: ServerAccessOptions) {
     this.baseUri = baseUri;
@@ -67,7 +71,8 @@ export class ServerAccess {
     try {
       discovery = await discover(this.baseUri, this.#http(signal));
       const token = await fetchToken(discovery.authorizationServer, this.#options.credentials(), this.#http(signal));
-      const opened = await this.#openSession(discovery.connectorEndpoint, { token, handlers, signal });
+      this.#token = token;
+      const opened = await this.#openSession(discovery, { token, handlers, signal });
       return { ...opened, token, basePath: basePathOf(discovery), clockSkew: this.#clock.describe() };
     } catch (error) {
       throw await this.#explained(error, { discovery, signal });
@@ -82,17 +87,18 @@ export class ServerAccess {
   async renewToken(signal: AbortSignal): Promise<AccessToken> {
     try {
       const { authorizationServer } = await discover(this.baseUri, this.#http(signal));
-      return await fetchToken(authorizationServer, this.#options.credentials(), this.#http(signal));
+      return this.#token = await fetchToken(authorizationServer, this.#options.credentials(), this.#http(signal));
     } catch (error) {
       throw await this.#explained(error, { signal });
     }
   }
 
   async #openSession(
-    endpoint: string,
+    discovery: Discovery,
     options: { readonly token: AccessToken; readonly handlers: SessionHandlers; readonly signal: AbortSignal },
   ): Promise<Pick<OpenedSession, "session" | "welcome" | "served">> {
     const { token, handlers, signal } = options;
+    const { connectorEndpoint: endpoint } = discovery;
     const { connector, targets, network } = this.#options;
     const pipe = await dial(endpoint, {
       token: token.token,
@@ -103,13 +109,28 @@ export class ServerAccess {
     });
     try {
       const served = targets();
-      const hello = { connector, ...served, limits: { maxMessageBytes: MAX_MESSAGE_BYTES } };
-      const opened = await offerSession(pipe, { hello, timeoutMs: STEP_TIMEOUT_MS, handlers, signal });
+      const limits = { maxMessageBytes: MAX_MESSAGE_BYTES };
+      const httpBodies = this.#httpBodies(discovery);
+      const opened = await offerSession(pipe, {
+        hello: { connector, ...served, limits, ...(httpBodies === undefined ? {} : { httpBodies: true }) },
+        timeoutMs: STEP_TIMEOUT_MS,
+        handlers: httpBodies === undefined ? handlers : { ...handlers, httpBodies },
+        signal,
+      });
+      httpBodies?.connected(opened.welcome.server.originId);
       return { ...opened, served };
     } catch (cause) {
       const code = cause instanceof ProtocolError ? "protocol_mismatch" : "server_unreachable";
       throw new ConnectError(code, `The handshake with ${endpoint} failed: ${reasonOf(cause)}`, { cause });
     }
+  }
+
+  #httpBodies({ requestEndpoint, responseEndpoint }: Discovery): HttpBodies | undefined {
+    if (requestEndpoint === undefined || responseEndpoint === undefined) return undefined;
+    return new HttpBodies({ requestEndpoint, responseEndpoint }, this.#httpBodyTrust, {
+      network: this.#options.network,
+      token: () => this.#token?.token ?? "",
+    });
   }
 
   /** The same error, with what can be found out about its reason and what a person can do. */

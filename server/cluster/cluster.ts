@@ -5,7 +5,9 @@
  */
 
 import { RefusedError } from "../../shared/errors/refused_error.ts";
-import type { IncomingRequest, TracedResponse } from "../../shared/protocol/exchange.ts";
+import { RelayError } from "../../shared/errors/relay_error.ts";
+import type { RelayRequest } from "../../shared/http/message.ts";
+import type { Delivery, IncomingRequest, TracedResponse } from "../../shared/protocol/exchange.ts";
 import { getLogger } from "../../shared/log/logger.ts";
 import type { Connection } from "../dispatch/connections.ts";
 import type { PullResult, RemoteConnections } from "../dispatch/remote_connections.ts";
@@ -31,6 +33,8 @@ const SETTLING_MS = 1_000;
 export interface ClusterService {
   /** @throws {RefusedError} when there is no room. */
   serve(request: IncomingRequest): Promise<TracedResponse>;
+  /** Answers what is no request for a target. */
+  serveOther?(request: IncomingRequest): Promise<TracedResponse> | undefined;
   /** Whether the request was still waiting and is on its way to that origin now. */
   offer(requestId: string, originId: string): boolean;
 }
@@ -215,6 +219,20 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     return { [Symbol.dispose]: () => void this.#reachableListeners.delete(listener) };
   }
 
+  /**
+   * Asks another origin for something that is no request for a target.
+   *
+   * @returns `undefined` when that origin is not known.
+   */
+  ask(
+    originId: string,
+    request: RelayRequest,
+    options: { readonly service: string; readonly tenantId: string },
+  ): Delivery | undefined {
+    const isKnown = this.#isReachable && this.#presence.list().some((peer) => peer.originId === originId);
+    return isKnown ? this.#links.to(originId).deliver(request, options) : undefined;
+  }
+
   // What the mail brings.
 
   mail(message: Uint8Array): void {
@@ -307,12 +325,18 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
   }
 
   #serve(request: IncomingRequest): Promise<TracedResponse> {
+    if (request.service !== undefined) return this.#serveOther(request);
     if (this.#service === undefined || this.#isLeaving) {
       throw new RefusedError("This server is about to stop");
     }
     return this.#service.serve(request);
   }
 
+  /** It belongs to a request that is under way: also while this server drains. */
+  #serveOther(request: IncomingRequest): Promise<TracedResponse> {
+    const answer = this.#service?.serveOther?.(request);
+    return answer ?? Promise.reject(new RelayError("not_found", "This server does not know what was asked for"));
+  }
   #beat(): void {
     if (!this.#isReachable) return;
     this.#announcer.announce(false);

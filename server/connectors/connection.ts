@@ -8,6 +8,7 @@ import type { RelayRequest } from "../../shared/http/message.ts";
 import type { Delivery, DeliveryOptions } from "../../shared/protocol/exchange.ts";
 import { CloseCode, type GoAwayReason, type Reconnect } from "../../shared/protocol/frame.ts";
 import type { ServedTargets } from "../../shared/protocol/handshake_heads.ts";
+import type { HttpDelivery } from "../../shared/protocol/http_bodies.ts";
 import type { Session } from "../../shared/protocol/session.ts";
 import type { Connection, ConnectorFacts } from "../dispatch/connections.ts";
 import { type AppliedSettings, isSameSettings } from "./connection_settings.ts";
@@ -114,6 +115,11 @@ export class ConnectorConnection implements Connection {
 
   deliver(request: RelayRequest, options: DeliveryOptions): Delivery {
     return this.#session.deliver(request, options);
+  }
+
+  /** A delivery under way whose bodies may go by HTTP. */
+  findHttpDelivery(deliveryId: string): HttpDelivery | undefined {
+    return this.#session.findHttpDelivery(deliveryId);
   }
 
   /**

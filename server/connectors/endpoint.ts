@@ -12,24 +12,17 @@ import type { ConnectionSettings, Hello, ServedTargets } from "../../shared/prot
 import type { MessagePipe } from "../../shared/protocol/pipe.ts";
 import type { Session, SessionHandlers } from "../../shared/protocol/session.ts";
 import { getLogger } from "../../shared/log/mod.ts";
-import { TokenError } from "../auth/token_error.ts";
 import type { TokenVerifier, VerifiedToken } from "../auth/token_verifier.ts";
 import { Places } from "../dispatch/places.ts";
 import type { ListenerRequest, UpgradeAnswer } from "../listener/listener.ts";
-import { PersistenceError } from "../persistence/errors.ts";
 import type { Tenant } from "../persistence/tenants.ts";
 import { ConnectorConnection } from "./connection.ts";
+import { bearerOf, ConnectorAuthentication, type TenantsById } from "./connector_authentication.ts";
 import { settingsOf } from "./connection_settings.ts";
 import { ConnectionToken } from "./connection_token.ts";
 import type { ConnectionRegistry } from "./registry.ts";
 
 const logger = getLogger("connectors");
-const BEARER = /^bearer +([^ ]+)$/i;
-
-/** Where the endpoint looks tenants up. */
-export interface TenantsById {
-  findById(id: string): Promise<Tenant | undefined>;
-}
 
 /** Hears of new connections. */
 export interface ConnectionWatch {
@@ -55,6 +48,8 @@ export interface ConnectorEndpointOptions {
   readonly handshakeTimeoutMs: number;
   readonly maxMessageBytes: number;
   readonly maxConnections: number;
+  /** How long after the head of a response its body may be awaited, in milliseconds. */
+  readonly endpointTimeoutMs: number;
 }
 
 /** Who opened a WebSocket. */
@@ -73,6 +68,7 @@ interface Connected {
 /** Accepts connectors. */
 export class ConnectorEndpoint {
   readonly #parts: ConnectorEndpointParts;
+  readonly #authentication: ConnectorAuthentication;
   readonly #options: ConnectorEndpointOptions;
   readonly #stopping = new AbortController();
   /** Connections and those that are not yet one, from the upgrade to the end of the WebSocket. */
@@ -80,6 +76,7 @@ export class ConnectorEndpoint {
 
   constructor(parts: ConnectorEndpointParts, options: ConnectorEndpointOptions) {
     this.#parts = parts;
+    this.#authentication = new ConnectorAuthentication(parts);
     this.#options = options;
     this.#places = new Places({ total: options.maxConnections });
   }
@@ -100,43 +97,13 @@ export class ConnectorEndpoint {
       throw new RelayError("draining", "This server is about to stop", { retryAfterSeconds: 0 });
     }
     checkUpgrade(request);
-    const token = await this.#verify(bearerOf(request));
-    const tenant = await this.#tenantOf(token);
+    const token = await this.#authentication.verify(bearerOf(request));
+    const tenant = await this.#authentication.tenantOf(token);
     if (!this.#places.hasRoom(tenant.id)) {
       throw new RelayError("overloaded", "The tenant has its share of connections");
     }
     const client = { tenant, token, peerAddress: request.peerAddress };
     return { protocol: SUB_PROTOCOL, accept: (pipe) => void this.#accept(pipe, client) };
-  }
-
-  async #verify(token: string): Promise<VerifiedToken> {
-    try {
-      return await this.#parts.verifier.verify(token, { scope: "connector" });
-    } catch (cause) {
-      if (!(cause instanceof TokenError)) throw cause;
-      if (cause.code === "scope_missing") {
-        throw new RelayError("access_denied", "The token does not have the scope connector", { cause });
-      }
-      throw new RelayError("authentication_required", cause.message, { cause });
-    }
-  }
-
-  async #tenantOf({ tenantId }: VerifiedToken): Promise<Tenant> {
-    const tenant = await this.#findTenant(tenantId);
-    if (tenant === undefined) {
-      throw new RelayError("authentication_required", "The token's tenant does not exist any more");
-    }
-    if (!tenant.enabled) throw new RelayError("tenant_disabled", "The tenant is disabled");
-    return tenant;
-  }
-
-  async #findTenant(tenantId: string): Promise<Tenant | undefined> {
-    try {
-      return await this.#parts.tenants.findById(tenantId);
-    } catch (cause) {
-      if (!(cause instanceof PersistenceError)) throw cause;
-      throw new RelayError("authentication_unavailable", "The server cannot look the tenant up at present", { cause });
-    }
   }
 
   async #accept(pipe: MessagePipe, client: Client): Promise<void> {
@@ -161,15 +128,21 @@ export class ConnectorEndpoint {
       handlers: this.#handlers(tenant, connected.promise),
     }).catch((error) => log.warn("Handshake of {tenant} from {peerAddress} failed: {error}", { error }));
     if (opened === undefined) return;
+    this.#allowHttpBodies(opened.session, opened.hello);
     const connection = this.#createConnection(opened.session, opened.hello, { id, ...client });
     const connectionToken = new ConnectionToken(connection, {
       renew: (renewed) => this.#checkRenewed(renewed, tenant),
-      isPossible: () => this.#findTenant(tenant.id).then(() => true, () => false),
+      isPossible: () => this.#authentication.findTenant(tenant.id).then(() => true, () => false),
       now: this.#parts.now,
     });
     connectionToken.holdUntil(token.expiresAt);
     connected.resolve({ connection, token: connectionToken });
     await this.#serve(connection, opened.session, log);
+  }
+
+  #allowHttpBodies(session: Session, { httpBodies }: Hello): void {
+    const { settings: { httpBodyMinimumBytes: minimumBytes }, endpointTimeoutMs: timeoutMs } = this.#options;
+    if (httpBodies && minimumBytes !== undefined) session.allowHttpBodies({ minimumBytes, timeoutMs });
   }
 
   async #serve(connection: ConnectorConnection, session: Session, log: ReturnType<typeof getLogger>): Promise<void> {
@@ -225,9 +198,9 @@ export class ConnectorEndpoint {
 
   /** A renewed token must be as good as the first. */
   async #checkRenewed(token: string, tenant: Tenant): Promise<number> {
-    const verified = await this.#verify(token);
+    const verified = await this.#authentication.verify(token);
     if (verified.tenantId !== tenant.id) throw new RelayError("access_denied", "The token belongs to another tenant");
-    await this.#tenantOf(verified);
+    await this.#authentication.tenantOf(verified);
     return verified.expiresAt;
   }
 }
@@ -242,12 +215,6 @@ function checkUpgrade({ method, headers }: ListenerRequest): void {
   ) {
     throw new RelayError("invalid_request", `Connectors open a WebSocket with the sub-protocol ${SUB_PROTOCOL} here`);
   }
-}
-
-function bearerOf({ headers }: ListenerRequest): string {
-  const token = BEARER.exec(headerValue(headers, "authorization") ?? "")?.[1];
-  if (token === undefined) throw new RelayError("authentication_required", "Connectors need a bearer token");
-  return token;
 }
 
 function changeTargets(connection: ConnectorConnection, served: ServedTargets): void {

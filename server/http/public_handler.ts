@@ -6,6 +6,7 @@
 
 import type { RelayError } from "../../shared/errors/relay_error.ts";
 import type { RelayResponse } from "../../shared/http/message.ts";
+import { type BodyEndpoint, isBodyTarget } from "../connectors/body_endpoint.ts";
 import type { ConnectorEndpoint } from "../connectors/endpoint.ts";
 import { V3Knock } from "../connectors/v3_knock.ts";
 import type { Answer, ListenerHandler, ListenerRequest } from "../listener/listener.ts";
@@ -22,6 +23,7 @@ const CONNECTOR_TARGET = /^\/connector(?:\?|$)/;
 export interface PublicParts {
   readonly connectors: ConnectorEndpoint;
   readonly webSockets: WebSocketRelay;
+  readonly bodies: BodyEndpoint;
   readonly routes: WebRoutes;
   /** The hosts that belong to targets, where there are such hosts. */
   readonly hosts: HostAddresses | undefined;
@@ -39,13 +41,14 @@ export class PublicHandler implements ListenerHandler {
   }
 
   async handle(request: ListenerRequest): Promise<Answer> {
-    const { connectors, routes, hosts } = this.#parts;
+    const { connectors, bodies, routes, hosts } = this.#parts;
     // First: on the host of a target nothing is the server's own, whatever the path.
     if (hosts?.covers(request.host)) return this.#relayFor(request).handle(request, (source) => hosts.read(source));
     if (isRelayTarget(request.target)) return this.#relayFor(request).handle(request);
     try {
       if (this.#v3Knock.covers(request.target)) throw this.#v3Knock.refusal(request.peerAddress);
       if (CONNECTOR_TARGET.test(request.target)) return await connectors.handle(request);
+      if (isBodyTarget(request.target)) return await bodies.handle(request);
       return await answerByRoutes(routes, request);
     } catch (error) {
       return answerFailure(toRelayError(error));

@@ -17,6 +17,8 @@ const ANSWERS: Record<RelayErrorCode, readonly [status: number, title: string]> 
   target_unknown: [404, "Target unknown"],
   not_found: [404, "Not found"],
   request_timeout: [408, "Request timeout"],
+  body_taken: [409, "Body taken"],
+  delivery_over: [410, "Delivery over"],
   body_too_large: [413, "Body too large"],
   headers_too_large: [431, "Headers too large"],
   rate_limited: [429, "Rate limited"],

@@ -16,6 +16,8 @@ const PROMISED: Record<RelayErrorCode, readonly [status: number, retryAfter?: st
   target_unknown: [404],
   not_found: [404],
   request_timeout: [408],
+  body_taken: [409],
+  delivery_over: [410],
   body_too_large: [413],
   headers_too_large: [431],
   rate_limited: [429, "1"],

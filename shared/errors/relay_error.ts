@@ -31,6 +31,8 @@ export const RELAY_ERROR_CODES = [
   "draining",
   "target_timeout",
   "request_expired",
+  "body_taken",
+  "delivery_over",
   "client_gone",
 ] as const;
 

@@ -8,6 +8,7 @@ import type { RelayRequest, RelayResponse } from "../http/message.ts";
 import type { FrameContent } from "./codec.ts";
 import type { ServingConnection, TargetTrace } from "./exchange_heads.ts";
 import type { CancelReason, Frame } from "./frame.ts";
+import type { HttpBodyOptions } from "./http_bodies.ts";
 import type { ReceiveWindow } from "./window.ts";
 
 /** What a delivery may ask of its session. */
@@ -22,6 +23,8 @@ export interface ExchangePort {
   grant(id: string, bytes: number): void;
   /** The delivery has ended; no more frames of it are wanted. */
   ended(id: string): void;
+  /** Server only: how bodies may go by HTTP; `undefined` when they may not. */
+  httpBodies(): HttpBodyOptions | undefined;
 }
 
 /** One end of a delivery, as its session sees it. */
@@ -42,6 +45,8 @@ export interface DeliveryOptions {
   readonly expiresInMs?: number;
   /** Between servers: UUID of the tenant whose connections are meant. */
   readonly tenantId?: string;
+  /** Between servers: set when it is no request for a target. */
+  readonly service?: string;
   /** Called at most once, when {@linkcode Delivery.isAcknowledged} becomes true. Must not throw. */
   readonly onAcknowledged?: () => void;
 }
@@ -76,6 +81,8 @@ export interface IncomingRequest extends RelayRequest {
   readonly expiresInMs: number | undefined;
   /** Between servers: UUID of the tenant whose connections are meant. */
   readonly tenantId: string | undefined;
+  /** Between servers: set when it is no request for a target. */
+  readonly service: string | undefined;
   /** Says that whoever serves the request has all of it; only where the session's handlers acknowledge. */
   acknowledge(): void;
 }

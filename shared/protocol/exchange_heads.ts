@@ -22,6 +22,10 @@ export interface RequestHead {
   readonly expiresInMs?: number | undefined;
   readonly upgrade?: "websocket" | undefined;
   readonly tenantId?: string | undefined;
+  /** Whether the body is fetched by HTTP. */
+  readonly http?: boolean | undefined;
+  /** Between servers: set when it is no request for a target. */
+  readonly service?: string | undefined;
 }
 
 /** Which connection of another server brought a response. */
@@ -46,6 +50,8 @@ export interface ResponseHead {
   readonly length?: number | undefined;
   readonly trace?: TargetTrace | undefined;
   readonly connection?: ServingConnection | undefined;
+  /** Whether the body is posted by HTTP. */
+  readonly http?: boolean | undefined;
 }
 
 type Head = Record<string, unknown>;
@@ -65,6 +71,8 @@ export function readRequestHead(head: Head): RequestHead {
     expiresInMs: readCount(head, "expiresInMs"),
     upgrade: head["upgrade"] === "websocket" ? "websocket" : undefined,
     tenantId: head["tenantId"] === undefined ? undefined : readText(head, "tenantId"),
+    http: head["http"] === true,
+    service: head["service"] === undefined ? undefined : readText(head, "service"),
   };
 }
 
@@ -86,6 +94,7 @@ export function readResponseHead(head: Head, isUpgrade = false): ResponseHead {
     length: readCount(head, "length"),
     trace: readTrace(head["trace"]),
     connection: readConnection(head["connection"]),
+    http: head["http"] === true,
   };
 }
 

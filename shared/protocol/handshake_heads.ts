@@ -23,6 +23,8 @@ const settings = z.object({
   reconnectMaximumDelayMs: durationMs,
   /** How long the server waits for the head of a response. */
   requestExpirationMs: durationMs.optional().catch(undefined),
+  /** Bodies whose length is known and not below this go by HTTP. */
+  httpBodyMinimumBytes: z.number().int().min(1).optional().catch(undefined),
 });
 
 /** What a connector serves, in hello and whenever it changes. */
@@ -40,6 +42,8 @@ const hello = z.object({
   connector: z.object({ version: text, machineName: text }),
   ...servedTargets,
   limits,
+  /** Whether it can fetch and post bodies by HTTP. */
+  httpBodies: z.boolean().optional().catch(undefined),
 });
 
 const welcome = z.object({

@@ -14,8 +14,10 @@ import type { Exchange, ExchangePort, IncomingRequest, TracedResponse } from "./
 import { isStatus, readCancelReason, readRequestHead, type RequestHead, type ResponseHead } from "./exchange_heads.ts";
 import { FLAG_MORE, type Frame, FrameType } from "./frame.ts";
 import type { ConnectionSettings } from "./handshake_heads.ts";
+import { DeferredBody } from "./deferred_body.ts";
+import type { HttpBodyCarrier } from "./http_bodies.ts";
 import { ProtocolError } from "./protocol_error.ts";
-import { FIRST_WINDOW_BYTES, START_WINDOW_BYTES } from "./window.ts";
+import { FIRST_WINDOW_BYTES, type ReceiveWindow, START_WINDOW_BYTES } from "./window.ts";
 
 /** Answers requests. Rejects with a `RelayError` when there is no answer; any other error is `internal_error` to the client. */
 export type RequestHandler = (request: IncomingRequest, settings: ConnectionSettings) => Promise<TracedResponse>;
@@ -31,6 +33,10 @@ export interface IncomingExchangeOptions {
   readonly acknowledges: Acknowledges;
   /** Called when {@linkcode IncomingExchange.takeReceipt} has something to tell. */
   readonly acknowledge: () => void;
+  /** Moves bodies by HTTP, where the connector can. */
+  readonly carrier: HttpBodyCarrier | undefined;
+  /** Responses whose length is known and not below this go by HTTP. */
+  readonly httpBodyMinimumBytes: number | undefined;
 }
 
 /** The connector's end of a delivery. */
@@ -41,7 +47,13 @@ export class IncomingExchange implements Exchange {
   readonly #abort = new AbortController();
   readonly #acknowledge: () => void;
   readonly #acknowledges: Acknowledges;
+  readonly #carrier: HttpBodyCarrier | undefined;
+  readonly #httpBodyMinimumBytes: number;
   #receiver: BodyReceiver | undefined;
+  /** The request's body, where it is fetched by HTTP. */
+  #deferred: DeferredBody | undefined;
+  /** Called when the server takes the response's body from its POST. */
+  #postTaken: (() => void) | undefined;
   #sender: BodySender | undefined;
   /** Whether the last byte of the request is here. */
   #isWhole = false;
@@ -55,8 +67,11 @@ export class IncomingExchange implements Exchange {
    * @param frame The request frame.
    * @throws {ProtocolError} when the frame is wrong.
    */
-  constructor(frame: Frame, port: ExchangePort, { acknowledges, acknowledge }: IncomingExchangeOptions) {
+  constructor(frame: Frame, port: ExchangePort, options: IncomingExchangeOptions) {
+    const { acknowledges, acknowledge, carrier, httpBodyMinimumBytes = Infinity } = options;
     this.#id = frame.id;
+    this.#carrier = carrier;
+    this.#httpBodyMinimumBytes = httpBodyMinimumBytes;
     this.#port = port;
     this.#head = readRequestHead(parseHead(frame));
     this.#acknowledges = acknowledges;
@@ -76,13 +91,14 @@ export class IncomingExchange implements Exchange {
   }
 
   async #run(frame: Frame, handler: (request: IncomingRequest) => Promise<TracedResponse>): Promise<void> {
-    const { requestId, method, target, path, headers, trace = false, expiresInMs, tenantId, upgrade } = this.#head;
-    const body = this.#receiver?.body ?? (frame.payload.length === 0 ? null : frame.payload);
+    const { requestId, method, target, path, headers, trace = false } = this.#head;
+    const { expiresInMs, tenantId, upgrade, service } = this.#head;
+    const body = this.#deferred?.body ?? this.#receiver?.body ?? (frame.payload.length === 0 ? null : frame.payload);
     try {
       const message = { requestId, method, target, path, headers, body, upgrade };
       const { signal } = this.#abort;
       const acknowledge = this.#received;
-      await this.#answer(await handler({ ...message, signal, trace, expiresInMs, tenantId, acknowledge }));
+      await this.#answer(await handler({ ...message, signal, trace, expiresInMs, tenantId, service, acknowledge }));
     } catch (error) {
       this.#refuse(error);
     }
@@ -93,7 +109,7 @@ export class IncomingExchange implements Exchange {
       case FrameType.data:
         return this.#receiveData(frame);
       case FrameType.credit:
-        return this.#sender?.addCredit(decodeCredit(frame.payload));
+        return this.#receiveCredit(decodeCredit(frame.payload));
       case FrameType.cancel:
         return this.fail(
           new RelayError("client_gone", `The server cancelled the request: ${readCancelReason(parseHead(frame))}`),
@@ -127,7 +143,38 @@ export class IncomingExchange implements Exchange {
       this.#head.length,
     );
     this.#receiver.receive(frame.payload, true);
+    if (this.#head.http) return this.#fetchBody(this.#receiver, window);
     if (window.sizeBytes > FIRST_WINDOW_BYTES) this.#port.grant(this.#id, window.sizeBytes - FIRST_WINDOW_BYTES);
+  }
+
+  /** The body is fetched when it is wanted; what cannot be fetched is asked for by the connection. */
+  #fetchBody(receiver: BodyReceiver, window: ReceiveWindow): void {
+    const { length } = this.#head;
+    const carrier = this.#carrier;
+    const askForFrames = () => this.#port.grant(this.#id, window.sizeBytes);
+    if (length === undefined || !carrier?.isUsable) return askForFrames();
+    const address = { requestId: this.#head.requestId, deliveryId: this.#id };
+    const broken = (error: unknown) => this.#deferred?.fail(error);
+    const deferred: DeferredBody = this.#deferred = new DeferredBody(length, {
+      wanted: () => {
+        carrier.fetch(address, { length, signal: this.#abort.signal }).then(
+          (stream) => deferred.from(stream).then(() => this.#isWhole || this.#wholeRequest(), broken),
+          () => {
+            if (this.#isOver) return;
+            deferred.from(receiver.body.stream).catch(broken);
+            askForFrames();
+          },
+        );
+      },
+      completed: () => {},
+      broken,
+      abandoned: () => {},
+    });
+  }
+
+  #receiveCredit(bytes: number): void {
+    if (bytes === 0) this.#postTaken?.();
+    this.#sender?.addCredit(bytes);
   }
 
   #receiveData(frame: Frame): void {
@@ -157,15 +204,31 @@ export class IncomingExchange implements Exchange {
     if (!isStatus(status) && !isUpgraded) {
       throw new RelayError("target_invalid_response", "The target's status is not 200 to 599");
     }
-    const head: ResponseHead = { status, headers, length: isStream ? body.length : undefined, trace, connection };
+    const isPosted = isStream && (body.length ?? 0) >= this.#httpBodyMinimumBytes && this.#carrier?.isUsable === true;
+    const length = isStream ? body.length : undefined;
+    const head: ResponseHead = { status, headers, length, trace, connection, http: isPosted || undefined };
     const content = { head, flags: isStream ? FLAG_MORE : 0, payload: isStream ? undefined : body ?? undefined };
     if (!this.#port.send(FrameType.response, this.#id, content)) {
       if (isStream) body.stream.cancel().catch(() => {});
       throw new RelayError("target_invalid_response", "The target's headers exceed the connection's limit");
     }
     this.#hasAnswered = true;
-    if (isStream) await this.#sendBody(body);
+    const rest = isPosted ? await this.#postBody(body) : body;
+    if (isStreamBody(rest)) await this.#sendBody(rest);
     this.#end();
+  }
+
+  /** Returns what the connection is to carry instead. */
+  async #postBody(body: StreamBody): Promise<StreamBody | null> {
+    const { promise: taken, resolve } = Promise.withResolvers<void>();
+    this.#postTaken = resolve;
+    const address = { requestId: this.#head.requestId, deliveryId: this.#id };
+    try {
+      return await this.#carrier?.post(address, body, { signal: this.#abort.signal, taken }) ?? null;
+    } catch {
+      if (!this.#isOver) this.#port.send(FrameType.cancel, this.#id, { head: { reason: "target_broken" } });
+      return null;
+    }
   }
 
   async #sendBody(body: StreamBody): Promise<void> {
@@ -201,6 +264,8 @@ export class IncomingExchange implements Exchange {
     this.#isOver = true;
     this.#port.ended(this.#id);
     this.#sender?.stop(error);
-    this.#receiver?.fail(error ?? new RelayError("client_gone", "The response has ended before the request"));
+    const reason = error ?? new RelayError("client_gone", "The response has ended before the request");
+    this.#receiver?.fail(reason);
+    this.#deferred?.fail(reason);
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import { isRelayErrorCode, RelayError } from "../errors/relay_error.ts";
-import { isStreamBody, type RelayRequest } from "../http/message.ts";
+import { isStreamBody, type RelayRequest, type StreamBody } from "../http/message.ts";
 import { BodyReceiver } from "./body_receiver.ts";
 import { BodySender } from "./body_sender.ts";
 import { decodeCredit, parseHead } from "./codec.ts";
@@ -13,13 +13,16 @@ import type { Delivery, DeliveryOptions, Exchange, ExchangePort, TracedResponse 
 import { readCancelReason, readResponseHead, type RequestHead } from "./exchange_heads.ts";
 import { type CancelReason, FLAG_MORE, type Frame, FrameType } from "./frame.ts";
 import { ProtocolError } from "./protocol_error.ts";
+import { DeferredBody } from "./deferred_body.ts";
+import type { HttpDelivery } from "./http_bodies.ts";
+import { OfferedBody } from "./offered_body.ts";
 import { FIRST_WINDOW_BYTES, type ReceiveWindow } from "./window.ts";
 
 /** A connector's words go into logs and answers: no more of them than this, in characters. */
 const MAX_MESSAGE_LENGTH = 1000;
 
 /** The server's end of a delivery. */
-export class OutgoingExchange implements Exchange, Delivery {
+export class OutgoingExchange implements Exchange, Delivery, HttpDelivery {
   readonly response: Promise<TracedResponse>;
   readonly #id: string;
   readonly #port: ExchangePort;
@@ -27,10 +30,17 @@ export class OutgoingExchange implements Exchange, Delivery {
   readonly #settle: PromiseWithResolvers<TracedResponse>;
   #sender: BodySender | undefined;
   #receiver: BodyReceiver | undefined;
+  /** The request's body, where it is to be fetched by HTTP. */
+  #offered: OfferedBody | undefined;
+  /** The response's body, where it is to be posted by HTTP. */
+  #deferred: DeferredBody | undefined;
+  #postTimer: ReturnType<typeof setTimeout> | undefined;
+  #requestId = "";
   #onAcknowledged: (() => void) | undefined;
   #isAcknowledged = false;
   #isUpgrade = false;
   #isRefused = false;
+  #isInFrames = false;
   #isOver = false;
 
   constructor(id: string, port: ExchangePort) {
@@ -51,11 +61,17 @@ export class OutgoingExchange implements Exchange, Delivery {
     return this.#isRefused;
   }
 
+  get requestId(): string {
+    return this.#requestId;
+  }
+
   /** Sends the request, and its body as the connector gives credit. */
   start(request: RelayRequest, options: DeliveryOptions): void {
     const { body } = request;
     this.#onAcknowledged = options.onAcknowledged;
+    this.#requestId = request.requestId;
     const isStream = isStreamBody(body);
+    const isByHttp = isStream && (body.length ?? 0) >= (this.#port.httpBodies()?.minimumBytes ?? Infinity);
     const head: RequestHead = {
       requestId: request.requestId,
       method: request.method,
@@ -69,6 +85,8 @@ export class OutgoingExchange implements Exchange, Delivery {
       expiresInMs: options.expiresInMs,
       upgrade: request.upgrade,
       tenantId: options.tenantId,
+      http: isByHttp || undefined,
+      service: options.service,
     };
     this.#isUpgrade = request.upgrade !== undefined;
     const content = { head, flags: isStream ? FLAG_MORE : 0, payload: isStream ? undefined : body ?? undefined };
@@ -79,16 +97,25 @@ export class OutgoingExchange implements Exchange, Delivery {
     }
     // Sending may have ended the connection: then nobody would ever give credit, or stop the sender.
     if (!isStream || this.#isOver) return;
-    this.#sender = new BodySender(
+    const sender = this.#sender = new BodySender(
       {
         send: (payload, hasMore) =>
           void this.#port.send(FrameType.data, this.#id, { payload, flags: hasMore ? FLAG_MORE : 0 }),
         whenWritable: () => this.#port.whenWritable(),
       },
       body,
-      FIRST_WINDOW_BYTES,
+      isByHttp ? 0 : FIRST_WINDOW_BYTES,
     );
-    this.#sender.run().catch((cause) => {
+    if (isByHttp) this.#offer(body);
+    else this.#runSender(sender);
+  }
+
+  #offer({ stream, length = 0 }: StreamBody): void {
+    this.#offered = new OfferedBody({ stream, length }, (error) => this.#cancel("client_gone", error));
+  }
+
+  #runSender(sender: BodySender): void {
+    sender.run().catch((cause) => {
       const error = cause instanceof RelayError
         ? cause
         : new RelayError("client_gone", "Cannot read the request's body", { cause });
@@ -103,7 +130,7 @@ export class OutgoingExchange implements Exchange, Delivery {
       case FrameType.data:
         return this.#receiveData(frame);
       case FrameType.credit:
-        return this.#sender?.addCredit(decodeCredit(frame.payload));
+        return this.#receiveCredit(decodeCredit(frame.payload));
       case FrameType.error:
         return this.#receiveError(frame);
       case FrameType.cancel:
@@ -119,6 +146,36 @@ export class OutgoingExchange implements Exchange, Delivery {
     if (this.#isAcknowledged) return;
     this.#isAcknowledged = true;
     this.#onAcknowledged?.();
+  }
+
+  openRequestBody(): StreamBody {
+    if (this.#offered === undefined) throw new RelayError("body_taken", "The body is not fetched by HTTP");
+    return this.#offered.open();
+  }
+
+  async takeResponseBody({ stream, length }: StreamBody): Promise<void> {
+    const deferred = this.#deferred;
+    const error = deferred === undefined || deferred.hasSource
+      ? new RelayError("body_taken", "No body is awaited")
+      : length !== undefined && length !== deferred.body.length
+      ? new RelayError("invalid_request", "The body does not have the length that was announced")
+      : undefined;
+    if (error !== undefined || deferred === undefined) {
+      stream.cancel(error).catch(() => {});
+      throw error;
+    }
+    const taken = deferred.from(stream);
+    if (deferred.hasSource) {
+      clearTimeout(this.#postTimer);
+      this.#port.grant(this.#id, 0);
+    }
+    try {
+      await taken;
+    } catch (error) {
+      // Another POST, or the connection, may still bring it.
+      if (!deferred.hasBegun && !deferred.hasSource) this.#awaitPost();
+      throw error;
+    }
   }
 
   fail(error: Error): void {
@@ -140,7 +197,8 @@ export class OutgoingExchange implements Exchange, Delivery {
 
   #receiveResponse(frame: Frame): void {
     if (this.#receiver !== undefined) throw new ProtocolError("unexpected_frame", "A second response to one request");
-    const { status, headers, length, trace, connection } = readResponseHead(parseHead(frame), this.#isUpgrade);
+    const response = readResponseHead(parseHead(frame), this.#isUpgrade);
+    const { status, headers, length, trace, connection, http } = response;
     this.acknowledged();
     if ((frame.flags & FLAG_MORE) === 0) {
       this.#settle.resolve({
@@ -161,13 +219,60 @@ export class OutgoingExchange implements Exchange, Delivery {
       length,
     );
     this.#receiver.receive(frame.payload, true);
-    this.#settle.resolve({ status, headers, body: this.#receiver.body, trace, connection });
+    const body = http && length !== undefined ? this.#defer(length) : this.#receiver.body;
+    this.#settle.resolve({ status, headers, body, trace, connection });
+  }
+
+  /** The body comes by HTTP, or in frames after all. */
+  #defer(length: number): StreamBody {
+    if (this.#port.httpBodies() === undefined) throw new ProtocolError("unexpected_frame", "Bodies do not go by HTTP");
+    this.#deferred = new DeferredBody(length, {
+      completed: () => this.#end(),
+      broken: (error) => this.#cancel("internal", error),
+      abandoned: () => this.cancel("client_gone"),
+    });
+    this.#awaitPost();
+    return this.#deferred.body;
+  }
+
+  #awaitPost(): void {
+    const timeoutMs = this.#port.httpBodies()?.timeoutMs;
+    if (this.#isOver || timeoutMs === undefined) return;
+    clearTimeout(this.#postTimer);
+    this.#postTimer = setTimeout(() => {
+      this.#cancel("internal", new RelayError("connector_lost", "The body of the response did not come in time"));
+    }, timeoutMs);
+  }
+
+  #receiveCredit(bytes: number): void {
+    this.#sender?.addCredit(bytes);
+    if (this.#sender === undefined || this.#offered === undefined) return;
+    if (this.#offered.take()) this.#runSender(this.#sender);
+    else if (this.#offered.isFetched) {
+      this.#cancel(
+        "internal",
+        new RelayError("connector_lost", "The request's body was lost on its way to the connector"),
+      );
+    }
   }
 
   #receiveData(frame: Frame): void {
     if (this.#receiver === undefined) throw new ProtocolError("unexpected_frame", "Data before its response");
+    if (this.#deferred !== undefined && !this.#isInFrames) this.#turnToFrames(this.#deferred, this.#receiver);
     this.#receiver.receive(frame.payload, (frame.flags & FLAG_MORE) !== 0);
     if (this.#receiver.isSettled) this.#end();
+  }
+
+  /** The connector could not post the body. */
+  #turnToFrames(deferred: DeferredBody, receiver: BodyReceiver): void {
+    clearTimeout(this.#postTimer);
+    this.#isInFrames = true;
+    deferred.from(receiver.body.stream).catch((error) => {
+      this.#cancel(
+        "internal",
+        new RelayError("connector_lost", "The response's body came in two ways", { cause: error }),
+      );
+    });
   }
 
   #receiveError(frame: Frame): void {
@@ -189,9 +294,14 @@ export class OutgoingExchange implements Exchange, Delivery {
     this.#isOver = true;
     this.#port.ended(this.#id);
     this.#sender?.stop(error);
+    this.#offered?.stop(error ?? new RelayError("delivery_over", "The delivery is over"));
+    clearTimeout(this.#postTimer);
     if (this.#receiver === undefined) this.#window.release();
+    // A body that did not come in frames has a window nevertheless.
+    if (this.#deferred !== undefined && !this.#isInFrames) this.#receiver?.fail(error);
     if (error === undefined) return;
     this.#settle.reject(error);
     this.#receiver?.fail(error);
+    this.#deferred?.fail(error);
   }
 }

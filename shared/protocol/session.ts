@@ -12,6 +12,7 @@ import { ExchangeTable } from "./exchange_table.ts";
 import { CloseCode, CONNECTION_ID, type Frame, FrameType, type GoAwayReason, type Reconnect } from "./frame.ts";
 import { type ConnectionSettings, readSettings, readTargets, type ServedTargets } from "./handshake_heads.ts";
 import { type Acknowledges, IncomingExchange, type RequestHandler } from "./incoming_exchange.ts";
+import type { HttpBodyCarrier, HttpBodyOptions, HttpDelivery } from "./http_bodies.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import { OutgoingExchange } from "./outgoing_exchange.ts";
 import type { MessagePipe, PipeReceiver } from "./pipe.ts";
@@ -37,6 +38,8 @@ export interface SessionHandlers {
   readonly request?: RequestHandler;
   /** Connector only: when a request counts as received; `receipt` unless given. */
   readonly acknowledges?: Acknowledges;
+  /** Connector only: carries large bodies by HTTP; without it they all go by this connection. */
+  readonly httpBodies?: HttpBodyCarrier;
   /** Connector only: the server changed the settings. */
   readonly configure?: (settings: ConnectionSettings) => void;
   /** Server only: the connector renewed its token. */
@@ -86,6 +89,7 @@ export class Session implements PipeReceiver {
   #isPeerLeaving = false;
   #isClosed = false;
   #settings: ConnectionSettings;
+  #httpBodies: HttpBodyOptions | undefined;
 
   /** Takes over an open pipe. */
   constructor(pipe: MessagePipe, options: SessionOptions) {
@@ -130,6 +134,17 @@ export class Session implements PipeReceiver {
     if (this.#isClosed) exchange.fail(new Error("Cannot deliver: the connection is closed"));
     else exchange.start(request, options);
     return exchange;
+  }
+
+  /** Server only: large bodies may go by HTTP from now on. */
+  allowHttpBodies(options: HttpBodyOptions): void {
+    this.#httpBodies = options;
+  }
+
+  /** Server only: a delivery under way whose bodies may go by HTTP. */
+  findHttpDelivery(deliveryId: string): HttpDelivery | undefined {
+    const exchange = this.#exchanges.get(deliveryId);
+    return exchange instanceof OutgoingExchange ? exchange : undefined;
   }
 
   /** Server only: sends new settings, and applies them here. */
@@ -234,6 +249,8 @@ export class Session implements PipeReceiver {
     const exchange = new IncomingExchange(frame, this.#port, {
       acknowledges: this.#options.handlers.acknowledges ?? "receipt",
       acknowledge: this.#acknowledgeSoon,
+      carrier: this.#options.handlers.httpBodies,
+      httpBodyMinimumBytes: this.#settings.httpBodyMinimumBytes,
     });
     this.#exchanges.add(frame.id, exchange);
     exchange.start(frame, (request) => handler(request, this.#settings));
@@ -299,6 +316,7 @@ export class Session implements PipeReceiver {
         this.#send(FrameType.credit, id, { payload: encodeCredit(bytes) });
       },
       ended: (id) => this.#exchangeEnded(id),
+      httpBodies: () => this.#httpBodies,
     };
   }
 

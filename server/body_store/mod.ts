@@ -1,0 +1,10 @@
+/**
+ * Where bodies wait that cannot travel inside a message.
+ *
+ * @module
+ */
+
+export type { BodyStore, PutOptions, StoredBody } from "./body_store.ts";
+export { isBodyKey } from "./body_key.ts";
+export { FileBodyStore } from "./file_body_store.ts";
+export { MemoryBodyStore } from "./memory_body_store.ts";
