@@ -33,6 +33,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["maintenance/", "metrics/", "webhooks/"],
     ["statistics/"],
     ["relay/", "connectors/", "management/", "cluster/"],
+    ["queue/"],
     ["dispatch/", "listener/", "policy/", "interceptors/"],
     ["auth/"],
     ["transport/", "body_store/", "persistence/"],
