@@ -104,6 +104,11 @@ export class Dispatcher implements Disposable {
     return this.#isConnected(tenantId) || this.#connections.wasConnectedRecently(tenantId);
   }
 
+  /** Whether another origin has a connection of a tenant. */
+  isConnectedElsewhere(tenantId: string): boolean {
+    return this.#remote.isConnected(tenantId);
+  }
+
   /** Sends a request on its way. */
   dispatch(tenantId: string, request: RelayRequest, options: DispatchOptions): Dispatch {
     const pending = new PendingRequest(tenantId, request, options, {

@@ -133,7 +133,8 @@ export class StoredRequestRepository {
     { holder, limit, nowMs }: { readonly holder: string; readonly limit: number; readonly nowMs: number },
   ): Promise<StoredRequest[]> {
     const due = this.#db.selectFrom("stored_requests").select("id").where("tenant_id", "=", tenantId)
-      .where("state", "=", "waiting").where("next_attempt_at", "<=", nowMs).orderBy("sequence").limit(limit);
+      .where("state", "=", "waiting").where("next_attempt_at", "<=", nowMs)
+      .where("expires_at", ">", nowMs).orderBy("sequence").limit(limit);
     const rows = await this.#db.updateTable("stored_requests")
       .set(({ eb }) => ({ state: "delivering", holder, attempts: eb("attempts", "+", 1) }))
       .where("id", "in", this.#isSqlite ? due : due.forUpdate().skipLocked())
@@ -213,6 +214,12 @@ export class StoredRequestRepository {
         ))
       ).executeTakeFirstOrThrow();
     return Number(numUpdatedRows);
+  }
+
+  /** Takes a request away from a holder that does not know of it. */
+  async free({ id, holder, nowMs }: HeldRequest & { readonly nowMs: number }): Promise<void> {
+    await this.#db.updateTable("stored_requests").set({ state: "waiting", holder: null, next_attempt_at: nowMs })
+      .where("id", "=", id).where("holder", "=", holder).where("state", "=", "delivering").execute();
   }
 
   /** Gives up the requests that have waited too long. @returns How many there were. */
