@@ -28,7 +28,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["main.ts", "mod.ts"],
     ["cli/"],
     ["server.ts"],
-    ["access.ts", "authentication.ts", "delivery.ts", "observation.ts", "operation.ts"],
+    ["access.ts", "authentication.ts", "delivery.ts", "observation.ts", "operation.ts", "storage.ts"],
     ["config.ts", "http/"],
     ["maintenance/", "metrics/", "webhooks/"],
     ["statistics/"],

@@ -170,6 +170,19 @@ export class StoredRequests {
     this.#waits(tenantId);
   }
 
+  /** Something of a tenant waits in the database, for this origin or another. */
+  waits(tenantId: string): void {
+    this.#waits(tenantId);
+  }
+
+  /** Somebody has removed requests by hand. */
+  removed(requests: readonly { readonly id: string; readonly bodyKey: string | null }[]): void {
+    for (const { id, bodyKey } of requests) {
+      this.#runs.get(id)?.settledElsewhere();
+      this.#ledger.removeBody(bodyKey);
+    }
+  }
+
   /** Something of a tenant waits in the database. */
   wake(tenantId: string): void {
     this.#pumps.wake(tenantId);

@@ -142,6 +142,7 @@ export class StoredRun {
 
   async #run(): Promise<void> {
     try {
+      if (this.#attempts > this.#options.redeliveryLimit + 1) return await this.#buryUnacknowledged();
       let failure = await this.#attempt();
       while (failure !== undefined && await this.#prepareNext(failure)) failure = await this.#attempt();
     } catch (error) {
@@ -309,6 +310,13 @@ export class StoredRun {
     const { originId: holder } = this.#options;
     const next = { id: this.request.id, holder, attempts, nextAttemptAt: nextAttemptAtMs, lastError, isKept };
     return this.#parts.ledger.reschedule(next);
+  }
+
+  /** Its target answered each time, but never acknowledged. */
+  async #buryUnacknowledged(): Promise<void> {
+    this.#attempts--;
+    const message = this.request.lastError ?? "Nobody knows what became of its deliveries";
+    await this.#giveUp("redelivery_limit", new RelayError("target_timeout", message));
   }
 
   async #giveUp(reason: DeadLetterReason, error: RelayError): Promise<false> {
