@@ -11,6 +11,7 @@ import { choice, duration, flag, httpUrl, integer, list, port, secret, size, tex
 import { logSection } from "../shared/log/config.ts";
 import { isIssuerUrl } from "./auth/issuer_url.ts";
 import { parseDatabaseUrl } from "./persistence/database_url.ts";
+import { ACKNOWLEDGE_MODES } from "./persistence/schema.ts";
 import { REQUEST_OUTCOMES } from "./relay/observer.ts";
 import { webhooksSection } from "./webhooks/config.ts";
 
@@ -86,6 +87,12 @@ const limitsSection = z.strictObject({
   ),
   connectorMessage: size({ minimum: 1024 }).prefault("1MiB").describe(
     "Largest message taken from a connector, in bytes.",
+  ),
+  queuedRequestsPerTenant: integer({ minimum: 1 }).prefault(10_000).describe(
+    "Requests of one tenant that can be stored until they are settled, dead letters included; more are answered 503.",
+  ),
+  queuedBytesPerTenant: size({ minimum: 1 }).prefault("1GiB").describe(
+    "Their bodies, in bytes; more are answered 503.",
   ),
   headerTimeout: duration({ minimum: 1 }).prefault("15s").describe(
     "How long a client may take for the head of a request, in milliseconds; only the listener node keeps to it.",
@@ -203,6 +210,18 @@ export const serverConfigSchema = z.strictObject({
   limits: limitsSection.prefault({}).describe("Limits that keep one client or tenant from starving the others."),
   requestExpiration: duration({ minimum: 1 }).prefault("2m").describe(
     "Time until the head of the response, in milliseconds, not counting while the request's body flows.",
+  ),
+  acknowledgeMode: choice(ACKNOWLEDGE_MODES).prefault("connectorReceived").describe(
+    "When a request is settled and is not delivered again: disabled, when it was handed over; connectorReceived, when a connector has it and its body; connectorFinished, when its target has answered; manual, when its target has called the URL it was given. Tenants and interceptors may say otherwise.",
+  ),
+  acknowledgeTimeout: duration({ minimum: 100 }).prefault("10m").describe(
+    "How long one delivery of a stored request may take until it is settled, in milliseconds; then it is delivered again.",
+  ),
+  redeliveryLimit: integer({ minimum: 0, maximum: 1_000 }).prefault(5).describe(
+    "How often a stored request is delivered again at most before it becomes a dead letter.",
+  ),
+  queueExpiration: duration({ minimum: 1_000, maximum: LONGEST_AGE_MS }).prefault("24h").describe(
+    "How long a stored request is kept for a connector before it becomes a dead letter, in milliseconds.",
   ),
   streamIdleTimeout: duration({ minimum: 1 }).optional().describe(
     "How long a streaming response may send nothing, or its client take nothing, in milliseconds. Without it there is no limit.",

@@ -81,6 +81,8 @@ export interface Delivery extends AsyncDisposable {
   readonly elsewhere: ConnectionsElsewhere | undefined;
   /** Lets the other origins ask and tell from now on. */
   openManagement(local: LocalManagement): void;
+  /** Hears of stored requests that wait for any origin; one listener. */
+  onStoredRequestWaits(listener: (tenantId: string) => void): void;
   /** Takes requests of other origins, and sends them some. */
   start(other: Pick<ClusterService, "serveOther">): void;
   /** How it is at present. */
@@ -105,6 +107,7 @@ export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
     transport,
     foreignNeighbour: (originId) => reject(new DatabaseConflictError(originId)),
   });
+  let storedRequestWaits: ((tenantId: string) => void) | undefined;
   const dispatcher = new Dispatcher({
     connections: registry,
     queues: transport.queues,
@@ -113,6 +116,7 @@ export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
     originId: origin.originId,
     connectionGraceMs: config.connectionGrace,
     connectorTransportShortcut: config.connectorTransportShortcut,
+    storedRequestWaits: (tenantId) => storedRequestWaits?.(tenantId),
   });
   return {
     dispatcher,
@@ -122,6 +126,7 @@ export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
     tenantEvents: tellOthers(cluster),
     elsewhere: cluster && connectionsElsewhere(cluster),
     openManagement: (local) => cluster && openManagement(cluster, local),
+    onStoredRequestWaits: (listener) => void (storedRequestWaits = listener),
     start: (other) =>
       cluster?.start({
         serve: (request) => dispatcher.serve(request),

@@ -45,8 +45,13 @@ import { Admission } from "./relay/admission.ts";
 import { HostAddresses } from "./relay/host_address.ts";
 import { WebSocketRelay } from "./relay/websocket_relay.ts";
 import { Relay } from "./relay/relay.ts";
+import { createAcknowledgeRoutes } from "./queue/acknowledge_routes.ts";
 import { sleep } from "../shared/time/sleep.ts";
-import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
+import { createStorage, type Storage } from "./storage.ts";
+import { problemResponse, type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
+
+/** How long what became of stored requests may take to be written when the server stops, in milliseconds. */
+const STORAGE_TIMEOUT_MS = 5_000;
 
 /** How often a drain looks whether it may go on, in milliseconds. */
 const DRAIN_POLL_MS = 10;
@@ -111,7 +116,8 @@ export async function createRelayServer(config: ServerConfig, options: RelayServ
       databaseId: await readDatabaseId(database),
       createTransport: options.serverTransport,
     });
-    return new Server(config, { database, monitor, registry, origin, delivery, interceptors });
+    const storage = await createStorage({ config, database, registry, delivery, origin, now: Date.now });
+    return new Server(config, { database, monitor, registry, origin, delivery, storage, interceptors });
   } catch (error) {
     await database.destroy();
     throw error;
@@ -125,6 +131,7 @@ interface ServerParts {
   readonly registry: ConnectionRegistry;
   readonly origin: { readonly originId: string; readonly version: string; readonly machineName: string };
   readonly delivery: Delivery;
+  readonly storage: Storage;
   readonly interceptors: readonly Interceptor[];
 }
 
@@ -133,6 +140,7 @@ class Server implements RelayServer {
   readonly #database: Database;
   readonly #registry: ConnectionRegistry;
   readonly #delivery: Delivery;
+  readonly #storage: Storage;
   readonly #monitor: DatabaseMonitor;
   readonly #admission: Admission;
   readonly #relay: Relay;
@@ -154,12 +162,13 @@ class Server implements RelayServer {
   #closing: Promise<void> | undefined;
 
   constructor(config: ServerConfig, parts: ServerParts) {
-    const { database, monitor, registry, origin, delivery, interceptors } = parts;
+    const { database, monitor, registry, origin, delivery, storage, interceptors } = parts;
     this.#config = config;
     this.#database = database;
     this.#monitor = monitor;
     this.#registry = registry;
     this.#delivery = delivery;
+    this.#storage = storage;
     const now = Date.now;
     const server = origin;
     const tenants = new TenantRepository(database, now);
@@ -231,6 +240,7 @@ class Server implements RelayServer {
       server,
       directory,
       tenantEvents: [watch, delivery.tenantEvents],
+      storedRequestEvents: storage.requests,
       isTrustedProxy,
       now,
     });
@@ -249,10 +259,13 @@ class Server implements RelayServer {
       },
       now,
     });
+    const publicUrl = (request: ListenerRequest) =>
+      config.publicUrl ?? requestBaseUrl(request, { scheme: schemeOf(config), isTrustedProxy });
     const relay = this.#relay = new Relay({
       tenants: tenantCache,
       dispatcher: delivery.dispatcher,
       admission: this.#admission,
+      keeper: storage.requests,
       gate: access.gate,
       interceptors: new Interceptors(interceptors, { maxTimeoutMs: config.requestExpiration }),
       observers: [accessLog, operation.observer, ...observation.observers],
@@ -269,9 +282,10 @@ class Server implements RelayServer {
       isTraceEndpointOn: config.traceEndpoint,
       scheme: schemeOf(config),
       isTrustedProxy,
+      acknowledgeMode: config.acknowledgeMode,
+      publicUrl,
     });
-    const baseUrl = ({ incoming }: WebBindings) =>
-      config.publicUrl ?? requestBaseUrl(incoming, { scheme: schemeOf(config), isTrustedProxy });
+    const baseUrl = ({ incoming }: WebBindings) => publicUrl(incoming);
     const health = createHealthRoutes({
       isReady: () => this.#isReady,
       database: () => monitor.status,
@@ -291,6 +305,7 @@ class Server implements RelayServer {
       })));
     routes.route("/", authentication.routes(baseUrl));
     routes.route("/", health);
+    routes.route("/", createAcknowledgeRoutes(storage.requests, problemResponse));
     this.#webSockets = new WebSocketRelay(relay);
     this.#publicHandler = new PublicHandler(relay, {
       webSockets: this.#webSockets,
@@ -329,6 +344,7 @@ class Server implements RelayServer {
     await this.#authentication.start();
     await this.#observation.start();
     this.#tenantWatch.start();
+    await this.#storage.requests.start();
     // 2. Management first: whoever watches the server sees it before clients do.
     this.#managementListener = await createListener(this.#managementHandler, managementOptions);
     // 3. The public listener; from here on requests and connectors come in.
@@ -356,7 +372,7 @@ class Server implements RelayServer {
     // 2. No new requests, no new connectors; other origins look elsewhere first.
     this.#connectors.close();
     this.#delivery.drain();
-    const idle = this.#admission.close();
+    const idle = Promise.all([this.#admission.close(), this.#storage.requests.drain()]);
     this.#webSockets.drain();
     this.#observation.drain();
     const startedAtMs = performance.now();
@@ -388,9 +404,11 @@ class Server implements RelayServer {
       this.#operation.stop();
       // 4. The listeners, which wait for the last answers.
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
-      // 5. What is known of the last requests is written down.
+      // 5. What is stored and not settled is left to others.
+      await this.#storage.requests.stop({ timeoutMs: STORAGE_TIMEOUT_MS });
+      // 6. What is known of the last requests is written down.
       await this.#observation.close();
-      // 6. What everything stood on.
+      // 7. What everything stood on.
       this.#relay[Symbol.dispose]();
       await this.#access[Symbol.asyncDispose]();
       this.#authentication[Symbol.dispose]();
