@@ -236,7 +236,9 @@ export class Relay implements Disposable {
       requireActiveConnection: tenant.requireActiveConnection ?? requireActiveConnection,
       isSettledByHandover: mode === "disabled",
     };
-    const stored = isStored(mode) ? this.#storingOptions(exchange, address, mode) : undefined;
+    // A WebSocket's messages cannot be kept: it ends with its connection.
+    const isKept = isStored(mode) && exchange.request.upgrade === undefined;
+    const stored = isKept ? this.#storingOptions(exchange, address, mode) : undefined;
     return { tenantId: tenant.id, dispatch, expiration, stored };
   }
 
