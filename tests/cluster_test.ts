@@ -230,3 +230,99 @@ testWays("a connector that leaves is forgotten everywhere", async (way) => {
   }
   await answers(way.client, tenant, { path: "ping", status: 503 });
 }, { connectionGrace: "10ms" });
+
+/** Two servers that look for changes of others so seldom that a test only sees what they are told. */
+async function startPair(
+  overrides: ServerOverrides = {},
+): Promise<TestCluster & { readonly pair: [TestServer, TestServer] }> {
+  const cluster = await startCluster(broker!, { tenantInfoCacheDuration: "1h", ...overrides });
+  const pair = cluster.servers as [TestServer, TestServer];
+  return { ...cluster, pair };
+}
+
+function testPair(name: string, run: (pair: [TestServer, TestServer]) => Promise<void>): void {
+  Deno.test({
+    name: rabbitmq.label(name),
+    ignore: rabbitmq.isSkipped,
+    async fn() {
+      await using cluster = await startPair();
+      await run(cluster.pair);
+    },
+  });
+}
+
+/** Calls the management API of a server. */
+async function manage(
+  server: TestServer,
+  { method, path, key, body }: {
+    readonly method: string;
+    readonly path: string;
+    readonly key: string;
+    readonly body?: unknown;
+  },
+): Promise<Response> {
+  const headers = { "Api-Key": key, "Content-Type": "application/json" };
+  const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+  return await fetch(`${server.managementUrl}/management/${path}`, { method, headers, ...sent });
+}
+
+testPair("a change made at one server takes effect at the other at once", async ([one, other]) => {
+  const tenant = await one.database.createTenant();
+  const key = await one.database.addApiKey("admin");
+  await using _connector = await startConnector(other, tenant, { targets: { ping: { type: "ping" } } });
+  await answers(one, tenant, { path: "ping", status: 200 });
+  const path = `tenants/${tenant.name}`;
+  const known = await (await manage(one, { method: "GET", path, key })).json();
+  const changed = await manage(one, { method: "PUT", path, key, body: { name: tenant.name, enabled: false } });
+  assert.equal(changed.status, 200, `${JSON.stringify(known)} ${await changed.text()}`);
+  await other.disconnected(tenant);
+  await answers(other, tenant, { path: "ping", status: 403 });
+});
+
+testPair("a secret removed at one server ends connections at the other", async ([one, other]) => {
+  const tenant = await one.database.createTenant();
+  const key = await one.database.addApiKey("admin");
+  await using _connector = await startConnector(other, tenant, { targets: { ping: { type: "ping" } } });
+  await answers(one, tenant, { path: "ping", status: 200 });
+  const secrets = await one.database.listSecrets(tenant.id);
+  const { id } = secrets.find(({ use }) => use === "connector")!;
+  const removed = await manage(one, { method: "DELETE", path: `tenants/${tenant.name}/secrets/${id}`, key });
+  assert.equal(removed.status, 204);
+  await other.disconnected(tenant);
+});
+
+testPair("every server lists the connections of all, and ends them", async ([one, other]) => {
+  const tenant = await one.database.createTenant();
+  const key = await one.database.addApiKey("admin");
+  await using _connector = await startConnector(other, tenant, { targets: { ping: { type: "ping" } } });
+  await answers(one, tenant, { path: "ping", status: 200 });
+  const path = `tenants/${tenant.name}/connections`;
+  const { results } = await (await manage(one, { method: "GET", path, key })).json();
+  assert.equal(results.length, 1);
+  const shown = await (await manage(one, { method: "GET", path: `tenants/${tenant.name}`, key })).json();
+  assert.equal(shown.connections, 1);
+  const ended = await manage(one, { method: "DELETE", path: `${path}/${results[0].id}`, key });
+  assert.equal(ended.status, 204, await ended.text());
+  await other.disconnected(tenant);
+});
+
+Deno.test({
+  name: rabbitmq.label("a tenant that was connected at another server a moment ago is waited for"),
+  ignore: rabbitmq.isSkipped,
+  async fn() {
+    await using cluster = await startPair({ connectionGrace: "10s" });
+    const [one, other] = cluster.pair;
+    const tenant = await one.database.createTenant();
+    const targets = { ping: { type: "ping" } };
+    {
+      await using _connector = await startConnector(other, tenant, { targets });
+      await answers(one, tenant, { path: "ping", status: 200 });
+    }
+    await other.disconnected(tenant);
+    const waiting = one.relay(tenant, "ping");
+    await using _connector = await startConnector(other, tenant, { targets });
+    const response = await waiting;
+    await response.body?.cancel();
+    assert.equal(response.status, 200);
+  },
+});

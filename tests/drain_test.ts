@@ -1,12 +1,25 @@
 import assert from "node:assert/strict";
 import { startConnector } from "./testkit/connector.ts";
+import { within } from "./testkit/deadline.ts";
 import { assertAnswer, assertProblem } from "./testkit/http.ts";
 import { DataFolder, type ServerProcess, startConnectorProcess, startServerProcess } from "./testkit/programs.ts";
 import { Gate, startTarget } from "./testkit/target.ts";
+import { connectTcp, headerValue } from "./testkit/tcp.ts";
 
 async function health(url: string): Promise<string> {
   const response = await fetch(`${url}/health/ready`);
   return `${response.status} ${(await response.json()).status}`;
+}
+
+/** Waits until so many requests are under way. */
+async function untilInFlight({ managementUrl }: ServerProcess, count: number): Promise<void> {
+  const poll = async () => {
+    while (true) {
+      const text = await (await fetch(`${managementUrl}/metrics`)).text();
+      if (text.includes(`\nrelay_requests_in_flight ${count}\n`)) return;
+    }
+  };
+  await within(poll(), { timeoutMs: 10_000, what: "requests in flight" });
 }
 
 /** Asks a process to stop, and waits until it says that it does. */
@@ -42,6 +55,26 @@ Deno.test("a server that is asked to stop finishes what runs, refuses the rest, 
   await assertProblem(await fetch(`${server.url}/connector`), { status: 503, code: "draining" });
   gate.open();
   await assertAnswer(await running, { text: "finished" });
+  assert.equal((await server.process.status).code, 0);
+});
+
+Deno.test("a request that was let in before a server stops is delivered, though its body still arrives", async () => {
+  await using folder = await DataFolder.create();
+  await using server = await startServerProcess(folder);
+  const tenant = await folder.database.createTenant();
+  const app = async (request: Request) => new Response(await request.text());
+  await using _connector = await startConnector(server, tenant, { targets: { app } });
+  // The connector is known by now, and so is its tenant.
+  await assertAnswer(await server.relay(tenant, "app", { method: "POST", body: "first" }), { text: "first" });
+  using client = await connectTcp(server.port);
+  await client.send(`POST /relay/${tenant.name}/app HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhello`);
+  await untilInFlight(server, 1);
+  await askToStop(server);
+  assert.equal(await health(server.url), "503 draining");
+  await client.send("world");
+  const answer = await client.readResponse();
+  assert.equal(`${answer.status} ${new TextDecoder().decode(answer.body)}`, "200 helloworld");
+  assert.equal(headerValue(answer, "connection")?.toLowerCase(), "close");
   assert.equal((await server.process.status).code, 0);
 });
 

@@ -77,6 +77,21 @@ export const connectionCases: ListenerCases = {
     }
   },
 
+  "ends connections with their answers once it drains, and still serves": async (listen) => {
+    await using listener = await listen(handlerOf(() => textAnswer("ok")));
+    using kept = await connectTcp(listener.port);
+    await kept.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert.equal(headerValue(await kept.readResponse(), "connection")?.toLowerCase() === "close", false);
+    listener.drain();
+    await kept.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    const last = await kept.readResponse();
+    assert.equal(`${headerValue(last, "connection")?.toLowerCase()} ${decode(last.body)}`, "close ok");
+    using late = await connectTcp(listener.port);
+    await late.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    const answer = await late.readResponse();
+    assert.equal(`${headerValue(answer, "connection")?.toLowerCase()} ${decode(answer.body)}`, "close ok");
+  },
+
   "closes by itself, lets what runs finish, and takes nothing new": async (listen) => {
     const reached = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();
