@@ -34,7 +34,10 @@ export interface ObservedParts {
   readonly registry: ConnectionRegistry;
   readonly signingKeys: { rotateIfDue(): Promise<unknown> };
   /** How the server is. */
-  readonly state: Pick<MetricSources, "isReady" | "requestsInFlight" | "requestsWaiting" | "isDatabaseUp">;
+  readonly state: Pick<
+    MetricSources,
+    "isReady" | "requestsInFlight" | "requestsWaiting" | "storedRequests" | "isDatabaseUp"
+  >;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
 }

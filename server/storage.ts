@@ -31,7 +31,9 @@ export interface Storage {
 }
 
 /** Puts storage together. */
-export async function createStorage({ config, database, registry, delivery, origin, now }: StorageParts): Promise<Storage> {
+export async function createStorage(
+  { config, database, registry, delivery, origin, now }: StorageParts,
+): Promise<Storage> {
   const bodies = await FileBodyStore.open({ path: join(config.dataDirectory, "bodies") });
   const { dispatcher, transport, cluster } = delivery;
   const requests = new StoredRequests({

@@ -18,7 +18,17 @@ const FORBIDDEN_IN_VALUES = /[^\t\x20-\x7e\x80-\xff]/;
 const KNOWN_METHOD = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE)$/i;
 const BODILESS = new Set([204, 205, 304]);
 
-const REQUEST_KEYS = ["method", "target", "path", "headers", "body", "isTraced", "acknowledgeMode", "answer", "deliver"];
+const REQUEST_KEYS = [
+  "method",
+  "target",
+  "path",
+  "headers",
+  "body",
+  "isTraced",
+  "acknowledgeMode",
+  "answer",
+  "deliver",
+];
 const RESPONSE_KEYS = ["status", "headers", "body"];
 
 const encoder = new TextEncoder();

@@ -157,7 +157,9 @@ export class QueueService {
     const tenantId = await store.transaction(async (repositories) => {
       const tenant = await requireTenant(repositories, tenantName);
       const nowMs = now();
-      if (!await repositories.stored.revive(tenant.id, { id, nowMs, expiresAt: nowMs + expirationMs })) throw notFound();
+      if (!await repositories.stored.revive(tenant.id, { id, nowMs, expiresAt: nowMs + expirationMs })) {
+        throw notFound();
+      }
       await record(repositories, { actor, action: "dead_letter.resend", subject: { id, name: tenant.name } });
       return tenant.id;
     });

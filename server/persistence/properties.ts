@@ -30,7 +30,10 @@ export async function readAcknowledgeKey(db: Database): Promise<Uint8Array> {
 }
 
 /** The value that is there already, else the one given. */
-async function readProperty(db: Database, property: { readonly name: string; readonly value: string }): Promise<string> {
+async function readProperty(
+  db: Database,
+  property: { readonly name: string; readonly value: string },
+): Promise<string> {
   await db.insertInto("properties").values(property)
     .onConflict((conflict) => conflict.column("name").doNothing())
     .execute();

@@ -30,7 +30,10 @@ export class AcknowledgeTokens {
    * @param base Base of the server's public URLs, without a slash at the end.
    * @param originId Where it is answered soonest; any origin can.
    */
-  urlFor(request: AcknowledgedRequest, { base, originId }: { readonly base: string; readonly originId: string }): string {
+  urlFor(
+    request: AcknowledgedRequest,
+    { base, originId }: { readonly base: string; readonly originId: string },
+  ): string {
     const token = `${request.tenantId}.${this.#sign(request).toString("base64url")}`;
     return `${base}/acknowledge/${originId}/${request.requestId}?token=${token}`;
   }

@@ -257,7 +257,10 @@ export class StoredRequests {
     return stored;
   }
 
-  #storeBody(key: string, { stream, length }: { readonly stream: ReadableStream<Uint8Array>; readonly length?: number }) {
+  #storeBody(
+    key: string,
+    { stream, length }: { readonly stream: ReadableStream<Uint8Array>; readonly length?: number },
+  ) {
     return this.#parts.bodies.put(key, stream, { maxBytes: this.#options.limit.bytes, lengthBytes: length });
   }
 

@@ -95,7 +95,7 @@ export class Sweeper {
       }
       await this.#recoverForgotten();
       this.#totals = await requests.totals();
-      if (this.#totals.queued > 0) for (const tenantId of await requests.listDueTenants(now())) wake(tenantId);
+      if (this.#totals.queued > 0) { for (const tenantId of await requests.listDueTenants(now())) wake(tenantId); }
       swept();
     } catch (error) {
       logger.warn("Cannot look after stored requests, it is tried again: {error}", { error });

@@ -72,7 +72,9 @@ export class Deliveries {
    * @returns Rejects with a `RelayError` that says why there is no response.
    */
   deliver(request: RelayRequest, signal: AbortSignal, options: DeliveryOptions): Promise<DispatchedResponse> {
-    if (options.stored !== undefined) return this.#deliverStored(request, signal, { ...options, stored: options.stored });
+    if (options.stored !== undefined) {
+      return this.#deliverStored(request, signal, { ...options, stored: options.stored });
+    }
     const dispatch = this.#dispatch(request, options);
     if (signal.aborted) dispatch.cancel("client_gone");
     else signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });

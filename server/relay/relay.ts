@@ -166,7 +166,9 @@ export class Relay implements Disposable {
     const { request, answer } = intercepted ?? { request: taken, answer: undefined };
     const delivery = this.#deliveryOptions(exchange, { address, tenant, request, expiration });
     if (intercepted !== undefined && answer !== undefined) {
-      if (answer.isDelivered) await this.#deliveries.deliverUnanswered(this.#relayed(exchange, request, delivery), delivery);
+      if (answer.isDelivered) {
+        await this.#deliveries.deliverUnanswered(this.#relayed(exchange, request, delivery), delivery);
+      }
       const seen = await this.#intercepted(exchange, withClientHeaders(answer, method), intercepted);
       return this.#presented(exchange, seen, undefined);
     }

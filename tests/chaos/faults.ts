@@ -64,7 +64,10 @@ export const FAULTS = {
     },
     strike: () => Promise.resolve(),
   },
-  "acknowledged for another": { prepare: (stage) => void (stage.target.habit = "wrong"), strike: () => Promise.resolve() },
+  "acknowledged for another": {
+    prepare: (stage) => void (stage.target.habit = "wrong"),
+    strike: () => Promise.resolve(),
+  },
   "poison": {
     prepare(stage) {
       let isKilling = false;

@@ -66,12 +66,16 @@ for (let isFirst = true; isFirst || (performance.now() < until && values.seed ==
     try {
       const counts = await runCampaign(plan);
       if (isBroken(counts)) broken++;
-      write(`${describe(plan)} ${COUNTS.map((name) => counts[name]).join(" | ")} |${isBroken(counts) ? " BROKEN" : ""}`);
+      write(
+        `${describe(plan)} ${COUNTS.map((name) => counts[name]).join(" | ")} |${isBroken(counts) ? " BROKEN" : ""}`,
+      );
     } catch (error) {
       broken++;
       write(`${describe(plan)} failed: ${error}`);
     }
   }
 }
-write(broken === 0 ? "Nothing was lost." : `${broken} campaigns are broken; repeat one with --seed and its other options.`);
+write(
+  broken === 0 ? "Nothing was lost." : `${broken} campaigns are broken; repeat one with --seed and its other options.`,
+);
 Deno.exit(broken === 0 ? 0 : 1);

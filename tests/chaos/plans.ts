@@ -31,7 +31,11 @@ export function everyPlan(): PlanDraft[] {
   const faults = Object.keys(FAULTS) as Fault[];
   return faults.flatMap((fault) =>
     CARRIERS.flatMap((carrier) =>
-      MODES.filter(({ mode }) => isPossible(fault, { ...carrier, mode })).map((mode) => ({ ...carrier, ...mode, fault }))
+      MODES.filter(({ mode }) => isPossible(fault, { ...carrier, mode })).map((mode) => ({
+        ...carrier,
+        ...mode,
+        fault,
+      }))
     )
   );
 }
