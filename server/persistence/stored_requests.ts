@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type CompiledQuery, type Kysely, type Selectable, sql, SqliteAdapter } from "kysely";
+import { type CompiledQuery, type Kysely, type Selectable, SqliteAdapter } from "kysely";
 import { chunks } from "./chunks.ts";
 import type {
   AcknowledgeMode,
