@@ -36,7 +36,7 @@ export interface ObservedParts {
   /** How the server is. */
   readonly state: Pick<
     MetricSources,
-    "isReady" | "requestsInFlight" | "requestsWaiting" | "isDatabaseUp" | "transport"
+    "isReady" | "requestsInFlight" | "requestsWaiting" | "storedRequests" | "isDatabaseUp" | "transport"
   >;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;

@@ -254,6 +254,7 @@ class Server implements RelayServer {
         isReady: () => this.#isReady,
         requestsInFlight: () => this.#admission.inFlight,
         requestsWaiting: () => delivery.dispatcher.waiting,
+        storedRequests: () => storage.requests.totals,
         isDatabaseUp: () => monitor.status.isAvailable,
         transport: () => delivery.status,
       },

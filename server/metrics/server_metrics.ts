@@ -36,6 +36,7 @@ export class ServerMetrics implements Disposable {
     this.requests = new RequestMetrics(this.#registry, options);
     this.#registerTraffic(sources);
     this.#registerTransport(sources);
+    this.#registerStorage(sources);
     this.#registerDatabase(sources);
     this.#registerWebhooks(sources);
     this.#registerMaintenance(sources);
@@ -94,6 +95,23 @@ export class ServerMetrics implements Disposable {
       "Requests of other origins that are served here",
       () => sources.transport().served,
     );
+  }
+
+  #registerStorage(sources: MetricSources): void {
+    this.#gauge(
+      "relay_stored_requests",
+      "Requests of all origins that are stored until they are settled",
+      () => sources.storedRequests().queued,
+    );
+    this.#gauge(
+      "relay_dead_letters",
+      "Requests of all origins that were given up",
+      () => sources.storedRequests().dead,
+    );
+    this.#gauge("relay_stored_requests_oldest_seconds", "Age of the oldest stored request, 0 without one", () => {
+      const { oldestAt } = sources.storedRequests();
+      return oldestAt === undefined ? 0 : Math.max(0, (Date.now() - oldestAt) / 1000);
+    });
   }
 
   #registerDatabase(sources: MetricSources): void {

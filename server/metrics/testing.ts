@@ -39,6 +39,7 @@ export function idleSources(differences: Partial<MetricSources> = {}): MetricSou
     requestsInFlight: () => 0,
     requestsWaiting: () => 0,
     transport: () => ({ state: "ready", peers: 0, links: 0, served: 0 }),
+    storedRequests: () => ({ queued: 0, dead: 0, oldestAt: undefined }),
     connections: () => [],
     isDatabaseUp: () => true,
     requestLog: () => ({ buffered: 0, written: 0, dropped: 0 }),

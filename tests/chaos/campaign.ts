@@ -52,6 +52,7 @@ export interface CampaignCounts {
 const CONCURRENCY = 16;
 const QUIET_TIMEOUT_MS = 90_000;
 const POLL_MS = 50;
+const FAILURE_PAUSE_MS = 400;
 /** A client that gets no answer by then counts as not answered, in milliseconds. */
 const CLIENT_PATIENCE_MS = 60_000;
 
@@ -114,10 +115,12 @@ export class Stage implements AsyncDisposable {
   }
 
   async startServer(index: number): Promise<void> {
-    const { transport, queueType } = this.plan;
+    const { transport, queueType, fault } = this.plan;
     const amqp = { urls: this.broker === undefined ? [] : [this.broker.url], queueType };
     this.#servers[index] = await startServerProcess(this.folder, {
       ...CONFIG,
+      // The pauses between so many deliveries would make a campaign long.
+      ...(fault === "poison" ? { redeliveryLimit: 3 } : {}),
       port: this.#ports[index]!,
       transport: { type: transport, amqp },
       log: { level: "info", format: "text" },
@@ -196,8 +199,8 @@ async function send({ url, plan, tenant }: Stage, id: string, patienceMs: number
     await response.body?.cancel();
     return { isAccepted: response.status === (plan.route === "queue" ? 202 : 200), isAnswered: true };
   } catch {
-    // The server was killed, or the client has left: nothing was promised.
-    await pause(POLL_MS);
+    // The server was killed, or the client has left: nothing was promised. The load is to outlast the fault.
+    await pause(FAILURE_PAUSE_MS);
     return { isAccepted: false, isAnswered: false };
   }
 }
