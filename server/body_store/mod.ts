@@ -8,3 +8,4 @@ export type { BodyStore, PutOptions, StoredBody } from "./body_store.ts";
 export { isBodyKey } from "./body_key.ts";
 export { FileBodyStore } from "./file_body_store.ts";
 export { MemoryBodyStore } from "./memory_body_store.ts";
+export { S3BodyStore } from "./s3_body_store.ts";
