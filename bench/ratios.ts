@@ -74,6 +74,17 @@ export const RATIOS: readonly Ratio[] = [
     to: { suite: "operation", peer: RELAY, load: "request log and policy off", metric: "requests/s" },
     atLeast: 0.9,
   },
+  ...["1 client", "32 clients"].map((clients) => ({
+    name: `requests/s with connectorReceived, ${clients}, to disabled`,
+    of: { suite: "acknowledge", peer: RELAY, load: `connectorReceived, ${clients}`, metric: "requests/s" },
+    to: { suite: "acknowledge", peer: RELAY, load: `disabled, ${clients}`, metric: "requests/s" },
+    atLeast: 0.95,
+  })),
+  {
+    name: "queued requests delivered a second",
+    of: { suite: "acknowledge", peer: RELAY, load: "10000 queued requests", metric: "delivered/s" },
+    atLeast: 1_000,
+  },
   {
     name: "requests/s with 1,000 tenants online, to one",
     of: { suite: "tenants", peer: RELAY, load: "1000 tenants online", metric: "requests/s" },

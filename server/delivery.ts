@@ -52,6 +52,8 @@ export interface Delivery extends AsyncDisposable {
   readonly cluster: Cluster | undefined;
   /** Rejects with a {@linkcode DatabaseConflictError} when this server must not run beside another one. */
   readonly conflict: Promise<never>;
+  /** Hears of stored requests that wait for any origin; one listener. */
+  onStoredRequestWaits(listener: (tenantId: string) => void): void;
   /** Takes requests of other origins, and sends them some. */
   start(other: Pick<ClusterService, "serveOther">): void;
   /** Other origins send nothing more here. */
@@ -70,6 +72,7 @@ export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
     transport,
     foreignNeighbour: (originId) => reject(new DatabaseConflictError(originId)),
   });
+  let storedRequestWaits: ((tenantId: string) => void) | undefined;
   const dispatcher = new Dispatcher({
     connections: registry,
     queues: transport.queues,
@@ -78,12 +81,14 @@ export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
     originId: origin.originId,
     connectionGraceMs: config.connectionGrace,
     connectorTransportShortcut: config.connectorTransportShortcut,
+    storedRequestWaits: (tenantId) => storedRequestWaits?.(tenantId),
   });
   return {
     dispatcher,
     transport,
     cluster,
     conflict,
+    onStoredRequestWaits: (listener) => void (storedRequestWaits = listener),
     start: (other) =>
       cluster?.start({
         serve: (request) => dispatcher.serve(request),

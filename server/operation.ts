@@ -18,6 +18,7 @@ import {
   createStore,
   type EventHub,
   type Management,
+  type ManagementParts,
   type TenantEvents,
 } from "./management/mod.ts";
 import type { Database, OriginState } from "./persistence/mod.ts";
@@ -33,6 +34,8 @@ export interface OperationParts {
   /** Who makes changes of tenants effective. */
   readonly tenantEvents: readonly TenantEvents[];
   readonly isTrustedProxy: (address: string) => boolean;
+  /** Who makes changes of stored requests effective. */
+  readonly storedRequestEvents: ManagementParts["storedRequestEvents"];
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -84,6 +87,7 @@ export function createOperation(parts: OperationParts): Operation {
     clientAddress: ({ headers, peerAddress }) => clientAddress(headers, peerAddress, parts.isTrustedProxy),
     isSecure: (request) => isTlsOn(config.management.tls) || isForwardedHttps(request, parts.isTrustedProxy),
     originId: server.originId,
+    queueExpirationMs: config.queueExpiration,
   });
   const { events } = management;
   const tellState = (state: OriginState) => {

@@ -9,6 +9,7 @@ import { VERSION } from "../shared/version.ts";
 import { type Access, createAccess } from "./access.ts";
 import { type Authentication, createAuthentication } from "./authentication.ts";
 import { databaseUrl, type ServerConfig } from "./config.ts";
+import type { BodyStore } from "./body_store/mod.ts";
 import { BodyEndpoint } from "./connectors/body_endpoint.ts";
 import { httpBodyMinimumBytes } from "./connectors/body_transfer.ts";
 import { ConnectorAuthentication } from "./connectors/connector_authentication.ts";
@@ -43,7 +44,12 @@ import { accessLog } from "./relay/access_log.ts";
 import { Admission } from "./relay/admission.ts";
 import { HostAddresses } from "./relay/host_address.ts";
 import { Relay } from "./relay/relay.ts";
-import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
+import { createAcknowledgeRoutes } from "./queue/acknowledge_routes.ts";
+import { createStorage, type Storage } from "./storage.ts";
+import { problemResponse, type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
+
+/** How long what became of stored requests may take to be written when the server stops, in milliseconds. */
+const STORAGE_TIMEOUT_MS = 5_000;
 
 /** Where a listener can be reached. */
 export interface Address {
@@ -71,6 +77,8 @@ export interface RelayServerOptions {
   readonly interceptors?: readonly Interceptor[];
   /** Makes what carries requests between origins, instead of the configured one. */
   readonly serverTransport?: CreateServerTransport;
+  /** Keeps bodies that may have to be delivered again, instead of the configured store. It is not disposed of. */
+  readonly bodyStore?: BodyStore;
 }
 
 /**
@@ -105,7 +113,9 @@ export async function createRelayServer(config: ServerConfig, options: RelayServ
       databaseId: await readDatabaseId(database),
       createTransport: options.serverTransport,
     });
-    return new Server(config, { database, monitor, registry, origin, delivery, interceptors });
+    const { bodyStore } = options;
+    const storage = await createStorage({ config, database, registry, delivery, origin, bodyStore, now: Date.now });
+    return new Server(config, { database, monitor, registry, origin, delivery, storage, interceptors });
   } catch (error) {
     await database.destroy();
     throw error;
@@ -119,6 +129,7 @@ interface ServerParts {
   readonly registry: ConnectionRegistry;
   readonly origin: { readonly originId: string; readonly version: string; readonly machineName: string };
   readonly delivery: Delivery;
+  readonly storage: Storage;
   readonly interceptors: readonly Interceptor[];
 }
 
@@ -127,6 +138,7 @@ class Server implements RelayServer {
   readonly #database: Database;
   readonly #registry: ConnectionRegistry;
   readonly #delivery: Delivery;
+  readonly #storage: Storage;
   readonly #monitor: DatabaseMonitor;
   readonly #admission: Admission;
   readonly #relay: Relay;
@@ -147,12 +159,13 @@ class Server implements RelayServer {
   #closing: Promise<void> | undefined;
 
   constructor(config: ServerConfig, parts: ServerParts) {
-    const { database, monitor, registry, origin, delivery, interceptors } = parts;
+    const { database, monitor, registry, origin, delivery, storage, interceptors } = parts;
     this.#config = config;
     this.#database = database;
     this.#monitor = monitor;
     this.#registry = registry;
     this.#delivery = delivery;
+    this.#storage = storage;
     const now = Date.now;
     const server = origin;
     const tenants = new TenantRepository(database, now);
@@ -218,6 +231,7 @@ class Server implements RelayServer {
       registry: this.#registry,
       server,
       tenantEvents: [watch],
+      storedRequestEvents: storage.requests,
       isTrustedProxy,
       now,
     });
@@ -226,19 +240,24 @@ class Server implements RelayServer {
       database,
       server,
       registry: this.#registry,
+      bodies: storage.bodies,
       signingKeys: authentication,
       state: {
         isReady: () => this.#isReady,
         requestsInFlight: () => this.#admission.inFlight,
         requestsWaiting: () => delivery.dispatcher.waiting,
+        storedRequests: () => storage.requests.totals,
         isDatabaseUp: () => monitor.status.isAvailable,
       },
       now,
     });
+    const publicUrl = (request: ListenerRequest) =>
+      config.publicUrl ?? requestBaseUrl(request, { scheme: schemeOf(config), isTrustedProxy });
     const relay = this.#relay = new Relay({
       tenants: tenantCache,
       dispatcher: delivery.dispatcher,
       admission: this.#admission,
+      keeper: storage.requests,
       gate: access.gate,
       interceptors: new Interceptors(interceptors, { maxTimeoutMs: config.requestExpiration }),
       observers: [accessLog, operation.observer, ...observation.observers],
@@ -255,9 +274,10 @@ class Server implements RelayServer {
       isTraceEndpointOn: config.traceEndpoint,
       scheme: schemeOf(config),
       isTrustedProxy,
+      acknowledgeMode: config.acknowledgeMode,
+      publicUrl,
     });
-    const baseUrl = ({ incoming }: WebBindings) =>
-      config.publicUrl ?? requestBaseUrl(incoming, { scheme: schemeOf(config), isTrustedProxy });
+    const baseUrl = ({ incoming }: WebBindings) => publicUrl(incoming);
     const health = createHealthRoutes({ isReady: () => this.#isReady, database: () => monitor.status });
     const routes = new Hono<{ Bindings: WebBindings }>();
     routes.get(DISCOVERY_PATH, (context) =>
@@ -273,6 +293,7 @@ class Server implements RelayServer {
       })));
     routes.route("/", authentication.routes(baseUrl));
     routes.route("/", health);
+    routes.route("/", createAcknowledgeRoutes(storage.requests, problemResponse));
     this.#publicHandler = new PublicHandler(relay, {
       connectors: this.#connectors,
       bodies: this.#bodies,
@@ -309,6 +330,7 @@ class Server implements RelayServer {
     await this.#authentication.start();
     await this.#observation.start();
     this.#tenantWatch.start();
+    await this.#storage.requests.start();
     // 2. Management first: whoever watches the server sees it before clients do.
     this.#managementListener = await createListener(this.#managementHandler, managementOptions);
     // 3. The public listener; from here on requests and connectors come in.
@@ -335,7 +357,7 @@ class Server implements RelayServer {
     // 2. No new requests, no new connectors.
     this.#connectors.close();
     this.#delivery.drain();
-    const idle = this.#admission.close();
+    const idle = Promise.all([this.#admission.close(), this.#storage.requests.drain()]);
     this.#observation.drain();
     // 3. What runs finishes. Connectors stay for it, and look for another server meanwhile.
     this.#registry.drainAll("draining", "now");
@@ -360,9 +382,11 @@ class Server implements RelayServer {
       this.#operation.stop();
       // 4. The listeners, which wait for the last answers.
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
-      // 5. What is known of the last requests is written down.
+      // 5. What is stored and not settled is left to others.
+      await this.#storage.requests.stop({ timeoutMs: STORAGE_TIMEOUT_MS });
+      // 6. What is known of the last requests is written down.
       await this.#observation.close();
-      // 6. What everything stood on.
+      // 7. What everything stood on.
       this.#relay[Symbol.dispose]();
       await this.#access[Symbol.asyncDispose]();
       this.#authentication[Symbol.dispose]();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { acknowledge } from "./acknowledge.ts";
 import { connect } from "./connect.ts";
 import { database } from "./database.ts";
 import { events } from "./events.ts";
@@ -27,5 +28,6 @@ export const SUITES: readonly Suite[] = [
   connect,
   links,
   operation,
+  acknowledge,
   database,
 ];

@@ -69,10 +69,12 @@ const remove: Command<ServerConfig> = {
   name: "tenants remove",
   summary: "Remove a tenant and its secrets",
   parameters: [NAME],
+  options: { "discard-queued": { summary: "Its queued requests and dead letters go with it" } },
   async run(call) {
     await using database = await openCommandDatabase(call);
     const tenant = await requireTenant(database, call.parameters[NAME]);
-    await database.tenants.remove(tenant.name, { actor: COMMAND_ACTOR });
+    const discardQueued = call.options["discard-queued"] === true;
+    await database.tenants.remove(tenant.name, { actor: COMMAND_ACTOR, discardQueued });
     call.io.output.writeError(`Removed tenant ${tenant.name} and its secrets.\n`);
   },
 };

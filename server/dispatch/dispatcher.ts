@@ -23,6 +23,18 @@ export interface DispatchOptions {
   readonly expiresInMs: number;
   /** Whether to answer at once when nobody is connected, instead of waiting until the request expires. */
   readonly requireActiveConnection: boolean;
+  /** Whether it is settled when it was handed over, so that nobody has to hear of its receipt and it is never repeated. */
+  readonly isSettledByHandover?: boolean;
+  /** Set when somebody else decides about repeats: there is one delivery at most. */
+  readonly attempt?: Attempt;
+}
+
+/** Follows the one delivery of a request. Must not throw. */
+export interface Attempt {
+  /** It was handed over, though it may come back untouched. */
+  delivered(): void;
+  /** The connector has all of it. */
+  acknowledged(): void;
 }
 
 /** A request under way. */
@@ -32,6 +44,8 @@ export interface Dispatch {
    * the connector said, or what it was cancelled with.
    */
   readonly response: Promise<DispatchedResponse>;
+  /** How often it was handed over, what came back untouched left out. */
+  readonly deliveries: number;
   /** Gives up. Idempotent. */
   cancel(reason: CancelReason): void;
 }
@@ -52,6 +66,8 @@ export interface DispatcherOptions {
   readonly connectionGraceMs: number;
   /** Whether a request goes straight to a connection at this origin, instead of by the server transport; true unless given. */
   readonly connectorTransportShortcut?: boolean;
+  /** Called when a ticket says that a stored request of a tenant waits, which any origin may take. */
+  readonly storedRequestWaits?: (tenantId: string) => void;
 }
 
 /** Brings requests to connections. */
@@ -81,6 +97,16 @@ export class Dispatcher implements Disposable {
   /** Requests of this origin that wait for a connection. */
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** Whether there is somebody who could serve a tenant's requests, or was a moment ago. */
+  isReachable(tenantId: string): boolean {
+    return this.#isConnected(tenantId) || this.#connections.wasConnectedRecently(tenantId);
+  }
+
+  /** Whether another origin has a connection of a tenant. */
+  isConnectedElsewhere(tenantId: string): boolean {
+    return this.#remote.isConnected(tenantId);
   }
 
   /** Sends a request on its way. */
@@ -158,7 +184,12 @@ export class Dispatcher implements Disposable {
 
   #take(tenantId: string, ticket: QueuedRequest, settlement: Settlement): boolean {
     const { requestId, originId } = ticket;
-    if (originId !== undefined && originId !== this.#options.originId) {
+    if (originId === undefined) {
+      settlement.done();
+      this.#options.storedRequestWaits?.(tenantId);
+      return true;
+    }
+    if (originId !== this.#options.originId) {
       if (this.#room(tenantId) <= 0) return false;
       void this.#pull(tenantId, { requestId, originId }, settlement);
       return true;

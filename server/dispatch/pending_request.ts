@@ -58,13 +58,24 @@ export class PendingRequest implements Dispatch {
     return this.#delivery?.isRefused === true;
   }
 
+  get deliveries(): number {
+    return this.#deliveries;
+  }
+
   /** Hands the request over to a connection. */
   deliver(connection: Connection): void {
     if (this.#isSettled) return;
     clearTimeout(this.#graceTimer);
     this.#deliveries++;
-    const { trace, expiresInMs } = this.options;
-    const delivery = this.#delivery = connection.deliver(this.#present(), { acknowledge: true, trace, expiresInMs });
+    const { trace, expiresInMs, isSettledByHandover, attempt } = this.options;
+    const acknowledge = isSettledByHandover !== true;
+    const delivery = this.#delivery = connection.deliver(
+      this.#present(),
+      attempt === undefined
+        ? { acknowledge, trace, expiresInMs }
+        : { acknowledge, trace, expiresInMs, onAcknowledged: attempt.acknowledged },
+    );
+    attempt?.delivered();
     delivery.response.then(
       (response) =>
         this.#finish(() => this.#settle.resolve({ ...response, connection: servedBy(response, connection) })),
@@ -108,9 +119,14 @@ export class PendingRequest implements Dispatch {
       return this.#port.again(this);
     }
     const isLost = error instanceof RelayError && error.code === "connector_lost";
-    const mayRepeat = isLost && !delivery.isAcknowledged && !isStreamBody(this.request.body);
+    const mayRepeat = isLost && this.#isUnsettled(delivery) && !isStreamBody(this.request.body);
     if (mayRepeat && this.#deliveries < MAX_DELIVERIES) return this.#port.again(this);
     this.fail(error);
+  }
+
+  #isUnsettled({ isAcknowledged }: Delivery): boolean {
+    const { isSettledByHandover, attempt } = this.options;
+    return !isAcknowledged && attempt === undefined && isSettledByHandover !== true;
   }
 
   #finish(settle: () => void): void {

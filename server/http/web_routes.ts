@@ -47,6 +47,16 @@ export function refuseUnauthenticated(): Promise<Response> {
   return Promise.resolve(toResponse(new RelayError("authentication_required", "Who asks is not known")));
 }
 
+/** Answers with a problem document of a status that no code of the relay has. */
+export function problemResponse({ status, detail }: { readonly status: 403 | 410; readonly detail: string }): Response {
+  const code = status === 403 ? "access_denied" : "gone";
+  const title = status === 403 ? "Access denied" : "Gone";
+  return new Response(JSON.stringify({ type: "about:blank", title, status, detail, code }), {
+    status,
+    headers: { "Content-Type": "application/problem+json", "Cache-Control": "no-store", "RelayServer-Error": code },
+  });
+}
+
 function toResponse(error: RelayError): Response {
   const { status, headers, body } = answerFailure(error);
   return new Response(body as Uint8Array<ArrayBuffer>, { status, headers: headers as [string, string][] });

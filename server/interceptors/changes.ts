@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ACKNOWLEDGE_MODES } from "../persistence/schema.ts";
 import { HOP_BY_HOP } from "../../shared/http/headers.ts";
 import type { Body, HeaderLines } from "../../shared/http/message.ts";
 import { hasDotSegments } from "../../shared/http/path.ts";
@@ -17,7 +18,17 @@ const FORBIDDEN_IN_VALUES = /[^\t\x20-\x7e\x80-\xff]/;
 const KNOWN_METHOD = /^(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE)$/i;
 const BODILESS = new Set([204, 205, 304]);
 
-const REQUEST_KEYS = ["method", "target", "path", "headers", "body", "isTraced", "answer", "deliver"];
+const REQUEST_KEYS = [
+  "method",
+  "target",
+  "path",
+  "headers",
+  "body",
+  "isTraced",
+  "acknowledgeMode",
+  "answer",
+  "deliver",
+];
 const RESPONSE_KEYS = ["status", "headers", "body"];
 
 const encoder = new TextEncoder();
@@ -29,7 +40,7 @@ const encoder = new TextEncoder();
  */
 export function checkRequestChanges(changes: RequestChanges): RequestChanges {
   checkKeys(changes, REQUEST_KEYS);
-  const { method, target, path, headers, isTraced, answer, deliver } = changes;
+  const { method, target, path, headers, isTraced, acknowledgeMode, answer, deliver } = changes;
   if (method !== undefined && !isMethod(method)) {
     throw new TypeError("method must be a method of HTTP other than CONNECT, known ones in upper case");
   }
@@ -42,6 +53,9 @@ export function checkRequestChanges(changes: RequestChanges): RequestChanges {
   );
   if (headers !== undefined) checkHeaders(headers);
   if (isTraced !== undefined && typeof isTraced !== "boolean") throw new TypeError("isTraced must be true or false");
+  if (acknowledgeMode !== undefined && !ACKNOWLEDGE_MODES.includes(acknowledgeMode)) {
+    throw new TypeError(`acknowledgeMode must be one of ${ACKNOWLEDGE_MODES.join(", ")}`);
+  }
   if (deliver !== undefined && (typeof deliver !== "boolean" || answer === undefined)) {
     throw new TypeError("deliver must be true or false, together with answer");
   }

@@ -7,6 +7,7 @@
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { headerValue } from "../../shared/http/headers.ts";
 import { type Body, type HeaderLines, isStreamBody } from "../../shared/http/message.ts";
+import type { AcknowledgeMode } from "../persistence/schema.ts";
 import { DEFAULT_MAX_BYTES, readBody } from "./body.ts";
 import { checkBodyAllowed, checkRequestChanges, checkResponseChanges, toBody } from "./changes.ts";
 import type {
@@ -26,6 +27,7 @@ export interface RequestDraftOptions {
   readonly headers: HeaderLines;
   readonly body: Body;
   readonly isTraced: boolean;
+  readonly acknowledgeMode?: AcknowledgeMode | undefined;
 }
 
 /** What a {@link ResponseDraft} begins with. */
@@ -43,6 +45,7 @@ export class RequestDraft implements InterceptedRequest {
   headers: HeaderLines;
   body: Body;
   isTraced: boolean;
+  acknowledgeMode: AcknowledgeMode | undefined;
   readonly #getSignal: () => AbortSignal;
 
   /** @param getSignal Gives what ends the reading of a body. */
@@ -53,6 +56,7 @@ export class RequestDraft implements InterceptedRequest {
     this.headers = request.headers;
     this.body = request.body;
     this.isTraced = request.isTraced;
+    this.acknowledgeMode = request.acknowledgeMode;
     this.#getSignal = getSignal;
   }
 
@@ -69,12 +73,13 @@ export class RequestDraft implements InterceptedRequest {
 
   /** @throws {TypeError} When they make no sense. */
   apply(changes: RequestChanges): void {
-    const { method, target, path, headers, body, isTraced, answer } = checkRequestChanges(changes);
+    const { method, target, path, headers, body, isTraced, acknowledgeMode, answer } = checkRequestChanges(changes);
     this.method = method ?? this.method;
     this.target = target ?? this.target;
     this.path = path ?? this.path;
     if (headers !== undefined) this.headers = withoutLength(headers);
     this.isTraced = isTraced ?? this.isTraced;
+    this.acknowledgeMode = acknowledgeMode ?? this.acknowledgeMode;
     this.body = nextBody(this.body, body, { isNeeded: answer === undefined || changes.deliver === true });
   }
 }

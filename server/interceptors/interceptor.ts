@@ -6,6 +6,7 @@
  */
 
 import type { Body, HeaderLines, StreamBody } from "../../shared/http/message.ts";
+import type { AcknowledgeMode } from "../persistence/schema.ts";
 import type { Logger } from "../../shared/log/logger.ts";
 
 /** How a request reached this server. */
@@ -45,6 +46,8 @@ export interface InterceptedRequest {
   readonly body: Body;
   /** Whether tracing headers are added, to the request and its response. */
   readonly isTraced: boolean;
+  /** When the request is settled, where an interceptor has said so; otherwise its tenant or the configuration decides. */
+  readonly acknowledgeMode?: AcknowledgeMode | undefined;
   /** The first value of a header, whatever the case of its name. */
   header(name: string): string | undefined;
   /**
@@ -102,6 +105,8 @@ export interface RequestChanges {
   readonly headers?: HeaderLines;
   readonly body?: NewBody;
   readonly isTraced?: boolean;
+  /** When the request is settled and is not delivered again: `disabled`, `connectorReceived`, `connectorFinished` or `manual`. */
+  readonly acknowledgeMode?: AcknowledgeMode;
   /** Answers the client at once. The interceptors that follow do not see the request, unless it is delivered. */
   readonly answer?: DirectAnswer;
   /** With `answer`: the request goes to the target all the same, and its response is discarded. */

@@ -9,6 +9,7 @@ import { createManagementApi } from "./api/api.ts";
 import type { Api, ApiBasics } from "./api/environment.ts";
 import { type ConnectionDirectory, ConnectionService } from "./connection_service.ts";
 import { EventHub } from "./event_hub.ts";
+import { QueueService, type StoredRequestEvents } from "./queue_service.ts";
 import { RequestLogService } from "./request_log_service.ts";
 import { SecretService } from "./secret_service.ts";
 import { StatisticsService } from "./statistics_service.ts";
@@ -29,11 +30,19 @@ export interface ManagementParts extends ApiBasics {
   readonly apiKeyRemoved: (id: string) => void;
   /** Time between signs of life on event streams, in milliseconds; 15 s unless given. */
   readonly heartbeatMs?: number;
+  /** Who makes changes of stored requests effective; unless given they are found sooner or later. */
+  readonly storedRequestEvents?: StoredRequestEvents | undefined;
+  /** How long a dead letter that is sent again waits at most, in milliseconds; a day unless given. */
+  readonly queueExpirationMs?: number;
   /** UUID of this origin. */
   readonly originId: string;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
 }
+
+const DAY_MS = 86_400_000;
+
+const NOBODY: StoredRequestEvents = { waits: () => {}, removed: () => {} };
 
 /** Management, put together. Disposing it ends the event streams. */
 export interface Management extends Disposable {
@@ -44,6 +53,7 @@ export interface Management extends Disposable {
   readonly users: UserService;
   readonly apiKeys: ApiKeyService;
   readonly connections: ConnectionService;
+  readonly queue: QueueService;
   readonly requests: RequestLogService;
   readonly statistics: StatisticsService;
 }
@@ -53,9 +63,11 @@ export function createManagement(parts: ManagementParts): Management {
   const { store, directory, now } = parts;
   const events = new EventHub({ originId: parts.originId });
   const tenantEvents = tellAll([...parts.tenantEvents, publishTo(events)]);
+  const { storedRequestEvents = NOBODY, queueExpirationMs = DAY_MS } = parts;
   const services = {
     events,
-    tenants: new TenantService({ store, events: tenantEvents }),
+    tenants: new TenantService({ store, events: tenantEvents, storedRequestEvents }),
+    queue: new QueueService({ store, events: storedRequestEvents, expirationMs: queueExpirationMs, now }),
     secrets: new SecretService({ store, events: tenantEvents }),
     users: new UserService({ store, hashPassword: parts.hashPassword }),
     apiKeys: new ApiKeyService({ store, removed: parts.apiKeyRemoved }),

@@ -13,6 +13,7 @@
  * - `method_not_allowed`: the address exists, but not with this method.
  * - `request_timeout`: the client took too long to send its document.
  * - `name_taken`: the name is in use.
+ * - `queue_not_empty`: the tenant has stored requests, which would be lost.
  * - `version_conflict`: somebody else has changed it in between.
  * - `body_too_large`, `unsupported_media_type`: the document is too large, or of a type that is not read.
  * - `rate_limited`: too many attempts; `retryAfterSeconds` says when to try again.
@@ -29,6 +30,7 @@ export const MANAGEMENT_ERROR_CODES = [
   "method_not_allowed",
   "request_timeout",
   "name_taken",
+  "queue_not_empty",
   "version_conflict",
   "body_too_large",
   "unsupported_media_type",

@@ -13,6 +13,7 @@ import {
   SecretRepository,
   SessionRepository,
   StatisticsRepository,
+  StoredRequestRepository,
   TenantRepository,
   UserRepository,
 } from "../persistence/mod.ts";
@@ -28,6 +29,7 @@ export interface Repositories {
   readonly requests: RequestLogRepository;
   readonly statistics: StatisticsRepository;
   readonly audit: AuditRepository;
+  readonly stored: StoredRequestRepository;
 }
 
 /** The repositories, and the means to change several at once. */
@@ -60,5 +62,6 @@ function repositoriesOf(db: Database, now: () => number): Repositories {
     requests: new RequestLogRepository(db),
     statistics: new StatisticsRepository(db),
     audit: new AuditRepository(db, now),
+    stored: new StoredRequestRepository(db),
   };
 }

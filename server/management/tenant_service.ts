@@ -9,11 +9,14 @@ import {
   isTenantName,
   type ListTenantsOptions,
   PersistenceError,
+  type RemovedRequest,
+  STORED_STATES,
   type Tenant,
   type TenantPage,
 } from "../persistence/mod.ts";
 import { record } from "./audit_trail.ts";
 import { ManagementError } from "./management_error.ts";
+import type { StoredRequestEvents } from "./queue_service.ts";
 import type { Repositories, Store } from "./store.ts";
 import { type NewTenant, settingsOf, type TenantChange, toTenantDocument } from "./tenant_document.ts";
 import type { TenantEvents } from "./tenant_events.ts";
@@ -30,16 +33,20 @@ export interface ExpectedVersion {
 export interface TenantServiceParts {
   readonly store: Store;
   readonly events: TenantEvents;
+  /** Hears of stored requests that went with their tenant. */
+  readonly storedRequestEvents?: Pick<StoredRequestEvents, "removed">;
 }
 
 /** Lists, makes, changes and removes tenants. */
 export class TenantService {
   readonly #store: Store;
   readonly #events: TenantEvents;
+  readonly #storedRequestEvents: Pick<StoredRequestEvents, "removed"> | undefined;
 
-  constructor({ store, events }: TenantServiceParts) {
+  constructor({ store, events, storedRequestEvents }: TenantServiceParts) {
     this.#store = store;
     this.#events = events;
+    this.#storedRequestEvents = storedRequestEvents;
   }
 
   /** Tenants ordered by name. */
@@ -95,16 +102,26 @@ export class TenantService {
   /**
    * Removes a tenant and its secrets. A tenant of that name that is made later inherits nothing.
    *
-   * @throws {ManagementError} `tenant_unknown`; `version_conflict` when it is none of the expected versions.
+   * @throws {ManagementError} `tenant_unknown`; `version_conflict` when it is none of the expected versions; `queue_not_empty` when it has
+   * queued requests or dead letters, which are only removed when that is said.
    */
-  async remove(name: string, { actor, versions }: { readonly actor: Actor } & ExpectedVersion): Promise<void> {
+  async remove(
+    name: string,
+    { actor, versions, discardQueued = false }:
+      & { readonly actor: Actor; readonly discardQueued?: boolean }
+      & ExpectedVersion,
+  ): Promise<void> {
+    let discarded: readonly RemovedRequest[] = [];
     const removed = await this.#store.transaction(async (repositories) => {
       const tenant = await requireTenant(repositories, name);
       requireVersion(tenant, versions);
+      discarded = await repositories.stored.discard(tenant.id, { states: STORED_STATES });
+      if (discarded.length > 0 && !discardQueued) throw queueNotEmpty(discarded.length);
       if (!await repositories.tenants.remove(tenant.id)) throw tenantUnknown();
       await record(repositories, { actor, action: "tenant.remove", subject: tenant, before: toTenantDocument(tenant) });
       return tenant;
     });
+    this.#storedRequestEvents?.removed(discarded);
     this.#events.tenantRemoved(removed.id, removed.name);
   }
 
@@ -143,6 +160,14 @@ function requireSameName({ name }: Tenant, input: TenantChange): void {
   throw new ManagementError("invalid_request", "Cannot change tenant: its name never changes", {
     problems: [{ in: "body", path: "name", message: "Must be the name in the address, or absent" }],
   });
+}
+
+/** Thrown in the transaction, which takes everything back. */
+function queueNotEmpty(count: number): ManagementError {
+  return new ManagementError(
+    "queue_not_empty",
+    `Cannot remove tenant: it has ${count} queued requests and dead letters, which would be lost`,
+  );
 }
 
 function tenantUnknown(): ManagementError {

@@ -35,6 +35,7 @@ export class ServerMetrics implements Disposable {
   constructor(sources: MetricSources, options: ServerMetricsOptions) {
     this.requests = new RequestMetrics(this.#registry, options);
     this.#registerTraffic(sources);
+    this.#registerStorage(sources);
     this.#registerDatabase(sources);
     this.#registerWebhooks(sources);
     this.#registerMaintenance(sources);
@@ -76,6 +77,23 @@ export class ServerMetrics implements Disposable {
       help: "Requests under way on connections of this origin",
       labelNames: ["tenant"],
       values: () => this.#byTenant(sources, ({ inFlight }) => inFlight),
+    });
+  }
+
+  #registerStorage(sources: MetricSources): void {
+    this.#gauge(
+      "relay_stored_requests",
+      "Requests of all origins that are stored until they are settled",
+      () => sources.storedRequests().queued,
+    );
+    this.#gauge(
+      "relay_dead_letters",
+      "Requests of all origins that were given up",
+      () => sources.storedRequests().dead,
+    );
+    this.#gauge("relay_stored_requests_oldest_seconds", "Age of the oldest stored request, 0 without one", () => {
+      const { oldestAt } = sources.storedRequests();
+      return oldestAt === undefined ? 0 : Math.max(0, (Date.now() - oldestAt) / 1000);
     });
   }
 

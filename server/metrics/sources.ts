@@ -45,6 +45,14 @@ export interface MeasuredJob {
   readonly succeededAtMs: number | undefined;
 }
 
+/** Stored requests. */
+export interface MeasuredStorage {
+  readonly queued: number;
+  readonly dead: number;
+  /** When the oldest one that is not dead came, in milliseconds since 1970; `undefined` when there is none. */
+  readonly oldestAt: number | undefined;
+}
+
 /** Where the values come from; asked when the metrics are read. */
 export interface MetricSources {
   /** Whether load balancers may send requests. */
@@ -53,6 +61,8 @@ export interface MetricSources {
   requestsInFlight(): number;
   /** Requests that wait for a connection. */
   requestsWaiting(): number;
+  /** Requests that are stored until they are settled, of all origins together, as they were a moment ago. */
+  storedRequests(): MeasuredStorage;
   connections(): Iterable<MeasuredConnection>;
   isDatabaseUp(): boolean;
   requestLog(): MeasuredWriter;

@@ -38,6 +38,7 @@ export function idleSources(differences: Partial<MetricSources> = {}): MetricSou
     isReady: () => true,
     requestsInFlight: () => 0,
     requestsWaiting: () => 0,
+    storedRequests: () => ({ queued: 0, dead: 0, oldestAt: undefined }),
     connections: () => [],
     isDatabaseUp: () => true,
     requestLog: () => ({ buffered: 0, written: 0, dropped: 0 }),

@@ -37,6 +37,8 @@ export {
   ACTOR_KINDS,
   type ActorKind,
   type Database,
+  DEAD_LETTER_REASONS,
+  type DeadLetterReason,
   ORIGIN_STATES,
   type OriginState,
   REQUEST_OUTCOMES,
@@ -45,10 +47,23 @@ export {
   ROLES,
   SECRET_USES,
   type SecretUse,
+  STORED_KINDS,
+  STORED_STATES,
+  type StoredKind,
+  type StoredState,
 } from "./schema.ts";
 export { type NewSecret, type Secret, SecretRepository } from "./secrets.ts";
 export { type NewUserSession, SessionRepository, type UserSession } from "./sessions.ts";
-export { readDatabaseId } from "./properties.ts";
+export {
+  type Burial,
+  type NextAttempt,
+  type RemovedRequest,
+  type StoredRequest,
+  StoredRequestRepository,
+  type StoredTotals,
+  type StoredUsage,
+} from "./stored_requests.ts";
+export { readAcknowledgeKey, readDatabaseId } from "./properties.ts";
 export { SigningKeyRepository, type StoredSigningKey } from "./signing_keys.ts";
 export {
   type FindStatisticsOptions,

@@ -208,6 +208,57 @@ export interface PropertyTable {
   value: string;
 }
 
+/** Where a stored request came in: by `/relay`, whose client may wait, or by `/queue`. */
+export const STORED_KINDS = ["relay", "queue"] as const;
+
+/** One of {@link STORED_KINDS}. */
+export type StoredKind = typeof STORED_KINDS[number];
+
+/** `waiting` for an origin to take it; `delivering`: the holder sees to it; `dead`: given up, for people to look at. */
+export const STORED_STATES = ["waiting", "delivering", "dead"] as const;
+
+/** One of {@link STORED_STATES}. */
+export type StoredState = typeof STORED_STATES[number];
+
+/** Why a request was given up. */
+export const DEAD_LETTER_REASONS = ["redelivery_limit", "expired", "refused"] as const;
+
+/** One of {@link DEAD_LETTER_REASONS}. */
+export type DeadLetterReason = typeof DEAD_LETTER_REASONS[number];
+
+/** One row per request that is not settled yet; deleted when it is. */
+export interface StoredRequestTable {
+  id: string;
+  tenant_id: string;
+  kind: StoredKind;
+  mode: AcknowledgeMode;
+  state: StoredState;
+  /** The order within the tenant. */
+  sequence: number;
+  method: string;
+  target: string;
+  path: string;
+  /** JSON. */
+  headers: string;
+  is_traced: BooleanColumn;
+  /** A small body. */
+  body: Uint8Array | null;
+  /** Where a large one is in the body store. */
+  body_key: string | null;
+  body_bytes: number;
+  /** Base of the URL by which a target acknowledges. */
+  acknowledge_base: string;
+  created_at: number;
+  expires_at: number;
+  /** Deliveries that were begun. */
+  attempts: number;
+  next_attempt_at: number;
+  /** The origin that delivers it. */
+  holder: string | null;
+  reason: DeadLetterReason | null;
+  last_error: string | null;
+}
+
 /** One row per migration from 0003 on: what a program must know to run on the schema that it made. */
 export interface SchemaCompatibilityTable {
   migration: string;
@@ -235,6 +286,7 @@ export interface Schema {
   statistics: StatisticsTable;
   audit: AuditTable;
   properties: PropertyTable;
+  stored_requests: StoredRequestTable;
   schema_compatibility: SchemaCompatibilityTable;
   kysely_migration: MigrationTable;
 }

@@ -8,7 +8,7 @@ import { RelayError } from "../../shared/errors/relay_error.ts";
 import { hasDotSegments } from "../../shared/http/path.ts";
 
 /** Routes whose path names a tenant and a target. */
-export type RelayRoute = "relay" | "trace";
+export type RelayRoute = "relay" | "queue" | "trace";
 
 /** Whom a request is for. */
 export interface RelayAddress {
@@ -34,10 +34,10 @@ export interface AddressSource {
 /** Reads an address, and throws a `RelayError` where there is none. */
 export type AddressReader = (source: AddressSource) => RelayAddress;
 
-const ADDRESS = /^\/(relay|trace)\/([^/?]+)\/([^/?]+)([/?].*)?$/s;
+const ADDRESS = /^\/(relay|queue|trace)\/([^/?]+)\/([^/?]+)([/?].*)?$/s;
 /** What names are made of, dot segments left out. Others exist nowhere, and must get neither into a log nor to a connector. */
 const NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}$/;
-const ROUTE = /^\/(?:relay|trace)(?:[/?]|$)/;
+const ROUTE = /^\/(?:relay|queue|trace)(?:[/?]|$)/;
 
 /** Whether a request target belongs to the relay, well-formed or not. */
 export function isRelayTarget(target: string): boolean {

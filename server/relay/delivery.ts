@@ -6,6 +6,7 @@
 
 import { getLogger } from "../../shared/log/logger.ts";
 import { isStreamBody, type RelayRequest } from "../../shared/http/message.ts";
+import type { AcknowledgeMode } from "../persistence/schema.ts";
 import type { Dispatch, Dispatcher, DispatchOptions } from "../dispatch/dispatcher.ts";
 import type { DispatchedResponse } from "../dispatch/pending_request.ts";
 import type { Admission } from "./admission.ts";
@@ -19,16 +20,49 @@ export interface DeliveryOptions {
   readonly dispatch: DispatchOptions;
   /** Is started. */
   readonly expiration: Expiration;
+  /** Set when the request is to be stored first. */
+  readonly stored?: StoringOptions | undefined;
+}
+
+/** How a request is stored. */
+export interface StoringOptions {
+  readonly mode: AcknowledgeMode;
+  /** Base of the server's public URLs, without a slash at the end. */
+  readonly acknowledgeBase: string;
+}
+
+/** A request that is to be stored. */
+export interface KeptRequest extends StoringOptions {
+  readonly tenantId: string;
+  readonly request: RelayRequest;
+  readonly isTraced: boolean;
+}
+
+/** Keeps requests until they are settled. Both reject with a `RelayError` when a request cannot be stored. */
+export interface RequestKeeper {
+  /** Stores a request and delivers it. */
+  dispatch(
+    request: KeptRequest,
+    client: { readonly requireActiveConnection: boolean },
+  ): Promise<Pick<Dispatch, "response" | "cancel">>;
+  /** Stores a request, to be delivered when a connector is there. */
+  enqueue(request: KeptRequest): Promise<void>;
 }
 
 /** Delivers requests. */
 export class Deliveries {
   readonly #dispatcher: Dispatcher;
   readonly #admission: Admission;
+  readonly #keeper: RequestKeeper;
 
-  constructor(dispatcher: Dispatcher, admission: Admission) {
+  constructor({ dispatcher, admission, keeper }: {
+    readonly dispatcher: Dispatcher;
+    readonly admission: Admission;
+    readonly keeper: RequestKeeper;
+  }) {
     this.#dispatcher = dispatcher;
     this.#admission = admission;
+    this.#keeper = keeper;
   }
 
   /**
@@ -38,6 +72,9 @@ export class Deliveries {
    * @returns Rejects with a `RelayError` that says why there is no response.
    */
   deliver(request: RelayRequest, signal: AbortSignal, options: DeliveryOptions): Promise<DispatchedResponse> {
+    if (options.stored !== undefined) {
+      return this.#deliverStored(request, signal, { ...options, stored: options.stored });
+    }
     const dispatch = this.#dispatch(request, options);
     if (signal.aborted) dispatch.cancel("client_gone");
     else signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });
@@ -52,10 +89,40 @@ export class Deliveries {
    * @throws {RelayError} `draining` or `overloaded` when there is no room for it.
    */
   async deliverUnanswered(request: RelayRequest, options: DeliveryOptions): Promise<void> {
-    const { tenantId } = options;
+    const { tenantId, stored } = options;
+    if (stored !== undefined) return await this.enqueue(request, { ...options, stored });
     this.#admission.enter(tenantId);
     const over = this.#discard(request, options).finally(() => this.#admission.leave(tenantId));
     if (isStreamBody(request.body)) await over;
+  }
+
+  /**
+   * Stores a request, to be delivered when a connector is there.
+   *
+   * @throws {RelayError} when it cannot be stored.
+   */
+  enqueue(request: RelayRequest, options: DeliveryOptions & { readonly stored: StoringOptions }): Promise<void> {
+    return this.#keeper.enqueue(this.#kept(request, options));
+  }
+
+  /** The time until the response begins when the request is stored. */
+  async #deliverStored(
+    request: RelayRequest,
+    signal: AbortSignal,
+    options: DeliveryOptions & { readonly stored: StoringOptions },
+  ): Promise<DispatchedResponse> {
+    const dispatch = await this.#keeper.dispatch(this.#kept(request, options), options.dispatch);
+    if (signal.aborted) dispatch.cancel("client_gone");
+    else signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });
+    options.expiration.start(() => dispatch.cancel("expired"));
+    return await dispatch.response;
+  }
+
+  #kept(
+    request: RelayRequest,
+    { tenantId, dispatch, stored }: DeliveryOptions & { readonly stored: StoringOptions },
+  ): KeptRequest {
+    return { ...stored, tenantId, request, isTraced: dispatch.trace };
   }
 
   async #discard(request: RelayRequest, options: DeliveryOptions): Promise<void> {

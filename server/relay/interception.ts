@@ -52,7 +52,7 @@ export async function interceptRequest(
   });
   const draft = new RequestDraft(request, () => interception.signal);
   const answer = await interceptors.interceptRequest(draft, interception);
-  const { method: sentMethod, target, path, isTraced } = draft;
+  const { method: sentMethod, target, path, isTraced, acknowledgeMode } = draft;
   const isDropped = answer !== undefined && !answer.isDelivered;
   if (isDropped) {
     exchange.relayedRequestBytes = 0;
@@ -60,7 +60,8 @@ export async function interceptRequest(
   }
   const body = isDropped ? null : countChanged(draft.body, request.body, exchange);
   const headers = [...draft.headers];
-  return { request: { method: sentMethod, target, path, headers, body, isTraced }, answer, interception };
+  const sent = { method: sentMethod, target, path, headers, body, isTraced, acknowledgeMode };
+  return { request: sent, answer, interception };
 }
 
 /** The target gets another number of bytes than the client has sent only when interceptors have changed the body. */

@@ -14,11 +14,13 @@ import type { DispatchedResponse } from "../dispatch/pending_request.ts";
 import type { Interceptors } from "../interceptors/mod.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
 import type { TenantSource } from "../persistence/tenant_cache.ts";
+import type { AcknowledgeMode } from "../persistence/schema.ts";
 import type { Tenant } from "../persistence/tenants.ts";
 import { type AddressReader, parseAddress, type RelayAddress } from "./address.ts";
 import type { Admission } from "./admission.ts";
 import { withoutSharedCookies } from "./cookies.ts";
-import { Deliveries } from "./delivery.ts";
+import { effectiveMode, isStored } from "./acknowledge_mode.ts";
+import { Deliveries, type DeliveryOptions, type RequestKeeper } from "./delivery.ts";
 import { Exchange, type ExchangeOptions } from "./exchange.ts";
 import { Expiration } from "./expiration.ts";
 import { answerFailure, statusOf, toRelayError } from "./failure.ts";
@@ -46,6 +48,10 @@ export interface RelayOptions {
   /** Scheme of the public listener. */
   readonly scheme: "http" | "https";
   readonly isTrustedProxy: IsTrustedProxy;
+  /** For tenants that say nothing else. */
+  readonly acknowledgeMode: AcknowledgeMode;
+  /** Base of the server's public URLs as a request tells it, without a slash at the end. */
+  readonly publicUrl: (request: ListenerRequest) => string;
 }
 
 /** What the relay works with. */
@@ -55,11 +61,14 @@ export interface RelayParts {
   readonly admission: Admission;
   readonly gate: Gate;
   readonly interceptors: Interceptors;
+  readonly keeper: RequestKeeper;
   /** All of them hear of every request. */
   readonly observers: readonly RelayObserver[];
 }
 
-/** Serves `/relay`, `/trace` and the hosts of targets. */
+const encoder = new TextEncoder();
+
+/** Serves `/relay`, `/queue`, `/trace` and the hosts of targets. */
 export class Relay implements Disposable {
   readonly #parts: RelayParts;
   readonly #options: RelayOptions;
@@ -74,7 +83,7 @@ export class Relay implements Disposable {
     this.#options = options;
     this.#exchangeOptions = { originId, scheme, isTrustedProxy };
     this.#deadlines = new Deadlines(options.requestExpirationMs);
-    this.#deliveries = new Deliveries(parts.dispatcher, parts.admission);
+    this.#deliveries = new Deliveries(parts);
     this.#forwardedHeaders = new ForwardedHeaders(isTrustedProxy);
   }
 
@@ -155,14 +164,21 @@ export class Relay implements Disposable {
       ? undefined
       : await interceptRequest(interceptors, taken, { exchange, tenant });
     const { request, answer } = intercepted ?? { request: taken, answer: undefined };
-    const delivery = { tenantId: tenant.id, dispatch: this.#dispatchOptions(tenant, request.isTraced), expiration };
+    const delivery = this.#deliveryOptions(exchange, { address, tenant, request, expiration });
     if (intercepted !== undefined && answer !== undefined) {
-      if (answer.isDelivered) await this.#deliveries.deliverUnanswered(this.#relayed(exchange, request), delivery);
+      if (answer.isDelivered) {
+        await this.#deliveries.deliverUnanswered(this.#relayed(exchange, request, delivery), delivery);
+      }
       const seen = await this.#intercepted(exchange, withClientHeaders(answer, method), intercepted);
       return this.#presented(exchange, seen, undefined);
     }
+    if (address.route === "queue") {
+      const stored = delivery.stored ?? this.#storingOptions(exchange, address, "connectorReceived");
+      await this.#deliveries.enqueue(this.#relayed(exchange, request, { stored }), { ...delivery, stored });
+      return accepted(exchange.requestId);
+    }
     using _running = expiration;
-    const response = await this.#deliveries.deliver(this.#relayed(exchange, request), signal, delivery);
+    const response = await this.#deliveries.deliver(this.#relayed(exchange, request, delivery), signal, delivery);
     exchange.connectionId = response.connection.id;
     const plain = withClientHeaders(response, method);
     const presented = intercepted === undefined ? plain : await this.#intercepted(exchange, plain, intercepted);
@@ -185,17 +201,40 @@ export class Relay implements Disposable {
     return { ...requestBody, maxBodyBytes, refused };
   }
 
-  #dispatchOptions(tenant: Tenant, trace: boolean): DispatchOptions {
-    const { requestExpirationMs, requireActiveConnection } = this.#options;
-    return {
-      trace,
+  #deliveryOptions(
+    exchange: Exchange,
+    { address, tenant, request, expiration }: {
+      readonly address: RelayAddress;
+      readonly tenant: Tenant;
+      readonly request: OutgoingRequest;
+      readonly expiration: Expiration;
+    },
+  ): DeliveryOptions {
+    const { requestExpirationMs, requireActiveConnection, acknowledgeMode } = this.#options;
+    const mode = effectiveMode(request.acknowledgeMode ?? tenant.acknowledgeMode ?? acknowledgeMode, tenant);
+    const dispatch: DispatchOptions = {
+      trace: request.isTraced,
       expiresInMs: requestExpirationMs,
       requireActiveConnection: tenant.requireActiveConnection ?? requireActiveConnection,
+      isSettledByHandover: mode === "disabled",
     };
+    const stored = isStored(mode) ? this.#storingOptions(exchange, address, mode) : undefined;
+    return { tenantId: tenant.id, dispatch, expiration, stored };
+  }
+
+  #storingOptions({ request }: Exchange, { baseDomain }: RelayAddress, mode: AcknowledgeMode) {
+    const publicUrl = this.#options.publicUrl(request);
+    return { mode, acknowledgeBase: baseDomain === undefined ? publicUrl : atBaseDomain(publicUrl, baseDomain) };
   }
 
   /** The request as the target is to see it. */
-  #relayed({ requestId }: Exchange, { method, target, path, headers, body, isTraced }: OutgoingRequest): RelayRequest {
+  #relayed(
+    { requestId }: Exchange,
+    { method, target, path, headers, body, isTraced }: OutgoingRequest,
+    { stored }: Pick<DeliveryOptions, "stored">,
+  ): RelayRequest {
+    // What is stored gets its headers with every delivery.
+    if (stored !== undefined) return { requestId, method, target, path, headers, body };
     if (isTraced) headers.push(...targetTracing(requestId, this.#options.server));
     else if (!isStreamBody(body)) headers.push(["RelayServer-RequestId", requestId]);
     return { requestId, method, target, path, headers, body };
@@ -242,6 +281,19 @@ export class Relay implements Disposable {
     });
     return { status, headers, body: body.length === undefined ? { stream } : { stream, length: body.length } };
   }
+}
+
+/** The client's request is safe; what becomes of it nobody tells. */
+function accepted(requestId: string): RelayResponse {
+  const headers: HeaderLine[] = [["Content-Type", "application/json"], ["RelayServer-RequestId", requestId]];
+  return { status: 202, headers, body: encoder.encode(JSON.stringify({ requestId })) };
+}
+
+/** On the host of a target nothing is the server's own. */
+function atBaseDomain(publicUrl: string, baseDomain: string): string {
+  const url = new URL(publicUrl);
+  if (url.hostname.endsWith(`.${baseDomain}`)) url.hostname = baseDomain;
+  return url.href.replace(/\/+$/, "");
 }
 
 /** The client learns only that it happened. */

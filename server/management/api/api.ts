@@ -15,6 +15,7 @@ import type { Api, ApiEnvironment } from "./environment.ts";
 import { addEventRoutes, type EventRoutesParts } from "./event_routes.ts";
 import { addOriginRoutes, type OriginRoutesParts } from "./origin_routes.ts";
 import { answerProblem, toManagementError } from "./problem.ts";
+import { addQueueRoutes, type QueueRoutesParts } from "./queue_routes.ts";
 import { addRequestRoutes, type RequestRoutesParts } from "./request_routes.ts";
 import { addSecretRoutes, type SecretRoutesParts } from "./secret_routes.ts";
 import { addSessionRoutes, type SessionRoutesParts } from "./session_routes.ts";
@@ -37,6 +38,7 @@ export interface ManagementApiParts
     TenantRoutesParts,
     SecretRoutesParts,
     ConnectionRoutesParts,
+    QueueRoutesParts,
     RequestRoutesParts,
     StatisticsRoutesParts,
     OriginRoutesParts,
@@ -70,6 +72,7 @@ export function createManagementApi(parts: ManagementApiParts): Api {
   addTenantRoutes(api, parts);
   addSecretRoutes(api, parts);
   addConnectionRoutes(api, parts);
+  addQueueRoutes(api, parts);
   addRequestRoutes(api, parts);
   addStatisticsRoutes(api, parts);
   addOriginRoutes(api, parts);

@@ -21,6 +21,7 @@ const ANSWERS: Record<ManagementErrorCode, readonly [status: number, title: stri
   method_not_allowed: [405, "Method not allowed"],
   request_timeout: [408, "Request timeout"],
   name_taken: [409, "Name taken"],
+  queue_not_empty: [409, "Queue not empty"],
   version_conflict: [412, "Version conflict"],
   body_too_large: [413, "Body too large"],
   unsupported_media_type: [415, "Unsupported media type"],

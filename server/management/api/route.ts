@@ -22,7 +22,7 @@ const REFUSALS = {
   403: "The role does not allow it.",
   404: "There is nothing of that name or id.",
   408: "The document took too long to arrive.",
-  409: "The name is in use.",
+  409: "The name is in use, or the tenant has stored requests.",
   412: "Somebody else has changed it in the meantime.",
   413: "The document is too large.",
   415: "The document is not JSON.",

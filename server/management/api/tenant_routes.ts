@@ -149,12 +149,22 @@ function addRemoval(api: Api, parts: TenantRoutesParts): void {
     tags: TAGS,
     summary: "Remove a tenant and its secrets",
     description: "Its connections end. A tenant of that name that is made later inherits nothing.",
-    request: { params: tenantParameter, headers: ifMatch },
+    request: {
+      params: tenantParameter,
+      headers: ifMatch,
+      query: z.strictObject({
+        discardQueued: z.enum(["true", "false"]).optional().meta({
+          description: "Whether queued requests and dead letters go with it; without it a tenant that has any stays.",
+        }),
+      }),
+    },
     responses: { 204: { description: "It is gone." } },
-  }, { role: "writer", credentials: parts.credentials, refusals: [404, 412] });
+  }, { role: "writer", credentials: parts.credentials, refusals: [404, 409, 412] });
   api.openapi(route, async (context) => {
     const versions = readIfMatch(context.req.valid("header")["if-match"]);
-    await parts.tenants.remove(context.req.valid("param").name, { actor: actorOf(context, parts), versions });
+    const discardQueued = context.req.valid("query").discardQueued === "true";
+    const { name } = context.req.valid("param");
+    await parts.tenants.remove(name, { actor: actorOf(context, parts), versions, discardQueued });
     return context.body(null, 204);
   });
 }

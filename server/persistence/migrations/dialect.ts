@@ -21,3 +21,8 @@ export async function namesInOneOrder(
   if (db.getExecutor().adapter instanceof SqliteAdapter) return;
   await sql`alter table ${sql.table(table)} alter column ${sql.ref(column)} type text collate "C"`.execute(db);
 }
+
+/** The type of a column of bytes. */
+export function blobType(db: MigratedDatabase): "blob" | "bytea" {
+  return db.getExecutor().adapter instanceof SqliteAdapter ? "blob" : "bytea";
+}

@@ -1,0 +1,108 @@
+/**
+ * What it costs to lose nothing: acknowledge modes beside each other, and how fast a queue becomes empty.
+ *
+ * @module
+ */
+
+import { type AcknowledgeMode, StoredRequestRepository } from "../../server/persistence/mod.ts";
+import { wrk } from "../load/wrk.ts";
+import {
+  defaultRelay,
+  LISTENERS,
+  type RelayServerProgram,
+  startRelayConnector,
+  startRelayServer,
+} from "../peers/mod.ts";
+import type { Bench, Suite } from "./suite.ts";
+
+const MODES: readonly AcknowledgeMode[] = ["disabled", "connectorReceived", "connectorFinished"];
+const CLIENTS = [1, 32];
+const PAIRS = 4;
+const WARM_UP_SECONDS = 3;
+const QUEUED = 10_000;
+const QUEUING_CLIENTS = 32;
+const POLL_MS = 10;
+
+/** One server with a tenant for each mode, measured in turn; then a queue. */
+export const acknowledge: Suite = {
+  name: "acknowledge",
+  async run(bench) {
+    try {
+      bench.progress("acknowledge: modes");
+      await measureModes(bench);
+      for (let round = 0; round < (bench.isQuick ? 1 : 3); round++) {
+        bench.progress(`acknowledge: queue ${round + 1}`);
+        await measureQueue(bench);
+      }
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      bench.measurements.missing.push({ suite: this.name, peer: defaultRelay.name, reason });
+    }
+  },
+};
+
+async function measureModes(bench: Bench): Promise<void> {
+  await using resources = new AsyncDisposableStack();
+  const server = resources.use(await startRelayServer(bench.folder, { listener: LISTENERS[0] }));
+  for (const mode of MODES) {
+    const tenant = await server.database.createTenant({ name: mode, acknowledgeMode: mode });
+    const ports = { serverPort: server.port, targetPort: bench.targets.filePort };
+    resources.use(await startRelayConnector(bench.folder, tenant, ports));
+    await wrk(urlOf(server, mode), { clients: 32, seconds: WARM_UP_SECONDS });
+  }
+  const seconds = bench.isQuick ? 1 : 2;
+  for (let pair = 0; pair < PAIRS; pair++) {
+    for (const mode of pair % 2 === 0 ? MODES : MODES.toReversed()) {
+      for (const clients of CLIENTS) {
+        const { requestsPerSecond, p50Us } = await wrk(urlOf(server, mode), { clients, seconds });
+        const load = `${mode}, ${clients === 1 ? "1 client" : `${clients} clients`}`;
+        const series = { suite: "acknowledge", peer: defaultRelay.name, load };
+        bench.measurements.add({ ...series, metric: "requests/s" }, requestsPerSecond);
+        bench.measurements.add({ ...series, metric: "p50 µs" }, p50Us);
+      }
+    }
+  }
+}
+
+async function measureQueue(bench: Bench): Promise<void> {
+  await using resources = new AsyncDisposableStack();
+  const server = resources.use(await startRelayServer(bench.folder, { listener: LISTENERS[0] }));
+  const tenant = await server.database.createTenant({ name: "queue" });
+  const series = { suite: "acknowledge", peer: defaultRelay.name, load: "10000 queued requests" };
+  const queuingSeconds = await timed(() => queue(server));
+  bench.measurements.add({ ...series, metric: "queued/s" }, QUEUED / queuingSeconds);
+  const ports = { serverPort: server.port, targetPort: bench.targets.filePort };
+  const seconds = await timed(async () => {
+    resources.use(await startRelayConnector(bench.folder, tenant, ports));
+    await empty(server);
+  });
+  bench.measurements.add({ ...series, metric: "delivered/s" }, QUEUED / seconds);
+}
+
+/** The time the connector needs to start counts too. */
+async function timed(act: () => Promise<void>): Promise<number> {
+  const startMs = performance.now();
+  await act();
+  return (performance.now() - startMs) / 1000;
+}
+
+async function queue({ port }: RelayServerProgram): Promise<void> {
+  let left = QUEUED;
+  const client = async () => {
+    while (left-- > 0) {
+      const response = await fetch(`http://127.0.0.1:${port}/queue/queue/web/small`);
+      await response.body?.cancel();
+      if (response.status !== 202) throw new Error(`Cannot queue: the answer was ${response.status}`);
+    }
+  };
+  await Promise.all(Array.from({ length: QUEUING_CLIENTS }, client));
+}
+
+async function empty({ database }: RelayServerProgram): Promise<void> {
+  const stored = new StoredRequestRepository(database.handle);
+  while ((await stored.totals()).queued > 0) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}
+
+function urlOf({ port }: RelayServerProgram, mode: AcknowledgeMode): string {
+  return `http://127.0.0.1:${port}/relay/${mode}/web/small`;
+}

@@ -1,0 +1,342 @@
+/**
+ * One stored request while this origin holds it: delivered, delivered again, settled or given up.
+ *
+ * The row in the database decides. Whoever finds that it is gone, or somebody else's, has nothing more to do.
+ *
+ * @module
+ */
+
+import { RelayError, type RelayErrorCode } from "../../shared/errors/relay_error.ts";
+import { type Body, type HeaderLine, isStreamBody, type RelayRequest } from "../../shared/http/message.ts";
+import { getLogger } from "../../shared/log/logger.ts";
+import type { CancelReason } from "../../shared/protocol/frame.ts";
+import { sleep } from "../../shared/time/sleep.ts";
+import type { BodyStore } from "../body_store/mod.ts";
+import type { Dispatch, Dispatcher, DispatchOptions } from "../dispatch/dispatcher.ts";
+import type { DispatchedResponse } from "../dispatch/pending_request.ts";
+import type { DeadLetterReason, StoredRequest } from "../persistence/mod.ts";
+import type { AcknowledgeTokens } from "./acknowledge_tokens.ts";
+import type { Ledger } from "./ledger.ts";
+
+const logger = getLogger("queue");
+
+const MINIMUM_BACKOFF_MS = 1_000;
+const MAXIMUM_BACKOFF_MS = 60_000;
+
+/** What another attempt would not change. */
+const PERMANENT: ReadonlySet<RelayErrorCode> = new Set([
+  "target_unknown",
+  "invalid_request",
+  "headers_too_large",
+  "body_too_large",
+]);
+
+/** What a {@link StoredRun} works with. */
+export interface RunParts {
+  readonly dispatcher: Pick<Dispatcher, "dispatch">;
+  readonly bodies: BodyStore;
+  readonly ledger: Ledger;
+  readonly tokens: AcknowledgeTokens;
+  /** The time in milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** How stored requests are delivered. */
+export interface RunOptions {
+  /** UUID of this origin. */
+  readonly originId: string;
+  /** How long one delivery may take until its request is settled, in milliseconds. */
+  readonly acknowledgeTimeoutMs: number;
+  /** Deliveries at most after the first one. */
+  readonly redeliveryLimit: number;
+}
+
+/** What a run tells. */
+export interface RunPort {
+  /** The run is over; the request may be waiting in the database again. */
+  ended(run: StoredRun, outcome: { readonly isWaiting: boolean }): void;
+}
+
+/** How one delivery failed. */
+interface Failure {
+  readonly error: RelayError;
+  /** Whether somebody may have got the request. */
+  readonly wasDelivered: boolean;
+}
+
+/** The pause before a request is delivered again, in milliseconds. @param attempts Deliveries so far. */
+export function backoffMs(attempts: number): number {
+  return Math.min(MINIMUM_BACKOFF_MS * 2 ** Math.max(0, attempts - 1), MAXIMUM_BACKOFF_MS);
+}
+
+/** One stored request that this origin holds. */
+export class StoredRun {
+  readonly request: StoredRequest;
+  /** What the client gets; never settles where there is no client. */
+  readonly response: Promise<DispatchedResponse>;
+  readonly #parts: RunParts;
+  readonly #options: RunOptions;
+  readonly #port: RunPort;
+  readonly #client = Promise.withResolvers<DispatchedResponse>();
+  readonly #awake = new AbortController();
+  readonly #requireActiveConnection: boolean;
+  #isClientWaiting: boolean;
+  #attempts: number;
+  #isSettled = false;
+  #isStopping = false;
+  #isWaiting = false;
+  #dispatch: Dispatch | undefined;
+
+  /** @param client Set when somebody waits for the response. */
+  constructor(
+    request: StoredRequest,
+    { parts, options, port, client }: {
+      readonly parts: RunParts;
+      readonly options: RunOptions;
+      readonly port: RunPort;
+      readonly client?: Pick<DispatchOptions, "requireActiveConnection"> | undefined;
+    },
+  ) {
+    this.request = request;
+    this.#parts = parts;
+    this.#options = options;
+    this.#port = port;
+    this.#attempts = request.attempts;
+    this.#isClientWaiting = client !== undefined;
+    this.#requireActiveConnection = client?.requireActiveConnection ?? true;
+    this.response = this.#client.promise;
+    this.response.catch(() => {});
+  }
+
+  /** Begins to deliver. */
+  start(): void {
+    void this.#run();
+  }
+
+  /** The client waits no longer. What is not settled runs on without it. */
+  leave(reason: CancelReason): void {
+    if (!this.#isClientWaiting) return;
+    const isExpired = reason === "expired";
+    this.#failClient(
+      new RelayError(
+        isExpired ? "request_expired" : "client_gone",
+        isExpired ? "The target did not answer in time" : "The client has left",
+      ),
+    );
+    this.#awake.abort();
+    // What nobody has got yet is for whoever has a connection first.
+    if (this.#isSettled || this.#dispatch?.deliveries === 0) this.#dispatch?.cancel(reason);
+  }
+
+  /** Its row is gone: the target has acknowledged it, or somebody has removed it. */
+  settledElsewhere(): void {
+    this.#isSettled = true;
+    if (!this.#isClientWaiting && this.#dispatch?.deliveries === 0) this.#dispatch.cancel("client_gone");
+  }
+
+  /** Waits for no other attempt: the server stops. */
+  stop(): void {
+    this.#isStopping = true;
+    this.#awake.abort();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      if (this.#attempts > this.#options.redeliveryLimit + 1) return await this.#buryUnacknowledged();
+      let failure = await this.#attempt();
+      while (failure !== undefined && await this.#prepareNext(failure)) failure = await this.#attempt();
+    } catch (error) {
+      const { id } = this.request;
+      logger.error("Delivery of stored request {requestId} failed: {error}", { requestId: id, error });
+      this.#failClient(new RelayError("internal_error", "The server failed to deliver the request", { cause: error }));
+    } finally {
+      this.#port.ended(this, { isWaiting: this.#isWaiting });
+    }
+  }
+
+  /** @returns How it failed; `undefined` when there is nothing more to do. */
+  async #attempt(): Promise<Failure | undefined> {
+    const opened = await this.#openBody();
+    if ("failure" in opened) return opened.failure;
+    const { acknowledgeTimeoutMs } = this.#options;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let deliveredAtMs = this.#parts.now();
+    const dispatch = this.#dispatch = this.#parts.dispatcher.dispatch(
+      this.request.tenantId,
+      this.#present(opened.body),
+      {
+        trace: this.request.isTraced,
+        expiresInMs: acknowledgeTimeoutMs,
+        requireActiveConnection: this.#requireActiveConnection,
+        attempt: {
+          delivered: () => {
+            deliveredAtMs = this.#parts.now();
+            clearTimeout(timer);
+            timer = setTimeout(() => this.#dispatch?.cancel("expired"), acknowledgeTimeoutMs);
+          },
+          acknowledged: () => {
+            if (this.request.mode === "connectorReceived") this.#settle();
+          },
+        },
+      },
+    );
+    try {
+      await this.#answered(await dispatch.response, deliveredAtMs + acknowledgeTimeoutMs);
+      return undefined;
+    } catch (cause) {
+      if (!(cause instanceof RelayError)) throw cause;
+      const wasDelivered = dispatch.deliveries > 0;
+      if (!wasDelivered && isStreamBody(opened.body)) opened.body.stream.cancel().catch(() => {});
+      return { error: cause, wasDelivered };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #openBody(): Promise<{ readonly body: Body } | { readonly failure: Failure | undefined }> {
+    const { body, bodyKey, id } = this.request;
+    if (bodyKey === null) return { body };
+    try {
+      const stored = await this.#parts.bodies.open(bodyKey);
+      if (stored !== undefined) return { body: { stream: stored.stream, length: stored.sizeBytes } };
+    } catch (error) {
+      if (!(error instanceof RelayError)) throw error;
+      return { failure: { error, wasDelivered: false } };
+    }
+    logger.error("The body of stored request {requestId} is not in the body store any more", { requestId: id });
+    const error = new RelayError("body_store_unavailable", "The request's body is not in the body store any more");
+    await this.#giveUp("refused", error);
+    return { failure: undefined };
+  }
+
+  /** The request as the target is to see it this time. */
+  #present(body: Body): RelayRequest {
+    const { id, tenantId, mode, method, target, path, isTraced, acknowledgeBase } = this.request;
+    const { originId } = this.#options;
+    const headers: HeaderLine[] = [...this.request.headers, ["RelayServer-RequestId", id]];
+    if (isTraced) headers.push(["RelayServer-RequestOriginId", originId]);
+    if (this.#attempts > 1) headers.push(["RelayServer-Redelivered", String(this.#attempts - 1)]);
+    if (mode === "manual") {
+      const url = this.#parts.tokens.urlFor({ tenantId, requestId: id }, { base: acknowledgeBase, originId });
+      headers.push(["RelayServer-AcknowledgeUrl", url]);
+    }
+    return { requestId: id, method, target, path, headers, body };
+  }
+
+  async #answered(response: DispatchedResponse, acknowledgeByMs: number): Promise<void> {
+    const { mode } = this.request;
+    if (mode !== "manual") this.#settle();
+    if (this.#isClientWaiting) {
+      this.#isClientWaiting = false;
+      this.#client.resolve(response);
+    } else if (isStreamBody(response.body)) response.body.stream.cancel().catch(() => {});
+    if (mode !== "manual" || this.#isSettled) return;
+    const lastError = "The target did not acknowledge it in time";
+    await this.#release({ attempts: this.#attempts, nextAttemptAtMs: acknowledgeByMs, lastError });
+  }
+
+  #settle(): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#parts.ledger.settle(this.request);
+  }
+
+  /** @returns Whether this origin is to deliver it again, now. */
+  async #prepareNext({ error, wasDelivered }: Failure): Promise<boolean> {
+    if (this.#isSettled) {
+      this.#failClient(error);
+      return false;
+    }
+    if (PERMANENT.has(error.code)) return await this.#refuse(error);
+    if (!wasDelivered) return await this.#prepareAfterNothing(error);
+    if (this.#attempts > this.#options.redeliveryLimit) return await this.#giveUp("redelivery_limit", error);
+    return await this.#waitFor(error, { attempts: this.#attempts, delayMs: backoffMs(this.#attempts) });
+  }
+
+  /** A waiting client is told, and it is the client's affair from then on. */
+  async #refuse(error: RelayError): Promise<boolean> {
+    if (!this.#isClientWaiting) return await this.#giveUp("refused", error);
+    this.#settle();
+    this.#failClient(error);
+    return false;
+  }
+
+  /** Nobody has got it this time. If nobody ever has, a waiting client is told. */
+  async #prepareAfterNothing(error: RelayError): Promise<boolean> {
+    const attempts = this.#attempts - 1;
+    if (attempts === 0 && this.#isClientWaiting) return await this.#refuse(error);
+    return await this.#waitFor(error, { attempts, delayMs: MINIMUM_BACKOFF_MS });
+  }
+
+  async #waitFor(
+    error: RelayError,
+    { attempts, delayMs }: { readonly attempts: number; readonly delayMs: number },
+  ): Promise<boolean> {
+    const nextAttemptAtMs = this.#parts.now() + delayMs;
+    const next = { attempts, nextAttemptAtMs, lastError: describe(error) };
+    if (!this.#isClientWaiting || this.#isStopping) {
+      await this.#release(next);
+      this.#failClient(error);
+      return false;
+    }
+    // Counted before it is delivered: whoever takes it over if this origin dies must know of that delivery.
+    if (!await this.#reschedule({ ...next, attempts: attempts + 1 }, { isKept: true })) {
+      this.#failClient(error);
+      return false;
+    }
+    this.#attempts = attempts + 1;
+    await sleep(delayMs, { signal: this.#awake.signal });
+    if (this.#isClientWaiting && !this.#isStopping && !this.#isSettled) return true;
+    if (!this.#isSettled) await this.#release(next);
+    this.#failClient(new RelayError("draining", "The server stops", { retryAfterSeconds: 1 }));
+    return false;
+  }
+
+  /** Any origin may take it from now on. */
+  async #release(
+    next: { readonly attempts: number; readonly nextAttemptAtMs: number; readonly lastError: string },
+  ): Promise<void> {
+    this.#isWaiting = await this.#reschedule(next, { isKept: false });
+  }
+
+  #reschedule(
+    { attempts, nextAttemptAtMs, lastError }: {
+      readonly attempts: number;
+      readonly nextAttemptAtMs: number;
+      readonly lastError: string;
+    },
+    { isKept }: { readonly isKept: boolean },
+  ): Promise<boolean> {
+    const { originId: holder } = this.#options;
+    const next = { id: this.request.id, holder, attempts, nextAttemptAt: nextAttemptAtMs, lastError, isKept };
+    return this.#parts.ledger.reschedule(next);
+  }
+
+  /** Its target answered each time, but never acknowledged. */
+  async #buryUnacknowledged(): Promise<void> {
+    this.#attempts--;
+    const message = this.request.lastError ?? "Nobody knows what became of its deliveries";
+    await this.#giveUp("redelivery_limit", new RelayError("target_timeout", message));
+  }
+
+  async #giveUp(reason: DeadLetterReason, error: RelayError): Promise<false> {
+    const { id, tenantId } = this.request;
+    const burial = { id, holder: this.#options.originId, attempts: this.#attempts, reason, lastError: describe(error) };
+    if (await this.#parts.ledger.bury(burial)) {
+      const facts = { requestId: id, tenantId, reason, attempts: this.#attempts, error };
+      logger.warn("Stored request {requestId} became a dead letter ({reason}): {error}", facts);
+    }
+    this.#failClient(error);
+    return false;
+  }
+
+  #failClient(error: RelayError): void {
+    if (!this.#isClientWaiting) return;
+    this.#isClientWaiting = false;
+    this.#client.reject(error);
+  }
+}
+
+function describe({ code, message }: RelayError): string {
+  return `${code}: ${message}`;
+}

@@ -1,0 +1,125 @@
+/**
+ * Finds what nobody looks after any more: requests of origins that died, requests that have waited too long, requests that were forgotten here.
+ *
+ * @module
+ */
+
+import { getLogger } from "../../shared/log/logger.ts";
+import { sleep } from "../../shared/time/sleep.ts";
+import type { LeaseRepository, StoredRequestRepository, StoredTotals } from "../persistence/mod.ts";
+
+const logger = getLogger("queue");
+
+/** One lease of this name for each origin that lives, behind it the origin's id. */
+const ALIVE_LEASE = "queue:";
+/** Who sweeps. */
+const SWEEP_LEASE = "queue";
+
+/** What a {@link Sweeper} works with. */
+export interface SweeperParts {
+  readonly requests: StoredRequestRepository;
+  readonly leases: LeaseRepository;
+  /** The origins that are known to live. */
+  readonly peers: () => Iterable<string>;
+  /** Whether this origin knows that it holds a request. */
+  readonly isHeld: (requestId: string) => boolean;
+  /** Something of a tenant is due. */
+  readonly wake: (tenantId: string) => void;
+  /** Called now and then. */
+  readonly swept: () => void;
+  /** The time in milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** How a {@link Sweeper} works. */
+export interface SweeperOptions {
+  /** UUID of this origin. */
+  readonly originId: string;
+  /** An origin that has not been heard of for twice as long is dead, in milliseconds. */
+  readonly keepAliveIntervalMs: number;
+}
+
+/** Sweeps three times in a keep-alive interval. */
+export class Sweeper {
+  readonly #parts: SweeperParts;
+  readonly #options: SweeperOptions;
+  readonly #stopping = new AbortController();
+  /** Held by this origin, but not known to it, the last time it looked. */
+  #suspects: ReadonlySet<string> = new Set();
+  #totals: StoredTotals = { queued: 0, dead: 0, oldestAt: undefined };
+  #running: Promise<void> | undefined;
+
+  constructor(parts: SweeperParts, options: SweeperOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /** What all tenants had stored a moment ago. */
+  get totals(): StoredTotals {
+    return this.#totals;
+  }
+
+  /** Begins. Resolves when this origin is known to live, or the database is away. */
+  async start(): Promise<void> {
+    await this.sweep();
+    this.#running ??= this.#sweepAgainAndAgain();
+  }
+
+  /** Ends. What this origin still holds is free for others at once. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+    const { originId } = this.#options;
+    try {
+      await this.#parts.leases.release(ALIVE_LEASE + originId, originId);
+      await this.#parts.leases.release(SWEEP_LEASE, originId);
+    } catch (error) {
+      // They end by themselves.
+      logger.debug("Cannot give leases of the queue back: {error}", { error });
+    }
+  }
+
+  /** Sweeps once. Never rejects. */
+  async sweep(): Promise<void> {
+    const { requests, leases, peers, wake, swept, now } = this.#parts;
+    const { originId, keepAliveIntervalMs } = this.#options;
+    const durationMs = 2 * keepAliveIntervalMs;
+    try {
+      await leases.acquire(ALIVE_LEASE + originId, { holder: originId, durationMs });
+      if (await leases.acquire(SWEEP_LEASE, { holder: originId, durationMs })) {
+        const alive = [originId, ...peers()];
+        const recovered = await requests.recover({ alive, leasePrefix: ALIVE_LEASE, nowMs: now() });
+        if (recovered > 0) logger.warn("{recovered} requests of origins that died are delivered again", { recovered });
+        const expired = await requests.expire(now());
+        if (expired > 0) logger.warn("{expired} stored requests became dead letters (expired)", { expired });
+      }
+      await this.#recoverForgotten();
+      this.#totals = await requests.totals();
+      if (this.#totals.queued > 0) { for (const tenantId of await requests.listDueTenants(now())) wake(tenantId); }
+      swept();
+    } catch (error) {
+      logger.warn("Cannot look after stored requests, it is tried again: {error}", { error });
+    }
+  }
+
+  /** A statement that met a database going away may have been done: then this origin holds a request that it does not know. */
+  async #recoverForgotten(): Promise<void> {
+    const { requests, isHeld, now } = this.#parts;
+    const { originId: holder } = this.#options;
+    const unknown = (await requests.listHeld(holder)).filter((id) => !isHeld(id));
+    const suspects = this.#suspects;
+    this.#suspects = new Set(unknown);
+    for (const id of unknown) {
+      // Seen twice: the first time it may have been on its way.
+      if (suspects.has(id)) await requests.free({ id, holder, nowMs: now() });
+    }
+  }
+
+  async #sweepAgainAndAgain(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await sleep(this.#options.keepAliveIntervalMs / 3, { signal });
+      if (!signal.aborted) await this.sweep();
+    }
+  }
+}

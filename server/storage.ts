@@ -1,0 +1,61 @@
+/**
+ * The part of the composition root that keeps requests until they are settled.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { type BodyStore, createBodyStore } from "./body_store/mod.ts";
+import type { ServerConfig } from "./config.ts";
+import type { ConnectionRegistry } from "./connectors/registry.ts";
+import type { Delivery } from "./delivery.ts";
+import { type Database, LeaseRepository, readAcknowledgeKey, StoredRequestRepository } from "./persistence/mod.ts";
+import { AcknowledgeTokens } from "./queue/acknowledge_tokens.ts";
+import { StoredRequests } from "./queue/stored_requests.ts";
+
+/** What storage is put together from. */
+export interface StorageParts {
+  readonly config: ServerConfig;
+  readonly database: Database;
+  readonly registry: ConnectionRegistry;
+  readonly delivery: Delivery;
+  readonly origin: { readonly originId: string };
+  /** Somebody else's store; then the configured one is not made. */
+  readonly bodyStore?: BodyStore | undefined;
+  /** The time in milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** Storage as the server sees it. */
+export interface Storage {
+  readonly bodies: BodyStore;
+  readonly requests: StoredRequests;
+}
+
+/** Puts storage together. */
+export async function createStorage(
+  { config, database, registry, delivery, origin, bodyStore, now }: StorageParts,
+): Promise<Storage> {
+  const bodies = bodyStore ?? await createBodyStore(config.bodyStore, join(config.dataDirectory, "bodies"));
+  const { dispatcher, transport, cluster } = delivery;
+  const requests = new StoredRequests({
+    requests: new StoredRequestRepository(database),
+    leases: new LeaseRepository(database, now),
+    bodies,
+    dispatcher,
+    connections: registry,
+    queues: transport.queues,
+    tokens: new AcknowledgeTokens(await readAcknowledgeKey(database)),
+    peers: () => (cluster?.peers ?? []).map(({ originId }) => originId),
+    now,
+  }, {
+    originId: origin.originId,
+    keepAliveIntervalMs: config.keepAliveInterval,
+    acknowledgeTimeoutMs: config.acknowledgeTimeout,
+    redeliveryLimit: config.redeliveryLimit,
+    queueExpirationMs: config.queueExpiration,
+    limit: { requests: config.limits.queuedRequestsPerTenant, bytes: config.limits.queuedBytesPerTenant },
+  });
+  delivery.onStoredRequestWaits((tenantId) => requests.wake(tenantId));
+  return { bodies, requests };
+}

@@ -1,0 +1,168 @@
+/** `/queue`: safely stored, delivered when a connector is there, in order, across restarts. */
+
+import assert from "node:assert/strict";
+import { StoredRequestRepository } from "../server/persistence/mod.ts";
+import { startCluster } from "./testkit/cluster.ts";
+import { startConnector } from "./testkit/connector.ts";
+import { within } from "./testkit/deadline.ts";
+import { requireRabbitMq, TestBroker } from "./testkit/rabbitmq.ts";
+import { startServer, type TestServer } from "./testkit/server.ts";
+import type { TestTenant } from "./testkit/tenants.ts";
+
+const rabbitMq = await requireRabbitMq();
+
+async function enqueue(server: TestServer, tenant: TestTenant, path: string, init: RequestInit = {}) {
+  const response = await fetch(`${server.url}/queue/${tenant.name}/${path}`, { method: "POST", ...init });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, json: JSON.parse(text) };
+}
+
+/** A target that keeps what it got until there is enough of it. */
+class Collector {
+  readonly got: { readonly text: string; readonly headers: Headers; readonly url: string }[] = [];
+  readonly #enough = Promise.withResolvers<void>();
+  readonly #count: number;
+
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  readonly handle = async (request: Request): Promise<Response> => {
+    const { headers, url } = request;
+    this.got.push({ text: await request.text(), headers, url });
+    if (this.got.length >= this.#count) this.#enough.resolve();
+    return new Response("nobody reads this");
+  };
+
+  async enough(): Promise<void> {
+    await within(this.#enough.promise, { timeoutMs: 30_000, what: `${this.#count} requests` });
+  }
+}
+
+async function empty(server: TestServer): Promise<void> {
+  const stored = new StoredRequestRepository(server.database.handle);
+  const poll = async () => {
+    while ((await stored.totals()).queued > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  await within(poll(), { timeoutMs: 15_000, what: "an empty queue" });
+}
+
+Deno.test("a queued request is accepted without a connector, and delivered when there is one", async () => {
+  await using server = await startServer();
+  const tenant = await server.database.createTenant();
+  const { status, headers, json } = await enqueue(server, tenant, "app/a%2Fb?c=d", {
+    body: "hello",
+    headers: { "X-Mine": "1", "RelayServer-Redelivered": "9" },
+  });
+  assert.equal(status, 202);
+  assert.equal(json.requestId, headers.get("RelayServer-RequestId"));
+  const collector = new Collector(1);
+  await using _connector = await startConnector(server, tenant, { targets: { app: collector.handle } });
+  await collector.enough();
+  const [got] = collector.got;
+  assert.equal(got?.text, "hello");
+  assert.ok(got?.url.endsWith("/a%2Fb?c=d"), got?.url);
+  assert.equal(got?.headers.get("X-Mine"), "1");
+  assert.equal(got?.headers.get("RelayServer-RequestId"), json.requestId);
+  assert.equal(got?.headers.get("RelayServer-Redelivered"), null);
+  await empty(server);
+});
+
+Deno.test("queued requests reach a tenant's connection in their order when it takes one at a time", async () => {
+  await using server = await startServer();
+  const tenant = await server.database.createTenant({ maximumConcurrentConnectorRequests: 1 });
+  for (let number = 0; number < 20; number++) await enqueue(server, tenant, "app", { body: `${number}` });
+  const collector = new Collector(20);
+  await using _connector = await startConnector(server, tenant, { targets: { app: collector.handle } });
+  await collector.enough();
+  assert.deepEqual(collector.got.map(({ text }) => text), Array.from({ length: 20 }, (_, number) => `${number}`));
+  await empty(server);
+});
+
+Deno.test("a large queued body waits in the body store, and is gone when it was delivered", async () => {
+  await using server = await startServer({ inlineBodyLimit: "1KiB" });
+  const tenant = await server.database.createTenant();
+  const body = "0123456789".repeat(100_000);
+  assert.equal((await enqueue(server, tenant, "app", { body })).status, 202);
+  const collector = new Collector(1);
+  await using _connector = await startConnector(server, tenant, { targets: { app: collector.handle } });
+  await collector.enough();
+  assert.equal(collector.got[0]?.text, body);
+  await empty(server);
+});
+
+Deno.test("a tenant's queue has a bound in requests, and one in bytes", async () => {
+  await using server = await startServer({ limits: { queuedRequestsPerTenant: 2, queuedBytesPerTenant: "100" } });
+  const [tenant, other] = [await server.database.createTenant(), await server.database.createTenant()];
+  assert.equal((await enqueue(server, tenant, "app")).status, 202);
+  assert.equal((await enqueue(server, tenant, "app")).status, 202);
+  const refused = await enqueue(server, tenant, "app");
+  assert.equal(refused.status, 503);
+  assert.equal(refused.headers.get("RelayServer-Error"), "queue_full");
+  assert.ok(Number(refused.headers.get("Retry-After")) > 0);
+  assert.equal((await enqueue(server, other, "app", { body: "x".repeat(80) })).status, 202);
+  assert.equal((await enqueue(server, other, "app", { body: "x".repeat(80) })).status, 503);
+});
+
+Deno.test("policy and authentication hold for the queue as for the relay", async () => {
+  await using server = await startServer();
+  const tenant = await server.database.createTenant({ requireAuthentication: true });
+  assert.equal((await enqueue(server, tenant, "app")).status, 401);
+  const authorization = `Bearer ${await server.token(tenant, "client")}`;
+  assert.equal((await enqueue(server, tenant, "app", { headers: { authorization } })).status, 202);
+  const closed = await server.database.createTenant({ enabled: false });
+  assert.equal((await enqueue(server, closed, "app")).json.code, "tenant_disabled");
+});
+
+Deno.test("what was queued is a dead letter when nobody came for it in time", async () => {
+  await using server = await startServer({ queueExpiration: "1s", keepAliveInterval: "300ms" });
+  const tenant = await server.database.createTenant();
+  const { json } = await enqueue(server, tenant, "app");
+  const stored = new StoredRequestRepository(server.database.handle);
+  const poll = async () => {
+    while (true) {
+      const found = await stored.find(tenant.id, { id: json.requestId, states: ["dead"] });
+      if (found !== undefined) return found;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  const dead = await within(poll(), { timeoutMs: 15_000, what: "a dead letter" });
+  assert.equal(dead.reason, "expired");
+});
+
+Deno.test("what a server accepted is delivered by the next one on its database", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "relayserver-" });
+  try {
+    const collector = new Collector(3);
+    let tenant: TestTenant;
+    {
+      await using server = await startServer({ dataDirectory: folder });
+      tenant = await server.database.createTenant();
+      for (const body of ["1", "2", "3"]) await enqueue(server, tenant, "app", { body });
+    }
+    await using server = await startServer({ dataDirectory: folder });
+    await using _connector = await startConnector(server, tenant, { targets: { app: collector.handle } });
+    await collector.enough();
+    assert.deepEqual(collector.got.map(({ text }) => text).sort(), ["1", "2", "3"]);
+    await empty(server);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test({
+  name: rabbitMq.label("what one origin queued is delivered by the one with the connector, soon"),
+  ignore: rabbitMq.isSkipped,
+  fn: async () => {
+    await using broker = await TestBroker.start();
+    await using cluster = await startCluster(broker);
+    const [first, second] = cluster.servers as [TestServer, TestServer];
+    const tenant = await first.database.createTenant();
+    const collector = new Collector(50);
+    await using _connector = await startConnector(second, tenant, { targets: { app: collector.handle } });
+    for (let number = 0; number < 50; number++) await enqueue(first, tenant, "app", { body: `${number}` });
+    await collector.enough();
+    assert.equal(new Set(collector.got.map(({ text }) => text)).size, 50);
+    await empty(first);
+  },
+});
