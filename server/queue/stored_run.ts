@@ -64,9 +64,16 @@ interface Failure {
   readonly wasDelivered: boolean;
 }
 
-/** The pause before a request is delivered again, in milliseconds. @param attempts Deliveries so far. */
-export function backoffMs(attempts: number): number {
-  return Math.min(MINIMUM_BACKOFF_MS * 2 ** Math.max(0, attempts - 1), MAXIMUM_BACKOFF_MS);
+/**
+ * The pause before a request is delivered again, in milliseconds. A quarter more or less by chance: what was lost together with a request that
+ * ends every connection must not come back together with it each time.
+ *
+ * @param attempts Deliveries so far.
+ * @param random From 0 to 1.
+ */
+export function backoffMs(attempts: number, random: () => number = Math.random): number {
+  const delayMs = Math.min(MINIMUM_BACKOFF_MS * 2 ** Math.max(0, attempts - 1), MAXIMUM_BACKOFF_MS);
+  return delayMs * (0.75 + random() / 2);
 }
 
 /** One stored request that this origin holds. */
@@ -272,7 +279,7 @@ export class StoredRun {
     error: RelayError,
     { attempts, delayMs }: { readonly attempts: number; readonly delayMs: number },
   ): Promise<boolean> {
-    const nextAttemptAtMs = this.#parts.now() + delayMs;
+    const nextAttemptAtMs = Math.ceil(this.#parts.now() + delayMs);
     const next = { attempts, nextAttemptAtMs, lastError: describe(error) };
     if (!this.#isClientWaiting || this.#isStopping) {
       await this.#release(next);

@@ -115,10 +115,12 @@ export class Stage implements AsyncDisposable {
   }
 
   async startServer(index: number): Promise<void> {
-    const { transport, queueType } = this.plan;
+    const { transport, queueType, fault } = this.plan;
     const amqp = { urls: this.broker === undefined ? [] : [this.broker.url], queueType };
     this.#servers[index] = await startServerProcess(this.folder, {
       ...CONFIG,
+      // The pauses between so many deliveries would make a campaign long.
+      ...(fault === "poison" ? { redeliveryLimit: 3 } : {}),
       port: this.#ports[index]!,
       transport: { type: transport, amqp },
       log: { level: "info", format: "text" },

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { LeaseRepository } from "./leases.ts";
+import type { Database } from "./schema.ts";
+import { type StoredRequest, StoredRequestRepository } from "./stored_requests.ts";
+import { TenantRepository } from "./tenants.ts";
+import { testOnDatabases } from "./testing.ts";
+
+const NOW = 1_000_000;
+
+async function open(db: Database) {
+  const { id: tenantId } = await new TenantRepository(db, () => NOW).insert("acme", {});
+  let sequence = 0;
+  const make = (changes: Partial<StoredRequest> = {}): StoredRequest => ({
+    id: crypto.randomUUID(),
+    tenantId,
+    kind: "queue",
+    mode: "connectorReceived",
+    state: "waiting",
+    sequence: ++sequence,
+    method: "POST",
+    target: "app",
+    path: "/\u00ff?q=%00",
+    headers: [["X-A", "\u00e9"], ["X-A", "2"]],
+    isTraced: true,
+    body: new Uint8Array([0, 255, 10]),
+    bodyKey: null,
+    bodyBytes: 3,
+    acknowledgeBase: "http://relay",
+    createdAt: NOW,
+    expiresAt: NOW + 1_000,
+    attempts: 0,
+    nextAttemptAt: NOW,
+    holder: null,
+    reason: null,
+    lastError: null,
+    ...changes,
+  });
+  return { tenantId, make, stored: new StoredRequestRepository(db) };
+}
+
+testOnDatabases("insertMany() keeps everything, for any number of requests, and leaves what is there", async (db) => {
+  const { stored, make, tenantId } = await open(db);
+  const requests = Array.from({ length: 131 }, () => make());
+  await stored.insertMany(requests);
+  await stored.insertMany([{ ...requests[0]!, method: "PUT" }]);
+  const { results, totalCount } = await stored.list(tenantId, { states: ["waiting"], skip: 0, take: 200 });
+  assert.equal(totalCount, 131);
+  assert.deepEqual(results, requests);
+  assert.deepEqual(await stored.usage(tenantId), { requests: 131, bytes: 393 });
+});
+
+testOnDatabases("claim() gives the oldest that are due, once, and counts the delivery", async (db) => {
+  const { stored, make, tenantId } = await open(db);
+  const [later, first, second, third, expired] = [
+    make({ nextAttemptAt: NOW + 500 }),
+    make(),
+    make({ attempts: 2 }),
+    make(),
+    make({ expiresAt: NOW }),
+  ];
+  await stored.insertMany([third, expired, later, second, first].filter((request) => request !== undefined));
+  const [claimed, others] = await Promise.all(
+    ["a", "b"].map((holder) => stored.claim(tenantId, { holder, limit: 2, nowMs: NOW })),
+  );
+  const all = [...claimed!, ...others!];
+  assert.deepEqual(all.map(({ id }) => id).sort(), [first!.id, second!.id, third!.id].sort());
+  assert.equal(all.find(({ id }) => id === second!.id)?.attempts, 3);
+  assert.equal(await stored.nextAttemptAt(tenantId), NOW);
+  assert.deepEqual(await stored.claim(tenantId, { holder: "a", limit: 9, nowMs: NOW }), []);
+});
+
+testOnDatabases("reschedule() and bury() do nothing for who does not hold the request any more", async (db) => {
+  const { stored, make, tenantId } = await open(db);
+  const request = make({ state: "delivering", holder: "a", attempts: 1 });
+  await stored.insertMany([request]);
+  const next = { id: request.id, attempts: 2, nextAttemptAt: NOW + 1, lastError: "lost", isKept: false };
+  assert.equal(await stored.reschedule({ ...next, holder: "b" }), false);
+  assert.equal(await stored.bury({ ...next, holder: "b", reason: "refused" }), false);
+  assert.equal(await stored.reschedule({ ...next, holder: "a", isKept: true }), true);
+  assert.equal(await stored.reschedule({ ...next, holder: "a" }), true);
+  assert.equal(await stored.bury({ ...next, holder: "a", reason: "refused" }), false);
+  const found = await stored.find(tenantId, { id: request.id, states: ["waiting"] });
+  assert.deepEqual([found?.attempts, found?.holder, found?.lastError], [2, null, "lost"]);
+});
+
+testOnDatabases("recover() takes requests away from the dead only", async (db) => {
+  const { stored, make, tenantId } = await open(db);
+  const leases = new LeaseRepository(db, () => NOW);
+  await leases.acquire("queue:leased", { holder: "leased", durationMs: 1_000 });
+  await leases.acquire("queue:expired", { holder: "expired", durationMs: -1 });
+  const holders = ["self", "leased", "expired", "unknown"];
+  await stored.insertMany(holders.map((holder) => make({ state: "delivering", holder })));
+  assert.equal(await stored.recover({ alive: ["self"], leasePrefix: "queue:", nowMs: NOW }), 2);
+  const { results } = await stored.list(tenantId, { states: ["delivering"], skip: 0, take: 9 });
+  assert.deepEqual(results.map(({ holder }) => holder), ["self", "leased"]);
+});
+
+testOnDatabases("acknowledge() removes a manual request once, and none that is dead or of others", async (db) => {
+  const { stored, make, tenantId } = await open(db);
+  const [good, other, dead] = [make({ mode: "manual" }), make(), make({ mode: "manual", state: "dead" })];
+  await stored.insertMany([good!, other!, dead!]);
+  assert.equal(await stored.acknowledge(crypto.randomUUID(), { id: good!.id }), undefined);
+  assert.equal((await stored.acknowledge(tenantId, { id: good!.id }))?.id, good!.id);
+  for (const { id } of [good!, other!, dead!]) assert.equal(await stored.acknowledge(tenantId, { id }), undefined);
+});
+
+testOnDatabases("expire() gives up what waited too long, and revive() sends it on its way again", async (db) => {
+  const { stored, make, tenantId } = await open(db);
+  const [old, young] = [make({ expiresAt: NOW }), make()];
+  await stored.insertMany([old!, young!]);
+  assert.equal(await stored.expire(NOW), 1);
+  assert.deepEqual(await stored.totals(), { queued: 1, dead: 1, oldestAt: NOW });
+  assert.equal(await stored.revive(tenantId, { id: young!.id, nowMs: NOW, expiresAt: NOW + 9 }), false);
+  assert.equal(await stored.revive(tenantId, { id: old!.id, nowMs: NOW, expiresAt: NOW + 9 }), true);
+  assert.equal((await stored.claim(tenantId, { holder: "a", limit: 9, nowMs: NOW })).length, 2);
+});
