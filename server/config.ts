@@ -75,6 +75,32 @@ const transportSection = z.strictObject({
   message: "Must name a broker for the type amqp",
 });
 
+const bodyStoreSection = z.strictObject({
+  type: choice(["file", "memory", "s3"]).prefault("file").describe(
+    "Where bodies of stored requests are kept: file, a folder that all origins of one database must share; s3, a bucket; or memory, which forgets them with the process.",
+  ),
+  path: text().optional().describe("Folder of the type file; bodies in dataDirectory without it."),
+  memoryLimit: size({ minimum: 1 }).prefault("256MiB").describe(
+    "What all bodies of the type memory may take together, in bytes.",
+  ),
+  s3: z.strictObject({
+    endpoint: httpUrl().optional().describe(
+      "URL of the service, without the bucket; Amazon's of the region without it.",
+    ),
+    bucket: text().optional().describe("Name of the bucket."),
+    region: text().prefault("us-east-1").describe("Region, for signatures."),
+    accessKeyId: text().optional().describe("Id of the access key."),
+    secretAccessKey: secret().optional().describe("The access key's secret."),
+    prefix: text().prefault("relayserver/").describe("Before the name of every object."),
+  }).prefault({}).describe("The bucket, for the type s3."),
+}).superRefine(({ type, s3 }, context) => {
+  if (type !== "s3") return;
+  for (const key of ["bucket", "accessKeyId", "secretAccessKey"] as const) {
+    if (s3[key] !== undefined) continue;
+    context.addIssue({ code: "custom", path: ["s3", key], message: "Must be set for the type s3" });
+  }
+});
+
 const limitsSection = z.strictObject({
   requests: integer({ minimum: 1 }).prefault(10_000).describe(
     "Requests of all tenants that can be under way at this origin at a time; more are answered 503.",
@@ -201,6 +227,7 @@ export const serverConfigSchema = z.strictObject({
   inlineBodyLimit: size().prefault("64KiB").describe(
     "Largest body that travels inside the message of its request, in bytes.",
   ),
+  bodyStore: bodyStoreSection.prefault({}).describe("Where bodies wait that may have to be delivered again."),
   bodyTransfer: choice(["auto", "websocket", "http"]).prefault("auto").describe(
     "How bodies that do not travel inline go between server and connector: auto, by HTTP when their length is known and at least 1 MiB; http, whenever their length is known; or websocket, never by HTTP. Where HTTP fails the WebSocket carries them.",
   ),
@@ -279,6 +306,10 @@ export const serverConfigSchema = z.strictObject({
   ...always,
   path: ["inlineBodyLimit"],
   message: "Must be at least 128KiB below limits.connectorMessage, which also holds the head",
+}).refine((config) => !(config.bodyStore?.type === "memory" && config.transport?.type === "amqp"), {
+  ...always,
+  path: ["bodyStore", "type"],
+  message: "Must not be memory when transport.type is amqp: other origins could not read what one keeps",
 }).refine((config) => !(config.inlineBodyLimit > (config.maxBodySize ?? Infinity)), {
   ...always,
   path: ["inlineBodyLimit"],

@@ -33,6 +33,12 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
     connectorTransportShortcut: true,
     serverTransportShortcut: true,
     inlineBodyLimit: 65_536,
+    bodyStore: {
+      type: "file",
+      memoryLimit: 268_435_456,
+      s3: { region: "us-east-1", prefix: "relayserver/" },
+    },
+    bodyTransfer: "auto",
     limits: {
       requests: 10_000,
       requestsPerTenant: 1_000,
@@ -124,6 +130,12 @@ const REFUSED: readonly (readonly [flags: Record<string, string>, path: string])
   [{ automaticTenantCreation: "true" }, "automaticTenantCreation"],
   [{ "auth.encryptionKey": "k".repeat(32) }, "auth.encryptionKey"],
   [{ inlineBodyLimit: "1MiB" }, "inlineBodyLimit"],
+  [{ bodyTransfer: "ftp" }, "bodyTransfer"],
+  [
+    { "bodyStore.type": "s3", "bodyStore.s3.bucket": "b", "bodyStore.s3.accessKeyId": "a" },
+    "bodyStore.s3.secretAccessKey",
+  ],
+  [{ "bodyStore.type": "memory", "transport.type": "amqp", "transport.amqp.urls": "amqp://b/" }, "bodyStore.type"],
   [{ "limits.connectorMessage": "128KiB" }, "inlineBodyLimit"],
   [{ maxBodySize: "1KiB" }, "inlineBodyLimit"],
   [{ reconnectMaximumDelay: "500ms" }, "reconnectMinimumDelay"],

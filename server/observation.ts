@@ -5,9 +5,10 @@
  * @module
  */
 
+import type { BodyStore } from "./body_store/mod.ts";
 import type { ServerConfig } from "./config.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
-import { createMaintenanceJobs, Maintenance, OriginHeartbeat } from "./maintenance/mod.ts";
+import { createMaintenanceJobs, Maintenance, OriginHeartbeat, OrphanedBodies } from "./maintenance/mod.ts";
 import { type MeasuredConnection, type MetricSources, ServerMetrics } from "./metrics/mod.ts";
 import {
   AuditRepository,
@@ -17,6 +18,7 @@ import {
   RequestLogRepository,
   SessionRepository,
   StatisticsRepository,
+  StoredRequestRepository,
 } from "./persistence/mod.ts";
 import type { RelayObserver } from "./relay/observer.ts";
 import type { ServerFacts } from "./relay/tracing.ts";
@@ -33,6 +35,7 @@ export interface ObservedParts {
   readonly server: ServerFacts;
   readonly registry: ConnectionRegistry;
   readonly signingKeys: { rotateIfDue(): Promise<unknown> };
+  readonly bodies: BodyStore;
   /** How the server is. */
   readonly state: Pick<
     MetricSources,
@@ -107,7 +110,7 @@ export class Observation {
   }
 }
 
-function createMaintenance({ config, database, server, signingKeys, now }: ObservedParts): Maintenance {
+function createMaintenance({ config, database, server, signingKeys, bodies, now }: ObservedParts): Maintenance {
   const jobs = createMaintenanceJobs({
     requests: new RequestLogRepository(database),
     statistics: new StatisticsRepository(database),
@@ -115,6 +118,7 @@ function createMaintenance({ config, database, server, signingKeys, now }: Obser
     origins: new OriginRepository(database, now),
     sessions: new SessionRepository(database, now),
     signingKeys,
+    bodies: new OrphanedBodies(bodies, new StoredRequestRepository(database)),
   }, {
     retention: {
       requestMaxAgeMs: config.statistics.requestMaxAge,

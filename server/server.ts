@@ -9,6 +9,7 @@ import { VERSION } from "../shared/version.ts";
 import { type Access, createAccess } from "./access.ts";
 import { type Authentication, createAuthentication } from "./authentication.ts";
 import { databaseUrl, type ServerConfig } from "./config.ts";
+import type { BodyStore } from "./body_store/mod.ts";
 import { BodyEndpoint } from "./connectors/body_endpoint.ts";
 import { httpBodyMinimumBytes } from "./connectors/body_transfer.ts";
 import { ConnectorAuthentication } from "./connectors/connector_authentication.ts";
@@ -82,6 +83,8 @@ export interface RelayServerOptions {
   readonly interceptors?: readonly Interceptor[];
   /** Makes what carries requests between origins, instead of the configured one. */
   readonly serverTransport?: CreateServerTransport;
+  /** Keeps bodies that may have to be delivered again, instead of the configured store. It is not disposed of. */
+  readonly bodyStore?: BodyStore;
 }
 
 /**
@@ -116,7 +119,8 @@ export async function createRelayServer(config: ServerConfig, options: RelayServ
       databaseId: await readDatabaseId(database),
       createTransport: options.serverTransport,
     });
-    const storage = await createStorage({ config, database, registry, delivery, origin, now: Date.now });
+    const { bodyStore } = options;
+    const storage = await createStorage({ config, database, registry, delivery, origin, bodyStore, now: Date.now });
     return new Server(config, { database, monitor, registry, origin, delivery, storage, interceptors });
   } catch (error) {
     await database.destroy();
@@ -249,6 +253,7 @@ class Server implements RelayServer {
       database,
       server,
       registry: this.#registry,
+      bodies: storage.bodies,
       signingKeys: authentication,
       state: {
         isReady: () => this.#isReady,

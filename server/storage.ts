@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { type BodyStore, FileBodyStore } from "./body_store/mod.ts";
+import { type BodyStore, createBodyStore } from "./body_store/mod.ts";
 import type { ServerConfig } from "./config.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
 import type { Delivery } from "./delivery.ts";
@@ -20,6 +20,8 @@ export interface StorageParts {
   readonly registry: ConnectionRegistry;
   readonly delivery: Delivery;
   readonly origin: { readonly originId: string };
+  /** Somebody else's store; then the configured one is not made. */
+  readonly bodyStore?: BodyStore | undefined;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -32,9 +34,9 @@ export interface Storage {
 
 /** Puts storage together. */
 export async function createStorage(
-  { config, database, registry, delivery, origin, now }: StorageParts,
+  { config, database, registry, delivery, origin, bodyStore, now }: StorageParts,
 ): Promise<Storage> {
-  const bodies = await FileBodyStore.open({ path: join(config.dataDirectory, "bodies") });
+  const bodies = bodyStore ?? await createBodyStore(config.bodyStore, join(config.dataDirectory, "bodies"));
   const { dispatcher, transport, cluster } = delivery;
   const requests = new StoredRequests({
     requests: new StoredRequestRepository(database),

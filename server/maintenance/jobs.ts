@@ -33,6 +33,8 @@ export interface MaintainedStores {
   readonly sessions: { pruneExpired(): Promise<number> };
   /** Makes a new signing key when one is due, and removes those that are not needed any more. */
   readonly signingKeys: { rotateIfDue(): Promise<unknown> };
+  /** Removes bodies that no stored request names. */
+  readonly bodies: { removeOrphans(signal: AbortSignal): Promise<number> };
 }
 
 /** How long things are kept, in milliseconds. */
@@ -61,6 +63,7 @@ export function createMaintenanceJobs(
     { name: "signing_keys", run: async () => (await stores.signingKeys.rotateIfDue(), 0) },
     { name: "origins", run: () => stores.origins.prune(now() - retention.originMaxAgeMs) },
     { name: "sessions", run: () => stores.sessions.pruneExpired() },
+    { name: "bodies", run: (signal) => stores.bodies.removeOrphans(signal) },
     pruned("audit", stores.audit, retention.auditMaxAgeMs),
     pruned("statistics", stores.statistics, retention.requestMaxAgeMs),
     pruned("requests", stores.requests, retention.requestMaxAgeMs),

@@ -16,6 +16,7 @@ Deno.test("createMaintenanceJobs() removes what is older than it may get", async
     origins: store("origins"),
     sessions: { pruneExpired: () => Promise.resolve(2) },
     signingKeys: { rotateIfDue: () => Promise.resolve(true) },
+    bodies: { removeOrphans: () => Promise.resolve(3) },
   }, { retention: { requestMaxAgeMs: 30, auditMaxAgeMs: 365, originMaxAgeMs: 15 }, now: () => 1_000 });
   const { signal } = new AbortController();
   const removed = [];
@@ -25,6 +26,7 @@ Deno.test("createMaintenanceJobs() removes what is older than it may get", async
     ["signing_keys", 0],
     ["origins", 1],
     ["sessions", 2],
+    ["bodies", 3],
     ["audit", 1],
     ["statistics", 1],
     ["requests", 1],

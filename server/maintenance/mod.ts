@@ -7,3 +7,4 @@
 export { createMaintenanceJobs, type MaintainedStores, type MaintenanceJob, type Retention } from "./jobs.ts";
 export { type JobReport, Maintenance, type MaintenanceOptions } from "./maintenance.ts";
 export { OriginHeartbeat, type OriginHeartbeatOptions } from "./origin_heartbeat.ts";
+export { type BodyNames, OrphanedBodies } from "./orphaned_bodies.ts";

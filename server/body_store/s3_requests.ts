@@ -1,0 +1,151 @@
+/**
+ * Signed requests to an S3 bucket: with a time limit, repeated a few times where that can help, and with errors that name what S3 said.
+ *
+ * @module
+ */
+
+import { AwsClient } from "aws4fetch";
+import { bodyStoreUnavailable } from "./store_error.ts";
+
+/** A bucket, and who may use it. */
+export interface S3Bucket {
+  /** `http:` or `https:` URL of the service, without the bucket. */
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly region: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** How requests are made. */
+export interface S3RequestOptions {
+  /** Until there is an answer, in milliseconds. */
+  readonly timeoutMs: number;
+  /** How often a request is sent at most. */
+  readonly maxAttempts: number;
+}
+
+/** One request. */
+export interface S3Request {
+  readonly method: "GET" | "PUT" | "POST" | "DELETE";
+  /** Name of the object; the bucket itself when absent. */
+  readonly object?: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer> | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** S3 does not do what was asked. */
+export class S3Error extends Error {
+  override readonly name = "S3Error";
+  readonly status: number;
+  /** S3's word, `NoSuchKey` and the like; empty when there was none. */
+  readonly code: string;
+
+  constructor(status: number, code: string) {
+    super(`S3 answered ${status} ${code}`.trimEnd());
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const FIRST_DELAY_MS = 100;
+const MAX_ERROR_BYTES = 64 * 1024;
+
+/** Sends requests to one bucket. */
+export class S3Requests {
+  readonly #client: AwsClient;
+  readonly #base: string;
+  readonly #options: S3RequestOptions;
+
+  constructor({ endpoint, bucket, region, accessKeyId, secretAccessKey }: S3Bucket, options: S3RequestOptions) {
+    this.#client = new AwsClient({ accessKeyId, secretAccessKey, region, service: "s3" });
+    this.#base = `${endpoint.replace(/\/+$/, "")}/${encodeURIComponent(bucket)}`;
+    this.#options = options;
+  }
+
+  /**
+   * Sends a request until it is answered with success.
+   *
+   * @param action What it is for, as in "store body".
+   * @throws {S3Error} when S3 refuses it. The caller's business is what that means.
+   * @throws {RelayError} `body_store_unavailable` when S3 cannot be reached, is too slow, or fails.
+   * @throws The signal's reason.
+   */
+  async send(action: string, request: S3Request): Promise<Response> {
+    for (let attempt = 1;; attempt++) {
+      const failure = await this.#attempt(request);
+      if (failure instanceof Response) return failure;
+      request.signal?.throwIfAborted();
+      const isRefused = failure instanceof S3Error && failure.status < 500 && failure.status !== 429;
+      if (isRefused) throw failure;
+      if (attempt >= this.#options.maxAttempts) throw bodyStoreUnavailable(action, failure);
+      // Those who failed together must not come back together.
+      await sleep(FIRST_DELAY_MS * 2 ** (attempt - 1) * (0.5 + Math.random()), request.signal);
+    }
+  }
+
+  async #attempt({ method, object, query = {}, body, signal }: S3Request): Promise<Response | unknown> {
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(new Error("S3 does not answer")), this.#options.timeoutMs);
+    try {
+      const url = new URL(object === undefined ? this.#base : `${this.#base}/${encodePath(object)}`);
+      for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+      const signed = await this.#client.sign(url, {
+        method,
+        ...(body === undefined ? {} : { body }),
+        headers: { "accept-encoding": "identity" },
+        signal: signal === undefined ? abort.signal : AbortSignal.any([signal, abort.signal]),
+      });
+      const response = await fetch(signed, { redirect: "manual" });
+      if (response.ok) return response;
+      return new S3Error(response.status, textOf(await readText(response), "Code") ?? "");
+    } catch (error) {
+      return error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** The text of the first element with that name in an XML document. */
+export function textOf(xml: string, name: string): string | undefined {
+  const text = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
+  return text?.replace(/&(lt|gt|quot|apos|amp|#\d+|#x[0-9a-f]+);/gi, (_, entity: string) => decodeEntity(entity));
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+
+function decodeEntity(entity: string): string {
+  if (!entity.startsWith("#")) return ENTITIES[entity.toLowerCase()] ?? "";
+  const isHex = /^#x/i.test(entity);
+  return String.fromCodePoint(parseInt(entity.slice(isHex ? 2 : 1), isHex ? 16 : 10));
+}
+
+function encodePath(object: string): string {
+  return object.split("/").map(encodeURIComponent).join("/");
+}
+
+async function readText({ body }: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const bytes of body ?? []) {
+    text += decoder.decode(bytes, { stream: true });
+    if (text.length > MAX_ERROR_BYTES) break;
+  }
+  return text;
+}
+
+function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", aborted);
+      resolve();
+    }, ms);
+    function aborted() {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    }
+    signal?.addEventListener("abort", aborted, { once: true });
+  });
+}
