@@ -98,11 +98,11 @@ export class Sessions {
    * @returns Undefined when name or password is wrong.
    * @throws {ThrottledError} After too many failures.
    */
-  async login({ name, password, clientAddress }: LoginRequest): Promise<Login | undefined> {
-    const { throttle, sessions, users, now } = this.#options;
-    const user = await throttle.run({ account: name, clientAddress }, () => this.#authenticate(name, password));
+  async login(request: LoginRequest): Promise<Login | undefined> {
+    const { sessions, users, now } = this.#options;
+    const user = await this.#attempt(request);
     if (user === undefined) {
-      logger.warn("A login from {clientAddress} failed", { clientAddress });
+      logger.warn("A login from {clientAddress} failed", { clientAddress: request.clientAddress });
       return undefined;
     }
     const token = generateSecret();
@@ -114,6 +114,15 @@ export class Sessions {
     });
     await users.markLoggedIn(user.id);
     return { token, expiresAt: startedAt + this.#absoluteMs, principal: toPrincipal(user) };
+  }
+
+  /**
+   * Whether name and password are right. Who has taken over a session can guess no faster than who logs in.
+   *
+   * @throws {ThrottledError} After too many failures.
+   */
+  async confirm(request: LoginRequest): Promise<boolean> {
+    return await this.#attempt(request) !== undefined;
   }
 
   /**
@@ -146,6 +155,10 @@ export class Sessions {
 
   #expiry(createdAt: number, usedAt: number): number {
     return Math.min(createdAt + this.#absoluteMs, usedAt + this.#idleMs);
+  }
+
+  #attempt({ name, password, clientAddress }: LoginRequest): Promise<User | undefined> {
+    return this.#options.throttle.run({ account: name, clientAddress }, () => this.#authenticate(name, password));
   }
 
   async #authenticate(name: string, password: string): Promise<User | undefined> {

@@ -48,6 +48,12 @@ export interface SessionKeeper {
    * @throws {Error} With `retryAfterSeconds` after too many failures.
    */
   login(request: LoginRequest): Promise<Login | undefined>;
+  /**
+   * Whether name and password are right.
+   *
+   * @throws {Error} With `retryAfterSeconds` after too many failures.
+   */
+  confirm(request: LoginRequest): Promise<boolean>;
   /** Ends a session; without effect when there is none. */
   logout(token: string): Promise<void>;
 }

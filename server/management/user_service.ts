@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { passwordProblem } from "../auth/mod.ts";
+import { hashSecret, passwordProblem } from "../auth/mod.ts";
 import { type Actor, type ListUsersOptions, type Page, ROLES, type User } from "../persistence/mod.ts";
 import { record } from "./audit_trail.ts";
 import { nameSchema } from "./input.ts";
@@ -35,6 +35,12 @@ export const userChangeSchema = z.strictObject({
 
 /** What can be changed about a user. */
 export type UserChangeInput = z.output<typeof userChangeSchema>;
+
+/** Schema of what somebody says who wants another password. */
+export const passwordChangeSchema = z.strictObject({
+  password: z.string().max(2_000).meta({ writeOnly: true, description: "The present one." }),
+  newPassword: passwordSchema,
+}).meta({ id: "PasswordChange" });
 
 /** A user as it is shown. */
 export const userDocumentSchema = z.object({
@@ -102,7 +108,12 @@ export class UserService {
   /** @throws {ManagementError} `not_found`. */
   async update(
     id: string,
-    { input, actor }: { readonly input: UserChangeInput; readonly actor: Actor },
+    { input, actor, sessionToken }: {
+      readonly input: UserChangeInput;
+      readonly actor: Actor;
+      /** The session that goes on when the password is a new one. */
+      readonly sessionToken?: string;
+    },
   ): Promise<User> {
     const { role, password } = input;
     const passwordHash = password === undefined ? undefined : await this.#hashPassword(password);
@@ -110,11 +121,12 @@ export class UserService {
       ...(role === undefined ? {} : { role }),
       ...(passwordHash === undefined ? {} : { passwordHash }),
     };
+    const kept = sessionToken === undefined ? {} : { exceptTokenHash: await hashSecret(sessionToken) };
     return await this.#store.transaction(async (repositories) => {
       const before = await requireUser(repositories, id);
       const user = await repositories.users.update(id, changes);
       if (user === undefined) throw userUnknown();
-      if (passwordHash !== undefined) await repositories.sessions.removeByUser(id);
+      if (passwordHash !== undefined) await repositories.sessions.removeByUser(id, kept);
       await record(repositories, {
         actor,
         action: "user.update",

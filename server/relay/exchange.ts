@@ -79,7 +79,8 @@ export class Exchange {
       path: queryAt === -1 ? path : path.slice(0, queryAt),
       clientAddress: this.clientAddress,
       startedAtMs: this.#startedAtMs,
-      durationMs: performance.now() - this.#startedAt,
+      // To a hundredth: clocks are no more exact, and people read it.
+      durationMs: Math.round((performance.now() - this.#startedAt) * 100) / 100,
       status,
       outcome: outcomeOf(error?.code),
       errorCode: error?.code,

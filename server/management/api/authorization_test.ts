@@ -9,6 +9,7 @@ const ROUTES: readonly [method: string, path: string, role: Role | "everybody"][
   ["post", "/management/session", "everybody"],
   ["get", "/management/session", "reader"],
   ["delete", "/management/session", "reader"],
+  ["put", "/management/session/password", "reader"],
   ["get", "/management/tenants", "reader"],
   ["post", "/management/tenants", "writer"],
   ["get", "/management/tenants/{name}", "reader"],

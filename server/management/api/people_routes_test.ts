@@ -5,6 +5,7 @@ import { type Answered, type ManagementSite, managementTestOnDatabases, PASSWORD
 const USERS = "/management/users";
 const KEYS = "/management/api-keys";
 const SESSION = "/management/session";
+const OWN_PASSWORD = "/management/session/password";
 
 async function createUser(site: ManagementSite, json: Record<string, unknown> = {}): Promise<Answered> {
   return await site.call("POST", USERS, { json: { name: "Ada", role: "writer", password: PASSWORD, ...json } });
@@ -142,6 +143,58 @@ managementTestOnDatabases("a session ends by logout, expiry, a new password, and
   assert.equal(demoted.status, 403);
   await site.call("DELETE", `${USERS}/${id}`);
   assert.equal(await isValid(fourth), false);
+});
+
+managementTestOnDatabases(
+  "PUT session/password needs the present password, and ends the other sessions",
+  async (site) => {
+    const { id } = (await createUser(site, { role: "reader" })).json;
+    const [Cookie, other] = [await logIn(site), await logIn(site)];
+    const newPassword = `${PASSWORD} new`;
+    const change = (json: unknown, headers: Record<string, string> = { Cookie }) =>
+      site.call("PUT", OWN_PASSWORD, { as: null, json, headers });
+    const wrong = await change({ password: "not the present one", newPassword });
+    assert.deepEqual([wrong.status, wrong.json.problems[0].path], [400, "password"]);
+    const weak = await change({ password: PASSWORD, newPassword: "short" });
+    assert.deepEqual([weak.status, weak.json.problems[0].path], [400, "newPassword"]);
+    for (const json of [{ newPassword }, { password: PASSWORD, newPassword, role: "admin" }]) {
+      assert.equal((await change(json)).status, 400);
+    }
+    assert.equal(
+      (await change({ password: PASSWORD, newPassword }, { Cookie, Origin: "https://evil.example" })).status,
+      403,
+    );
+    assert.equal((await change({ password: PASSWORD, newPassword })).status, 204);
+    const states = await Promise.all(
+      [Cookie, other].map((Cookie) => site.call("GET", SESSION, { as: null, headers: { Cookie } })),
+    );
+    assert.deepEqual(states.map(({ status }) => status), [200, 401]);
+    assert.equal(
+      (await site.call("POST", SESSION, { as: null, json: { name: "Ada", password: PASSWORD } })).status,
+      401,
+    );
+    await logIn(site, "Ada", newPassword);
+    const { json: audit } = await site.call("GET", `/management/audit?action=user.update&subjectId=${id}`);
+    assert.deepEqual(
+      audit.results.map((
+        { actor, after }: { actor: { name: string }; after: { isPasswordNew: boolean; role: string } },
+      ) => [actor.name, after.isPasswordNew, after.role]),
+      [["Ada", true, "reader"]],
+    );
+    assert.ok(!/scrypt|battery/.test(JSON.stringify(audit)));
+  },
+);
+
+managementTestOnDatabases("PUT session/password is not for keys, and cannot be used to guess", async (site) => {
+  await createUser(site);
+  const Cookie = await logIn(site);
+  const newPassword = `${PASSWORD} new`;
+  assert.equal((await site.call("PUT", OWN_PASSWORD, { json: { password: PASSWORD, newPassword } })).status, 403);
+  const guess = (password: string) =>
+    site.call("PUT", OWN_PASSWORD, { as: null, json: { password, newPassword }, headers: { Cookie } });
+  for (let attempt = 0; attempt < 5; attempt++) assert.equal((await guess(`guess ${attempt}`)).status, 400);
+  const { status, headers } = await guess(PASSWORD);
+  assert.deepEqual([status, headers.has("Retry-After")], [429, true]);
 });
 
 managementTestOnDatabases("a wrong key is not made good by a session", async (site) => {

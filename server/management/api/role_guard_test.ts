@@ -13,6 +13,7 @@ function app(): Hono {
   const sessions = {
     verify: () => Promise.resolve(undefined),
     login: () => Promise.resolve(undefined),
+    confirm: () => Promise.resolve(false),
     logout: () => Promise.resolve(),
   };
   const apiKeys = { verify: (key: string) => Promise.resolve(KEYS[key]) };

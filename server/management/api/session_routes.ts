@@ -1,5 +1,5 @@
 /**
- * `/management/session`: login, logout, and who one is.
+ * `/management/session`: login, logout, who one is, and one's own password.
  *
  * @module
  */
@@ -10,10 +10,11 @@ import { deleteCookie, setCookie } from "hono/cookie";
 import { SESSION_COOKIE } from "../../../shared/http/session_cookie.ts";
 import { ROLES } from "../../persistence/mod.ts";
 import { record } from "../audit_trail.ts";
-import type { Login, Principal } from "../credentials.ts";
+import type { Login, LoginRequest, Principal } from "../credentials.ts";
 import { textSchema } from "../input.ts";
 import { ManagementError } from "../management_error.ts";
 import type { Store } from "../store.ts";
+import { passwordChangeSchema, type UserService } from "../user_service.ts";
 import { refuseOtherSites, sessionTokenOf } from "./authentication.ts";
 import { actorOf, type Api, type ApiBasics, type ApiEnvironment } from "./environment.ts";
 import { describeRoute, jsonAnswer, jsonBody } from "./route.ts";
@@ -24,6 +25,7 @@ const PATH = "/management/session";
 /** What the routes work with. */
 export interface SessionRoutesParts extends ApiBasics {
   readonly store: Pick<Store, "audit">;
+  readonly users: UserService;
 }
 
 const loginSchema = z.strictObject({
@@ -45,6 +47,7 @@ export function addSessionRoutes(api: Api, parts: SessionRoutesParts): void {
   addLogin(api, parts);
   addReading(api, parts);
   addLogout(api, parts);
+  addPasswordChange(api, parts);
 }
 
 function addLogin(api: Api, parts: SessionRoutesParts): void {
@@ -106,22 +109,51 @@ function addLogout(api: Api, parts: SessionRoutesParts): void {
   });
 }
 
-async function logIn(
-  { credentials }: SessionRoutesParts,
-  request: { readonly name: string; readonly password: string; readonly clientAddress: string },
-): Promise<Login> {
-  let login: Login | undefined;
+function addPasswordChange(api: Api, parts: SessionRoutesParts): void {
+  const { credentials, users } = parts;
+  const route = describeRoute({
+    method: "put",
+    path: `${PATH}/password`,
+    tags: TAGS,
+    summary: "Change one's own password",
+    description: "For people, not for API keys. Other sessions of the user end. Who gives wrong passwords must wait.",
+    request: { body: jsonBody(passwordChangeSchema) },
+    responses: { 204: { description: "The new password counts." } },
+  }, { role: "reader", credentials, refusals: [429] });
+  api.openapi(route, async (context) => {
+    const { principal: { kind, id, name } } = context.get("caller");
+    const sessionToken = sessionTokenOf(context);
+    if (kind !== "user" || sessionToken === undefined) {
+      throw new ManagementError("access_denied", "Cannot change password: an API key has none");
+    }
+    const { password, newPassword } = context.req.valid("json");
+    const request = { name, password, clientAddress: parts.clientAddress(context.env.incoming) };
+    if (!await throttled(() => credentials.sessions.confirm(request))) {
+      const problems = [{ in: "body", path: "password", message: "This is not the present password" }] as const;
+      throw new ManagementError("invalid_request", "Cannot change password: the present one is wrong", { problems });
+    }
+    await users.update(id, { input: { password: newPassword }, actor: actorOf(context, parts), sessionToken });
+    return context.body(null, 204);
+  });
+}
+
+async function logIn({ credentials }: SessionRoutesParts, request: LoginRequest): Promise<Login> {
+  const login = await throttled(() => credentials.sessions.login(request));
+  if (login === undefined) {
+    throw new ManagementError("authentication_required", "Cannot log in: name or password is wrong");
+  }
+  return login;
+}
+
+/** Tries a password. */
+async function throttled<T>(attempt: () => Promise<T>): Promise<T> {
   try {
-    login = await credentials.sessions.login(request);
+    return await attempt();
   } catch (cause) {
     if (!(cause instanceof Error && "retryAfterSeconds" in cause)) throw cause;
     const retryAfterSeconds = Number(cause.retryAfterSeconds);
     throw new ManagementError("rate_limited", cause.message, { cause, retryAfterSeconds });
   }
-  if (login === undefined) {
-    throw new ManagementError("authentication_required", "Cannot log in: name or password is wrong");
-  }
-  return login;
 }
 
 /** No page of another site gets it sent along, and no script can read it. */
