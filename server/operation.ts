@@ -18,6 +18,7 @@ import {
   createStore,
   type EventHub,
   type Management,
+  type ManagementParts,
   type TenantEvents,
 } from "./management/mod.ts";
 import type { Database, OriginState } from "./persistence/mod.ts";
@@ -33,6 +34,10 @@ export interface OperationParts {
   /** Who makes changes of tenants effective. */
   readonly tenantEvents: readonly TenantEvents[];
   readonly isTrustedProxy: (address: string) => boolean;
+  /** What the server stands on. */
+  readonly components: ManagementParts["components"];
+  /** The base of the public listener, for connectors. */
+  readonly publicUrl: ManagementParts["publicUrl"];
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -41,6 +46,8 @@ export interface OperationParts {
 export interface Operation {
   /** To be mounted at the root of the management listener. */
   readonly routes: Management["api"];
+  /** The pages, to be mounted after everything else: what nobody else answers is a page that does not exist. */
+  readonly pages: Management["web"];
   /** Hears of relayed requests, for those who watch. */
   readonly observer: RelayObserver;
   /** With it the first user is made. */
@@ -58,8 +65,8 @@ export interface Operation {
 }
 
 const SETUP_HINT =
-  "There is no user yet: make the first administrator with the command `users add NAME --role admin`, " +
-  "or with the setup code {code}";
+  "There is no user yet: make the first administrator in the management web with the setup code {code}, " +
+  "or with the command `users add NAME --role admin`";
 
 const logger = getLogger("server");
 
@@ -74,8 +81,10 @@ export function createOperation(parts: OperationParts): Operation {
     apiKeys,
     sessions: new Sessions({ users: store.users, sessions: store.sessions, passwords, throttle, now }),
   };
+  const setupCode = new SetupCode({ made: (code) => logger.warn(SETUP_HINT, { code }) });
   const management = createManagement({
     ...parts,
+    setupCode,
     store,
     directory: new ConnectionDirectory(registry, server.originId),
     credentials,
@@ -93,9 +102,9 @@ export function createOperation(parts: OperationParts): Operation {
   registry.onPresence(({ tenantId, tenantName, isOnline }) =>
     events.publish({ type: isOnline ? "tenantOnline" : "tenantOffline", tenantId, data: { tenantId, tenantName } })
   );
-  const setupCode = new SetupCode({ made: (code) => logger.warn(SETUP_HINT, { code }) });
   return {
     routes: management.api,
+    pages: management.web,
     setupCode,
     observer: requestEvents(events),
     requireReader: createRoleGuard("reader", credentials),
