@@ -37,6 +37,10 @@ export interface OperationParts {
   readonly isTrustedProxy: (address: string) => boolean;
   /** Who makes changes of stored requests effective. */
   readonly storedRequestEvents: ManagementParts["storedRequestEvents"];
+  /** What the server stands on. */
+  readonly components: ManagementParts["components"];
+  /** The base of the public listener, for connectors. */
+  readonly publicUrl: ManagementParts["publicUrl"];
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -45,6 +49,8 @@ export interface OperationParts {
 export interface Operation {
   /** To be mounted at the root of the management listener. */
   readonly routes: Management["api"];
+  /** The pages, to be mounted after everything else: what nobody else answers is a page that does not exist. */
+  readonly pages: Management["web"];
   /** Hears of relayed requests, for those who watch. */
   readonly observer: RelayObserver;
   /** With it the first user is made. */
@@ -62,8 +68,8 @@ export interface Operation {
 }
 
 const SETUP_HINT =
-  "There is no user yet: make the first administrator with the command `users add NAME --role admin`, " +
-  "or with the setup code {code}";
+  "There is no user yet: make the first administrator in the management web with the setup code {code}, " +
+  "or with the command `users add NAME --role admin`";
 
 const logger = getLogger("server");
 
@@ -78,8 +84,10 @@ export function createOperation(parts: OperationParts): Operation {
     apiKeys,
     sessions: new Sessions({ users: store.users, sessions: store.sessions, passwords, throttle, now }),
   };
+  const setupCode = new SetupCode({ made: (code) => logger.warn(SETUP_HINT, { code }) });
   const management = createManagement({
     ...parts,
+    setupCode,
     store,
     directory: parts.directory,
     credentials,
@@ -98,9 +106,9 @@ export function createOperation(parts: OperationParts): Operation {
   registry.onPresence(({ tenantId, tenantName, isOnline }) =>
     events.publish({ type: isOnline ? "tenantOnline" : "tenantOffline", tenantId, data: { tenantId, tenantName } })
   );
-  const setupCode = new SetupCode({ made: (code) => logger.warn(SETUP_HINT, { code }) });
   return {
     routes: management.api,
+    pages: management.web,
     setupCode,
     observer: requestEvents(events),
     requireReader: createRoleGuard("reader", credentials),

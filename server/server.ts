@@ -39,7 +39,7 @@ import {
   TenantRepository,
 } from "./persistence/mod.ts";
 import { TenantCache } from "./persistence/tenant_cache.ts";
-import { createOperation, type Operation } from "./operation.ts";
+import { createOperation, type Operation, type OperationParts } from "./operation.ts";
 import { PublicHandler } from "./http/public_handler.ts";
 import { accessLog } from "./relay/access_log.ts";
 import { Admission } from "./relay/admission.ts";
@@ -246,6 +246,9 @@ class Server implements RelayServer {
       tenantEvents: [watch, delivery.tenantEvents],
       storedRequestEvents: storage.requests,
       isTrustedProxy,
+      components: () => componentsOf(config, { monitor, delivery }),
+      publicUrl: ({ host }) =>
+        config.publicUrl ?? `${schemeOf(config)}://${URL.parse(`http://${host}`)?.hostname}:${this.publicAddress.port}`,
       now,
     });
     const observation = this.#observation = new Observation({
@@ -325,6 +328,7 @@ class Server implements RelayServer {
     management.route("/", operation.routes);
     const authorize = allowLoopback<WebBindings, { Bindings: WebBindings }>(operation.requireReader);
     management.route("/", createMetricsRoutes({ metrics: observation.metrics, authorize }));
+    management.route("/", operation.pages);
     this.#managementHandler = new ManagementHandler(withProblemDocuments(management), config.management.allowedHosts);
   }
 
@@ -442,6 +446,23 @@ function requestBaseUrl(
 
 function schemeOf({ tls }: ServerConfig): "http" | "https" {
   return isTlsOn(tls) ? "https" : "http";
+}
+
+/** What the server stands on, and how it is. */
+function componentsOf(
+  config: ServerConfig,
+  { monitor, delivery }: Pick<ServerParts, "monitor" | "delivery">,
+): ReturnType<OperationParts["components"]> {
+  const { isAvailable, sinceMs, lastError } = monitor.status;
+  const kind = databaseUrl(config).startsWith("sqlite:") ? "SQLite" : "PostgreSQL";
+  return [
+    { name: "database", kind, state: isAvailable ? "ready" : "away", sinceMs, ...(isAvailable ? {} : { lastError }) },
+    {
+      name: "transport",
+      kind: config.transport.type === "amqp" ? "RabbitMQ" : "in memory",
+      state: delivery.transport.state,
+    },
+  ];
 }
 
 function addressOf(listener: Listener | undefined): Address {

@@ -56,7 +56,7 @@ export class ConnectionDirectory {
 
   /** The connections of a tenant at this origin, oldest first. */
   listHere(tenantId: string): readonly ListedConnection[] {
-    return Array.from(this.#registry.list(tenantId), ({ facts, inFlight, capacity }) => ({
+    return Array.from(this.#registry.list(tenantId), ({ facts, inFlight, capacity, roundTripMs }) => ({
       id: facts.id,
       tenantId: facts.tenantId,
       originId: this.#originId,
@@ -65,6 +65,8 @@ export class ConnectionDirectory {
       machineName: facts.connector.machineName,
       version: facts.connector.version,
       targets: facts.targets,
+      unhealthyTargets: facts.unhealthyTargets ?? [],
+      roundTripMs,
       inFlight,
       capacity,
     }));
@@ -75,6 +77,11 @@ export class ConnectionDirectory {
     let count = 0;
     for (const _connection of this.#registry.list(tenantId)) count++;
     return count + (this.#elsewhere?.count(tenantId) ?? 0);
+  }
+
+  /** The tenants that are connected. */
+  tenantIds(): Iterable<string> {
+    return this.#registry.tenantIds();
   }
 
   /** Ends a connection of a tenant, in a few seconds where requests are under way; false when it has no such connection. */

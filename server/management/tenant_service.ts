@@ -49,7 +49,7 @@ export class TenantService {
     this.#storedRequestEvents = storedRequestEvents;
   }
 
-  /** Tenants ordered by name. */
+  /** Tenants in their order. */
   list(options: ListTenantsOptions): Promise<TenantPage> {
     return this.#store.tenants.list(options);
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ApiKeys, generateApiKey, hashSecret, LoginThrottle, Passwords, Sessions } from "../auth/mod.ts";
+import { ApiKeys, generateApiKey, hashSecret, LoginThrottle, Passwords, Sessions, SetupCode } from "../auth/mod.ts";
 import { findPostgres } from "../../tests/testkit/postgres.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
 import { type Database, migrateToLatest, openDatabase, type Role } from "../persistence/mod.ts";
@@ -50,6 +50,8 @@ export class ManagementSite implements AsyncDisposable {
   readonly told: string[] = [];
   /** Who is connected. */
   readonly connections: ConnectionEntry[] = [];
+  /** With it the first user is made. */
+  readonly setupCode = new SetupCode({ made: (code) => this.told.push(`setup ${code}`) });
   readonly #database: Database;
   readonly #keys = new Map<Role, string>();
 
@@ -66,6 +68,7 @@ export class ManagementSite implements AsyncDisposable {
       directory: {
         list: (tenantId) => Promise.resolve(this.connections.filter((entry) => entry.tenantId === tenantId)),
         count: (tenantId) => this.connections.filter((entry) => entry.tenantId === tenantId).length,
+        tenantIds: () => new Set(this.connections.map(({ tenantId }) => tenantId)),
         disconnect: (_tenantId, id) => {
           const index = this.connections.findIndex((entry) => entry.id === id);
           return Promise.resolve(index !== -1 && this.connections.splice(index, 1).length === 1);
@@ -83,6 +86,9 @@ export class ManagementSite implements AsyncDisposable {
       clientAddress: ({ peerAddress }) => peerAddress,
       isSecure: ({ headers }) => headers.some(([name, value]) => name === "x-forwarded-proto" && value === "https"),
       originId: crypto.randomUUID(),
+      setupCode: this.setupCode,
+      components: () => [],
+      publicUrl: () => "http://localhost:8080",
       now,
     });
   }

@@ -20,6 +20,7 @@ import { addRequestRoutes, type RequestRoutesParts } from "./request_routes.ts";
 import { addSecretRoutes, type SecretRoutesParts } from "./secret_routes.ts";
 import { addSessionRoutes, type SessionRoutesParts } from "./session_routes.ts";
 import { addStatisticsRoutes, type StatisticsRoutesParts } from "./statistics_routes.ts";
+import { addStatusRoutes, type StatusRoutesParts } from "./status_routes.ts";
 import { addTenantRoutes, type TenantRoutesParts } from "./tenant_routes.ts";
 import { addUserRoutes, type UserRoutesParts } from "./user_routes.ts";
 
@@ -41,6 +42,7 @@ export interface ManagementApiParts
     QueueRoutesParts,
     RequestRoutesParts,
     StatisticsRoutesParts,
+    StatusRoutesParts,
     OriginRoutesParts,
     AuditRoutesParts,
     EventRoutesParts,
@@ -75,6 +77,7 @@ export function createManagementApi(parts: ManagementApiParts): Api {
   addQueueRoutes(api, parts);
   addRequestRoutes(api, parts);
   addStatisticsRoutes(api, parts);
+  addStatusRoutes(api, parts);
   addOriginRoutes(api, parts);
   addAuditRoutes(api, parts);
   addEventRoutes(api, parts);

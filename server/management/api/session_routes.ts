@@ -5,26 +5,23 @@
  */
 
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
-import { deleteCookie, setCookie } from "hono/cookie";
-import { SESSION_COOKIE } from "../../../shared/http/session_cookie.ts";
 import { ROLES } from "../../persistence/mod.ts";
-import { record } from "../audit_trail.ts";
-import type { Login, LoginRequest, Principal } from "../credentials.ts";
+import type { Principal } from "../credentials.ts";
 import { textSchema } from "../input.ts";
 import { ManagementError } from "../management_error.ts";
-import type { Store } from "../store.ts";
+import type { SessionService } from "../session_service.ts";
 import { passwordChangeSchema, type UserService } from "../user_service.ts";
 import { refuseOtherSites, sessionTokenOf } from "./authentication.ts";
-import { actorOf, type Api, type ApiBasics, type ApiEnvironment } from "./environment.ts";
+import { actorOf, type Api, type ApiBasics } from "./environment.ts";
 import { describeRoute, jsonAnswer, jsonBody } from "./route.ts";
+import { clearSessionCookie, setSessionCookie } from "./session_cookie.ts";
 
 const TAGS = ["Session"];
 const PATH = "/management/session";
 
 /** What the routes work with. */
 export interface SessionRoutesParts extends ApiBasics {
-  readonly store: Pick<Store, "audit">;
+  readonly sessions: SessionService;
   readonly users: UserService;
 }
 
@@ -51,7 +48,7 @@ export function addSessionRoutes(api: Api, parts: SessionRoutesParts): void {
 }
 
 function addLogin(api: Api, parts: SessionRoutesParts): void {
-  const { credentials, clientAddress } = parts;
+  const { credentials, clientAddress, sessions, isSecure } = parts;
   const route = describeRoute({
     method: "post",
     path: PATH,
@@ -68,10 +65,8 @@ function addLogin(api: Api, parts: SessionRoutesParts): void {
   }, { credentials, refusals: [401, 403, 429], middleware: [refuseOtherSites] });
   api.openapi(route, async (context) => {
     const address = clientAddress(context.env.incoming);
-    const login = await logIn(parts, { ...context.req.valid("json"), clientAddress: address });
-    const actor = { ...actorFields(login.principal), clientAddress: address };
-    await record(parts.store, { actor, action: "session.create", subject: login.principal });
-    setSessionCookie(context, { login, isSecure: parts.isSecure(context.env.incoming) });
+    const login = await sessions.logIn({ ...context.req.valid("json"), clientAddress: address });
+    setSessionCookie(context, { login, isSecure });
     const expiration = new Date(login.expiresAt).toISOString();
     return context.json({ ...toPrincipalDocument(login.principal), expiration }, 200);
   });
@@ -101,16 +96,15 @@ function addLogout(api: Api, parts: SessionRoutesParts): void {
     const { principal } = context.get("caller");
     // With a key in the header it was the key that was looked at, not the cookie.
     if (token !== undefined && principal.kind === "user") {
-      await parts.credentials.sessions.logout(token);
-      await record(parts.store, { actor: actorOf(context, parts), action: "session.remove", subject: principal });
+      await parts.sessions.logOut(token, { principal, actor: actorOf(context, parts) });
     }
-    deleteCookie(context, SESSION_COOKIE, { path: "/" });
+    clearSessionCookie(context);
     return context.body(null, 204);
   });
 }
 
 function addPasswordChange(api: Api, parts: SessionRoutesParts): void {
-  const { credentials, users } = parts;
+  const { credentials, users, sessions } = parts;
   const route = describeRoute({
     method: "put",
     path: `${PATH}/password`,
@@ -128,50 +122,13 @@ function addPasswordChange(api: Api, parts: SessionRoutesParts): void {
     }
     const { password, newPassword } = context.req.valid("json");
     const request = { name, password, clientAddress: parts.clientAddress(context.env.incoming) };
-    if (!await throttled(() => credentials.sessions.confirm(request))) {
+    if (!await sessions.confirm(request)) {
       const problems = [{ in: "body", path: "password", message: "This is not the present password" }] as const;
       throw new ManagementError("invalid_request", "Cannot change password: the present one is wrong", { problems });
     }
     await users.update(id, { input: { password: newPassword }, actor: actorOf(context, parts), sessionToken });
     return context.body(null, 204);
   });
-}
-
-async function logIn({ credentials }: SessionRoutesParts, request: LoginRequest): Promise<Login> {
-  const login = await throttled(() => credentials.sessions.login(request));
-  if (login === undefined) {
-    throw new ManagementError("authentication_required", "Cannot log in: name or password is wrong");
-  }
-  return login;
-}
-
-/** Tries a password. */
-async function throttled<T>(attempt: () => Promise<T>): Promise<T> {
-  try {
-    return await attempt();
-  } catch (cause) {
-    if (!(cause instanceof Error && "retryAfterSeconds" in cause)) throw cause;
-    const retryAfterSeconds = Number(cause.retryAfterSeconds);
-    throw new ManagementError("rate_limited", cause.message, { cause, retryAfterSeconds });
-  }
-}
-
-/** No page of another site gets it sent along, and no script can read it. */
-function setSessionCookie(
-  context: Context<ApiEnvironment>,
-  { login, isSecure }: { readonly login: Login; readonly isSecure: boolean },
-): void {
-  setCookie(context, SESSION_COOKIE, login.token, {
-    path: "/",
-    httpOnly: true,
-    sameSite: "Strict",
-    secure: isSecure,
-    expires: new Date(login.expiresAt),
-  });
-}
-
-function actorFields({ kind, id, name }: Principal) {
-  return { kind, id, name };
 }
 
 function toPrincipalDocument({ kind, id, name, role }: Principal) {
