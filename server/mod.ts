@@ -21,3 +21,16 @@ export type {
   ResponseChanges,
 } from "./interceptors/mod.ts";
 export { type AccessPolicy, accessPolicySchema } from "./policy/mod.ts";
+export type { CreateServerTransport, ServerTransportContext } from "./delivery.ts";
+export type {
+  Consumer,
+  Consumption,
+  MailReceiver,
+  OriginMail,
+  QueuedRequest,
+  ServerTransport,
+  Settlement,
+  TenantQueues,
+  TransportState,
+} from "./transport/transport.ts";
+export { RelayError } from "../shared/errors/relay_error.ts";

@@ -10,6 +10,7 @@ import type { Delivery, TracedResponse } from "../../shared/protocol/exchange.ts
 import type { CancelReason } from "../../shared/protocol/frame.ts";
 import type { Connection } from "./connections.ts";
 import type { Dispatch, DispatchOptions } from "./dispatcher.ts";
+import { ReplayableBody } from "./replayable_body.ts";
 
 /** Deliveries of one request at most: a request that ends every connection it meets must not go round for ever. */
 const MAX_DELIVERIES = 5;
@@ -41,6 +42,7 @@ export class PendingRequest implements Dispatch {
   #delivery: Delivery | undefined;
   #deliveries = 0;
   #refusals = 0;
+  #body: ReplayableBody | undefined;
   #graceTimer: ReturnType<typeof setTimeout> | undefined;
   #isSettled = false;
 
@@ -70,7 +72,7 @@ export class PendingRequest implements Dispatch {
     const { trace, expiresInMs, isSettledByHandover, attempt } = this.options;
     const acknowledge = isSettledByHandover !== true;
     const delivery = this.#delivery = connection.deliver(
-      this.#present(),
+      this.#present(connection),
       attempt === undefined
         ? { acknowledge, trace, expiresInMs }
         : { acknowledge, trace, expiresInMs, onAcknowledged: attempt.acknowledged },
@@ -111,15 +113,25 @@ export class PendingRequest implements Dispatch {
   }
 
   /** The request as the target is to see it this time. */
-  #present(): RelayRequest {
-    if (this.#deliveries === 1) return this.request;
-    const headers: HeaderLine[] = [...this.request.headers, ["RelayServer-Redelivered", String(this.#deliveries - 1)]];
-    return { ...this.request, headers };
+  #present(connection: Connection): RelayRequest {
+    const request = this.#withBody(connection);
+    if (this.#deliveries === 1) return request;
+    const headers: HeaderLine[] = [...request.headers, ["RelayServer-Redelivered", String(this.#deliveries - 1)]];
+    return { ...request, headers };
+  }
+
+  /** Another origin may have no room by the time it sees the request, and the body on its way. */
+  #withBody({ isRemote }: Connection): RelayRequest {
+    const { body } = this.request;
+    if (!isStreamBody(body) || (!isRemote && this.#body === undefined)) return this.request;
+    this.#body ??= new ReplayableBody(body);
+    return { ...this.request, body: this.#body.attempt(() => this.wasRefused) };
   }
 
   #failed(delivery: Delivery, error: unknown): void {
     if (this.#isSettled) return;
-    if (delivery.isRefused && this.#refusals++ < MAX_REFUSALS) {
+    const isWhole = !isStreamBody(this.request.body) || this.#body?.isRepeatable === true;
+    if (delivery.isRefused && isWhole && this.#refusals++ < MAX_REFUSALS) {
       this.#deliveries--;
       return this.#port.again(this);
     }
