@@ -45,8 +45,8 @@ export interface CampaignCounts {
   readonly deadLetters: number;
   /** Accepted, and neither delivered nor a dead letter, though the mode promises it. */
   readonly lost: number;
-  /** What a killed connector had received, in the modes that promise no more than that. */
-  readonly goneWithConnector: number;
+  /** What a connector had received and did not bring to its target, in the modes that promise no more than that. */
+  readonly goneAfterReceipt: number;
   /** Still stored when everything was over. */
   readonly left: number;
 }
@@ -233,9 +233,10 @@ async function quiet({ folder }: Stage): Promise<number> {
   return 0;
 }
 
-/** Whether connectors are killed that had received requests which were settled by that. */
-function losesWithConnector({ mode, fault }: CampaignPlan): boolean {
-  return (mode === "disabled" || mode === "connectorReceived") && (fault === "connector killed" || fault === "poison");
+/** Whether requests are settled when a connector has them, and something happens to them after that. */
+function settlesBefore({ mode, fault }: CampaignPlan): boolean {
+  return (mode === "disabled" || mode === "connectorReceived") &&
+    ["connector killed", "poison", "target down"].includes(fault);
 }
 
 async function count(
@@ -260,8 +261,8 @@ async function count(
     duplicated: received.filter(({ deliveries }) => deliveries > 1).length,
     unmarked: received.reduce((sum, { unmarked }) => sum + unmarked, 0),
     deadLetters: dead.size,
-    lost: losesWithConnector(plan) ? 0 : missing,
-    goneWithConnector: losesWithConnector(plan) ? missing : 0,
+    lost: settlesBefore(plan) ? 0 : missing,
+    goneAfterReceipt: settlesBefore(plan) ? missing : 0,
     left,
   };
 }

@@ -30,7 +30,7 @@ const COUNTS = [
   "unmarked",
   "deadLetters",
   "lost",
-  "goneWithConnector",
+  "goneAfterReceipt",
   "left",
 ] as const;
 
