@@ -406,8 +406,9 @@ class Server implements RelayServer {
     return this.#closing ??= (async () => {
       this.#isReady = false;
       this.#connectors.close();
-      // 1. Requests that wait are answered.
+      // 1. Requests that wait are answered, also those that wait for their next delivery.
       this.#delivery.stop();
+      const drained = this.#storage.requests.drain();
       // 2. Connections end; what is still in flight fails with them.
       for (const connection of [...this.#registry.list()]) connection.close(1001, "the server stops");
       // 3. Event streams, for which the listener would wait.
@@ -415,6 +416,8 @@ class Server implements RelayServer {
       // 4. The listeners, which wait for the last answers.
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
       // 5. What is stored and not settled is left to others.
+      using limit = new Delay(STORAGE_TIMEOUT_MS);
+      await Promise.race([drained, limit.over]);
       await this.#storage.requests.stop({ timeoutMs: STORAGE_TIMEOUT_MS });
       // 6. What is known of the last requests is written down.
       await this.#observation.close();

@@ -273,6 +273,27 @@ Deno.test("manual takes an acknowledgement that comes before the answer, and a l
   assert.equal(second.count(FrameType.request), 0);
 });
 
+Deno.test("a server that stops tells clients whose requests wait for another delivery, and leaves those to others", async () => {
+  await using server = await startServer({ acknowledgeMode: "connectorFinished" });
+  const tenant = await server.database.createTenant();
+  const token = await server.token(tenant, "connector");
+  const connector = await RawConnector.connect(server.url, { token });
+  const answer = server.relay(tenant, "app/x", { method: "POST", body: "hello" });
+  await connector.next(FrameType.request);
+  connector.terminate();
+  await server.disconnected(tenant);
+  const stored = new StoredRequestRepository(server.database.handle);
+  while ((await stored.list(tenant.id, { states: ["delivering"], skip: 0, take: 1 })).results[0]?.attempts !== 2) {
+    await server.handled();
+  }
+  await server.relayServer[Symbol.asyncDispose]();
+  const response = await answer;
+  assert.equal(response.headers.get("RelayServer-Error"), "draining");
+  await response.body?.cancel();
+  const { results } = await stored.list(tenant.id, { states: ["waiting"], skip: 0, take: 9 });
+  assert.deepEqual(results.map(({ attempts, holder }) => [attempts, holder]), [[1, null]]);
+});
+
 /** A header of a delivered request. */
 function headerOf(head: Record<string, unknown>, name: string): string | undefined {
   return (head["headers"] as [string, string][]).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];

@@ -210,14 +210,13 @@ export class StoredRequests {
     await this.#whenIdle();
   }
 
-  /** Ends; connections must have ended before. What is not settled is for others. */
+  /** Ends; to be called after {@linkcode drain}, when connections have ended. What is not settled is for others. */
   async stop({ timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
     this.#registration[Symbol.dispose]();
+    this.#tickets.stop();
     const timer = setTimeout(() => this.#ledger.stop(), timeoutMs);
     try {
-      await this.drain();
       await this.#ledger.idle();
-      this.#tickets.stop();
       await this.#sweeper.stop();
     } finally {
       clearTimeout(timer);

@@ -30,6 +30,7 @@ const COUNTS = [
   "unmarked",
   "deadLetters",
   "lost",
+  "goneAfterReceipt",
   "left",
 ] as const;
 
