@@ -8,17 +8,26 @@ import { join } from "node:path";
 import { type BodyStore, createBodyStore } from "./body_store/mod.ts";
 import type { ServerConfig } from "./config.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
-import type { Delivery } from "./delivery.ts";
+import type { Dispatcher } from "./dispatch/dispatcher.ts";
 import { type Database, LeaseRepository, readAcknowledgeKey, StoredRequestRepository } from "./persistence/mod.ts";
 import { AcknowledgeTokens } from "./queue/acknowledge_tokens.ts";
 import { StoredRequests } from "./queue/stored_requests.ts";
+import type { TenantQueues } from "./transport/transport.ts";
+
+/** Delivery, as far as storage needs it. */
+export interface StorageDelivery {
+  readonly dispatcher: Dispatcher;
+  readonly transport: { readonly queues: TenantQueues };
+  readonly cluster: { readonly peers: Iterable<{ readonly originId: string }> } | undefined;
+  onStoredRequestWaits(listener: (tenantId: string) => void): void;
+}
 
 /** What storage is put together from. */
 export interface StorageParts {
   readonly config: ServerConfig;
   readonly database: Database;
   readonly registry: ConnectionRegistry;
-  readonly delivery: Delivery;
+  readonly delivery: StorageDelivery;
   readonly origin: { readonly originId: string };
   /** Somebody else's store; then the configured one is not made. */
   readonly bodyStore?: BodyStore | undefined;
@@ -46,7 +55,7 @@ export async function createStorage(
     connections: registry,
     queues: transport.queues,
     tokens: new AcknowledgeTokens(await readAcknowledgeKey(database)),
-    peers: () => (cluster?.peers ?? []).map(({ originId }) => originId),
+    peers: () => [...cluster?.peers ?? []].map(({ originId }) => originId),
     now,
   }, {
     originId: origin.originId,

@@ -43,8 +43,10 @@ export interface CampaignCounts {
   /** Deliveries after the first one that did not say so. */
   readonly unmarked: number;
   readonly deadLetters: number;
-  /** Accepted, and neither delivered nor a dead letter. */
+  /** Accepted, and neither delivered nor a dead letter, though the mode promises it. */
   readonly lost: number;
+  /** What a killed connector had received, in the modes that promise no more than that. */
+  readonly goneWithConnector: number;
   /** Still stored when everything was over. */
   readonly left: number;
 }
@@ -77,6 +79,7 @@ export class Stage implements AsyncDisposable {
   readonly #ports: readonly number[];
   readonly #servers: ServerProcess[] = [];
   #connector: ChildProcess | undefined;
+  #replacing: Promise<void> | undefined;
 
   private constructor(
     parts: Pick<Stage, "plan" | "folder" | "tenant" | "target"> & { readonly broker: TestBroker | undefined },
@@ -145,7 +148,17 @@ export class Stage implements AsyncDisposable {
     await this.#connector?.stop({ signal: "SIGKILL" });
   }
 
+  /** Kills the connector and starts another; once at a time. */
+  replaceConnector(): Promise<void> {
+    return this.#replacing ??= (async () => {
+      await this.killConnector();
+      await this.startConnector();
+      this.#replacing = undefined;
+    })();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#replacing;
     await this.killConnector();
     for (const server of this.#servers) await server.kill();
     await this.target[Symbol.asyncDispose]();
@@ -220,8 +233,13 @@ async function quiet({ folder }: Stage): Promise<number> {
   return 0;
 }
 
+/** Whether connectors are killed that had received requests which were settled by that. */
+function losesWithConnector({ mode, fault }: CampaignPlan): boolean {
+  return (mode === "disabled" || mode === "connectorReceived") && (fault === "connector killed" || fault === "poison");
+}
+
 async function count(
-  { folder, tenant, target }: Stage,
+  { folder, tenant, target, plan }: Stage,
   { sent, clients, left }: {
     readonly sent: readonly string[];
     readonly clients: ReadonlyMap<string, ClientResult>;
@@ -233,6 +251,7 @@ async function count(
   const dead = new Set(results.map(({ path }) => path.slice(1)));
   const accepted = sent.filter((id) => clients.get(id)?.isAccepted);
   const received = [...target.received.values()];
+  const missing = accepted.filter((id) => !target.received.has(id) && !dead.has(id)).length;
   return {
     sent: sent.length,
     accepted: accepted.length,
@@ -241,7 +260,8 @@ async function count(
     duplicated: received.filter(({ deliveries }) => deliveries > 1).length,
     unmarked: received.reduce((sum, { unmarked }) => sum + unmarked, 0),
     deadLetters: dead.size,
-    lost: accepted.filter((id) => !target.received.has(id) && !dead.has(id)).length,
+    lost: losesWithConnector(plan) ? 0 : missing,
+    goneWithConnector: losesWithConnector(plan) ? missing : 0,
     left,
   };
 }

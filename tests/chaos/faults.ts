@@ -70,13 +70,8 @@ export const FAULTS = {
   },
   "poison": {
     prepare(stage) {
-      let isKilling = false;
       stage.target.onRequest = async (id) => {
-        if (!id.endsWith("-0") || isKilling) return;
-        isKilling = true;
-        await stage.killConnector();
-        await stage.startConnector();
-        isKilling = false;
+        if (id.endsWith("-0")) await stage.replaceConnector();
       };
     },
     strike: () => Promise.resolve(),

@@ -30,6 +30,7 @@ const COUNTS = [
   "unmarked",
   "deadLetters",
   "lost",
+  "goneWithConnector",
   "left",
 ] as const;
 
