@@ -5,6 +5,7 @@
  */
 
 import { connect } from "./connect.ts";
+import { connector } from "./connector.ts";
 import { database } from "./database.ts";
 import { events } from "./events.ts";
 import { idle } from "./idle.ts";
@@ -25,6 +26,7 @@ export const SUITES: readonly Suite[] = [
   idle,
   tenants,
   connect,
+  connector,
   links,
   operation,
   database,
