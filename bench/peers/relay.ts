@@ -61,11 +61,11 @@ export async function startRelayServer(
   return { program, port: Number(port), database, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-/** Starts a connector with one target, `web`, and waits until it is connected. */
+/** Starts a connector with one target, `web`, and waits until it is connected. `executable` is a compiled one to start instead. */
 export async function startRelayConnector(
   folder: string,
   tenant: TestTenant,
-  ports: { readonly serverPort: number; readonly targetPort: number },
+  ports: { readonly serverPort: number; readonly targetPort: number; readonly executable?: string | undefined },
 ): Promise<Program> {
   const config = {
     relayServerBaseUri: `http://127.0.0.1:${ports.serverPort}`,
@@ -74,7 +74,12 @@ export async function startRelayConnector(
     targets: { web: { url: `http://127.0.0.1:${ports.targetPort}` } },
   };
   const ownFolder = await Deno.makeTempDir({ dir: folder, prefix: "connector-" });
-  const program = await startTask("connector", { command: "run", config, folder: ownFolder });
+  const program = await startTask("connector", {
+    command: "run",
+    config,
+    folder: ownFolder,
+    executable: ports.executable,
+  });
   try {
     await program.waitFor(/Connected to /);
     return program;
@@ -86,10 +91,18 @@ export async function startRelayConnector(
 
 async function startTask(
   task: "server" | "connector",
-  options: { readonly command: string; readonly config: unknown; readonly folder: string },
+  options: {
+    readonly command: string;
+    readonly config: unknown;
+    readonly folder: string;
+    readonly executable?: string | undefined;
+  },
 ): Promise<Program> {
   const configFile = join(options.folder, "config.json");
   await Deno.writeTextFile(configFile, JSON.stringify(options.config));
+  if (options.executable !== undefined) {
+    return Program.start([options.executable, options.command, "--config", configFile], { folder: options.folder });
+  }
   // Without the task's own process, so that what is measured and stopped is the program itself.
   const { tasks } = JSON.parse(await Deno.readTextFile(join(PROJECT_ROOT, "deno.json")));
   const [, ...args] = tasks[task].command.split(" ") as string[];

@@ -6,6 +6,7 @@
 
 import { acknowledge } from "./acknowledge.ts";
 import { connect } from "./connect.ts";
+import { connector } from "./connector.ts";
 import { database } from "./database.ts";
 import { events } from "./events.ts";
 import { idle } from "./idle.ts";
@@ -26,6 +27,7 @@ export const SUITES: readonly Suite[] = [
   idle,
   tenants,
   connect,
+  connector,
   links,
   operation,
   acknowledge,
