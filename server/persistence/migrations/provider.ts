@@ -14,6 +14,7 @@ import * as tenants from "./0001_tenants.ts";
 import * as signingKeys from "./0002_signing_keys.ts";
 import * as operation from "./0003_operation.ts";
 import * as properties from "./0005_properties.ts";
+import * as recordings from "./0007_recordings.ts";
 import type { MigratedDatabase } from "./dialect.ts";
 
 /** A migration. */
@@ -29,6 +30,7 @@ export const MIGRATIONS: Readonly<Record<string, RelayMigration>> = {
   "0002_signing_keys": signingKeys,
   "0003_operation": operation,
   "0005_properties": properties,
+  "0007_recordings": recordings,
 };
 
 /** Gives {@link MIGRATIONS} to Kysely's migrator. */
