@@ -14,6 +14,7 @@ import {
   type Database,
   LeaseRepository,
   OriginRepository,
+  RecordingRepository,
   RequestLogRepository,
   SessionRepository,
   StatisticsRepository,
@@ -109,6 +110,7 @@ function createMaintenance({ config, database, server, signingKeys, now }: Obser
     requests: new RequestLogRepository(database),
     statistics: new StatisticsRepository(database),
     audit: new AuditRepository(database, now),
+    recordings: new RecordingRepository(database, now),
     origins: new OriginRepository(database, now),
     sessions: new SessionRepository(database, now),
     signingKeys,
@@ -116,6 +118,7 @@ function createMaintenance({ config, database, server, signingKeys, now }: Obser
     retention: {
       requestMaxAgeMs: config.statistics.requestMaxAge,
       auditMaxAgeMs: config.audit.maxAge,
+      recordingMaxAgeMs: config.recordings.maxAge,
       originMaxAgeMs: config.statistics.entryMaxAge,
     },
     now,

@@ -18,6 +18,7 @@ import {
   createStore,
   type EventHub,
   type Management,
+  type RequestSender,
   type TenantEvents,
 } from "./management/mod.ts";
 import type { Database, OriginState } from "./persistence/mod.ts";
@@ -33,6 +34,10 @@ export interface OperationParts {
   /** Who makes changes of tenants effective. */
   readonly tenantEvents: readonly TenantEvents[];
   readonly isTrustedProxy: (address: string) => boolean;
+  /** Records; told when what is to be recorded has changed. */
+  readonly recorder: { refresh(): Promise<void> };
+  /** Sends requests for those who look after tenants. */
+  readonly sender: RequestSender;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -83,6 +88,15 @@ export function createOperation(parts: OperationParts): Operation {
     apiKeyRemoved: (id) => apiKeys.forget(id),
     clientAddress: ({ headers, peerAddress }) => clientAddress(headers, peerAddress, parts.isTrustedProxy),
     isSecure: (request) => isTlsOn(config.management.tls) || isForwardedHttps(request, parts.isTrustedProxy),
+    recording: {
+      recordingsChanged: () => parts.recorder.refresh(),
+      limits: {
+        maxDurationMs: config.recordings.maxDuration,
+        maxRequests: config.recordings.maxRequests,
+        maxBytes: config.recordings.maxSize,
+      },
+      address: { publicUrl: config.publicUrl, scheme: isTlsOn(config.tls) ? "https" : "http" },
+    },
     originId: server.originId,
   });
   const { events } = management;

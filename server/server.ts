@@ -36,11 +36,15 @@ import {
 import { TenantCache } from "./persistence/tenant_cache.ts";
 import { createOperation, type Operation } from "./operation.ts";
 import { PublicHandler } from "./http/public_handler.ts";
+import { createRecording, type Recording } from "./recording.ts";
 import { accessLog } from "./relay/access_log.ts";
 import { Admission } from "./relay/admission.ts";
 import { HostAddresses } from "./relay/host_address.ts";
 import { Relay } from "./relay/relay.ts";
 import { type WebBindings, withProblemDocuments } from "./http/web_routes.ts";
+
+/** How long recorded requests that are not written yet may take when the server stops, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 5_000;
 
 /** Where a listener can be reached. */
 export interface Address {
@@ -132,6 +136,7 @@ class Server implements RelayServer {
   readonly #tenantWatch: TenantWatch;
   readonly #operation: Operation;
   readonly #observation: Observation;
+  readonly #recording: Recording;
   readonly #connectors: ConnectorEndpoint;
   readonly #publicHandler: ListenerHandler;
   readonly #managementHandler: ListenerHandler;
@@ -200,6 +205,13 @@ class Server implements RelayServer {
       maxConnections: config.limits.connections,
     });
     const isTrustedProxy = createTrustedProxies(config.trustedProxies);
+    const recording = this.#recording = createRecording({
+      config,
+      database,
+      isDatabaseUp: () => monitor.status.isAvailable,
+      relay: () => this.#relay,
+      now,
+    });
     const operation = this.#operation = createOperation({
       config,
       database,
@@ -207,6 +219,8 @@ class Server implements RelayServer {
       server,
       tenantEvents: [watch],
       isTrustedProxy,
+      recorder: recording.recorder,
+      sender: recording.client,
       now,
     });
     const observation = this.#observation = new Observation({
@@ -230,6 +244,7 @@ class Server implements RelayServer {
       gate: access.gate,
       interceptors: new Interceptors(interceptors, { maxTimeoutMs: config.requestExpiration }),
       observers: [accessLog, operation.observer, ...observation.observers],
+      tap: recording.recorder,
     }, {
       server,
       requestBody: {
@@ -296,6 +311,8 @@ class Server implements RelayServer {
     await this.#authentication.start();
     await this.#observation.start();
     this.#tenantWatch.start();
+    await this.#recording.recorder.refresh();
+    this.#recording.recorder.start();
     // 2. Management first: whoever watches the server sees it before clients do.
     this.#managementListener = await createListener(this.#managementHandler, managementOptions);
     // 3. The public listener; from here on requests and connectors come in.
@@ -348,7 +365,7 @@ class Server implements RelayServer {
       // 4. The listeners, which wait for the last answers.
       await Promise.all([this.#publicListener?.close(), this.#managementListener?.close()]);
       // 5. What is known of the last requests is written down.
-      await this.#observation.close();
+      await Promise.all([this.#observation.close(), this.#recording.recorder.close({ timeoutMs: CLOSE_TIMEOUT_MS })]);
       // 6. What everything stood on.
       this.#relay[Symbol.dispose]();
       await this.#access[Symbol.asyncDispose]();

@@ -42,6 +42,18 @@ export class ConnectionDirectory {
     return count;
   }
 
+  /** Measures how long a message to a connector takes there and back; `undefined` when nothing came back in time. */
+  async ping(
+    tenantId: string,
+    connectionId: string,
+    { timeoutMs }: { readonly timeoutMs: number },
+  ): Promise<number | undefined> {
+    for (const connection of this.#registry.list(tenantId)) {
+      if (connection.id === connectionId) return await connection.ping({ timeoutMs });
+    }
+    return undefined;
+  }
+
   /** Ends a connection of a tenant, in a few seconds where requests are under way; false when it has no such connection. */
   disconnect(tenantId: string, connectionId: string): boolean {
     return this.#registry.disconnect(tenantId, connectionId, { withinMs: GRACE_MS });

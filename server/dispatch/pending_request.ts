@@ -20,6 +20,8 @@ const MAX_REFUSALS = 100;
 /** A response, and who brought it. */
 export interface DispatchedResponse extends Omit<TracedResponse, "connection"> {
   readonly connection: Pick<Connection, "id" | "connector" | "originId">;
+  /** When it was handed to the connection, by `performance.now()`; only of traced requests. */
+  readonly deliveredAt?: number | undefined;
 }
 
 /** What a pending request asks of its dispatcher. */
@@ -64,10 +66,13 @@ export class PendingRequest implements Dispatch {
     clearTimeout(this.#graceTimer);
     this.#deliveries++;
     const { trace, expiresInMs } = this.options;
+    const deliveredAt = trace ? performance.now() : undefined;
     const delivery = this.#delivery = connection.deliver(this.#present(), { acknowledge: true, trace, expiresInMs });
     delivery.response.then(
       (response) =>
-        this.#finish(() => this.#settle.resolve({ ...response, connection: servedBy(response, connection) })),
+        this.#finish(() =>
+          this.#settle.resolve({ ...response, connection: servedBy(response, connection), deliveredAt })
+        ),
       (error) => this.#failed(delivery, error),
     );
   }

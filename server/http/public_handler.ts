@@ -37,7 +37,9 @@ export class PublicHandler implements ListenerHandler {
   async handle(request: ListenerRequest): Promise<Answer> {
     const { connectors, routes, hosts } = this.#parts;
     // First: on the host of a target nothing is the server's own, whatever the path.
-    if (hosts?.covers(request.host)) return this.#relay.handle(request, (source) => hosts.read(source));
+    if (hosts?.covers(request.host)) {
+      return this.#relay.handle(request, { readAddress: (source) => hosts.read(source) });
+    }
     if (isRelayTarget(request.target)) return this.#relay.handle(request);
     try {
       if (CONNECTOR_TARGET.test(request.target)) return await connectors.handle(request);

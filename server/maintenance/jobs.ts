@@ -29,6 +29,7 @@ export interface MaintainedStores {
   readonly requests: Prunable;
   readonly statistics: Prunable;
   readonly audit: Prunable;
+  readonly recordings: Prunable;
   readonly origins: { prune(beforeMs: number): Promise<number> };
   readonly sessions: { pruneExpired(): Promise<number> };
   /** Makes a new signing key when one is due, and removes those that are not needed any more. */
@@ -40,6 +41,8 @@ export interface Retention {
   /** Request log and statistics. */
   readonly requestMaxAgeMs: number;
   readonly auditMaxAgeMs: number;
+  /** Recordings, from their end on. */
+  readonly recordingMaxAgeMs: number;
   /** Origins that were not seen any more. */
   readonly originMaxAgeMs: number;
 }
@@ -62,6 +65,7 @@ export function createMaintenanceJobs(
     { name: "origins", run: () => stores.origins.prune(now() - retention.originMaxAgeMs) },
     { name: "sessions", run: () => stores.sessions.pruneExpired() },
     pruned("audit", stores.audit, retention.auditMaxAgeMs),
+    pruned("recordings", stores.recordings, retention.recordingMaxAgeMs),
     pruned("statistics", stores.statistics, retention.requestMaxAgeMs),
     pruned("requests", stores.requests, retention.requestMaxAgeMs),
   ];

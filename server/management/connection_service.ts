@@ -38,6 +38,12 @@ export interface ConnectionDirectory {
   count(tenantId: string): number;
   /** Ends a connection of a tenant; false when it has no such connection any more. */
   disconnect(tenantId: string, connectionId: string): boolean;
+  /** Measures how long a message to a connector takes there and back, in milliseconds; `undefined` when nothing came back in time. */
+  ping(
+    tenantId: string,
+    connectionId: string,
+    options: { readonly timeoutMs: number },
+  ): Promise<number | undefined>;
 }
 
 /** A connection as it is shown. */

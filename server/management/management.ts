@@ -9,6 +9,10 @@ import { createManagementApi } from "./api/api.ts";
 import type { Api, ApiBasics } from "./api/environment.ts";
 import { type ConnectionDirectory, ConnectionService } from "./connection_service.ts";
 import { EventHub } from "./event_hub.ts";
+import { PingService } from "./recordings/ping_service.ts";
+import { RecordingService, type RecordingServiceParts } from "./recordings/recording_service.ts";
+import { TryService } from "./recordings/try_service.ts";
+import type { RequestSender } from "./request_sender.ts";
 import { RequestLogService } from "./request_log_service.ts";
 import { SecretService } from "./secret_service.ts";
 import { StatisticsService } from "./statistics_service.ts";
@@ -27,6 +31,10 @@ export interface ManagementParts extends ApiBasics {
   readonly hashPassword: (password: string) => Promise<string>;
   /** Told that an API key counts no longer. */
   readonly apiKeyRemoved: (id: string) => void;
+  /** What recordings need besides the rest. */
+  readonly recording: Pick<RecordingServiceParts, "recordingsChanged" | "limits" | "address">;
+  /** Sends requests of those who look after tenants. */
+  readonly sender: RequestSender;
   /** Time between signs of life on event streams, in milliseconds; 15 s unless given. */
   readonly heartbeatMs?: number;
   /** UUID of this origin. */
@@ -46,6 +54,9 @@ export interface Management extends Disposable {
   readonly connections: ConnectionService;
   readonly requests: RequestLogService;
   readonly statistics: StatisticsService;
+  readonly recordings: RecordingService;
+  readonly tries: TryService;
+  readonly pings: PingService;
 }
 
 /** Puts management together. */
@@ -53,6 +64,10 @@ export function createManagement(parts: ManagementParts): Management {
   const { store, directory, now } = parts;
   const events = new EventHub({ originId: parts.originId });
   const tenantEvents = tellAll([...parts.tenantEvents, publishTo(events)]);
+  const recordings = new RecordingService({ ...parts.recording, store, now });
+  const { publicUrl } = parts.recording.address;
+  const host = publicUrl === undefined ? "localhost" : new URL(publicUrl).host;
+  const tries = new TryService({ store, recordings, sender: parts.sender, host });
   const services = {
     events,
     tenants: new TenantService({ store, events: tenantEvents }),
@@ -62,6 +77,9 @@ export function createManagement(parts: ManagementParts): Management {
     connections: new ConnectionService({ store, directory }),
     requests: new RequestLogService({ store }),
     statistics: new StatisticsService({ store, now }),
+    recordings,
+    tries,
+    pings: new PingService({ store, directory, tries }),
   };
   const api = createManagementApi({
     ...services,

@@ -11,6 +11,7 @@ import { type Database, migrateToLatest, openDatabase, type Role } from "../pers
 import { memoryDatabase } from "../persistence/testing.ts";
 import type { ConnectionEntry } from "./connection_service.ts";
 import { createManagement, type Management } from "./management.ts";
+import type { SentAnswer, SentRequest } from "./request_sender.ts";
 import { createStore, type Store } from "./store.ts";
 
 const postgres = await findPostgres();
@@ -50,6 +51,21 @@ export class ManagementSite implements AsyncDisposable {
   readonly told: string[] = [];
   /** Who is connected. */
   readonly connections: ConnectionEntry[] = [];
+  /** Requests that were sent to targets. */
+  readonly sent: SentRequest[] = [];
+  /** What comes back for them. */
+  answer: SentAnswer = {
+    requestId: "22222222-2222-4222-8222-222222222222",
+    status: 200,
+    headers: [["Content-Type", "text/plain"]],
+    body: new TextEncoder().encode("answer"),
+    sizeBytes: 6,
+    isCut: false,
+    isComplete: true,
+    errorCode: null,
+    times: { waitMs: 1, tunnelMs: 2, targetMs: 3, bodyMs: 4, totalMs: 10 },
+    connection: { id: "33333333-3333-4333-8333-333333333333", machineName: "machine", version: "0.1.0" },
+  };
   readonly #database: Database;
   readonly #keys = new Map<Role, string>();
 
@@ -66,6 +82,7 @@ export class ManagementSite implements AsyncDisposable {
       directory: {
         list: (tenantId) => this.connections.filter((entry) => entry.tenantId === tenantId),
         count: (tenantId) => this.connections.filter((entry) => entry.tenantId === tenantId).length,
+        ping: (_tenantId, id) => Promise.resolve(this.connections.some((entry) => entry.id === id) ? 1.5 : undefined),
         disconnect: (_tenantId, id) => {
           const index = this.connections.findIndex((entry) => entry.id === id);
           return index !== -1 && this.connections.splice(index, 1).length === 1;
@@ -78,6 +95,20 @@ export class ManagementSite implements AsyncDisposable {
       }],
       hashPassword: (password) => passwords.hash(password),
       apiKeyRemoved: (id) => apiKeys.forget(id),
+      recording: {
+        recordingsChanged: () => {
+          this.told.push("recordings changed");
+          return Promise.resolve();
+        },
+        limits: { maxDurationMs: 3_600_000, maxRequests: 100, maxBytes: 1_000_000 },
+        address: { publicUrl: "https://relay.example.com", scheme: "https" },
+      },
+      sender: {
+        send: (request) => {
+          this.sent.push(request);
+          return Promise.resolve(this.answer);
+        },
+      },
       credentials: { apiKeys, sessions },
       heartbeatMs: HEARTBEAT_MS,
       clientAddress: ({ peerAddress }) => peerAddress,

@@ -124,8 +124,8 @@ export interface RecordedRequest extends RecordedRequestSummary {
   readonly messages: RecordedMessages;
 }
 
-/** A request to be added to a recording. */
-export type NewRecordedRequest = Omit<RecordedRequest, "id" | "recordingId">;
+/** A request to be added to a recording; its id is made up by who adds it, so that it can be tried again. */
+export type NewRecordedRequest = Omit<RecordedRequest, "recordingId">;
 
 /** Which page of which recording. */
 export interface FindRecordedRequestsOptions extends PageOptions {
@@ -229,27 +229,28 @@ export class RecordingRepository {
   }
 
   /**
-   * Adds a request to a recording, which ends when it is full with it.
+   * Adds a request to a recording, which ends when it is full with it. It does no harm to add one twice.
    *
    * @returns False when the recording had ended before, and nothing was added.
    */
   async addRequest(recordingId: string, request: NewRecordedRequest): Promise<boolean> {
     const messages = JSON.stringify(request.messages);
     return await this.#db.transaction().execute(async (db) => {
-      const now = this.#now();
-      const recording = await db.updateTable("recordings")
-        .set(({ eb, ref }) => ({
-          request_count: eb(ref("request_count"), "+", 1),
-          size_bytes: eb(ref("size_bytes"), "+", messages.length),
-        }))
+      // The recording first: its row is what all origins that add to it wait for.
+      const recording = await db.updateTable("recordings").set({ ended_at: null })
         .where("id", "=", recordingId).where("ended_at", "is", null)
         .returning(["request_count", "size_bytes", "max_requests", "max_bytes"]).executeTakeFirst();
       if (recording === undefined) return false;
-      await db.insertInto("recorded_requests").values(toRow(recordingId, request, messages)).execute();
-      if (recording.request_count >= recording.max_requests || recording.size_bytes >= recording.max_bytes) {
-        await db.updateTable("recordings").set({ ended_at: now, end_reason: "full" }).where("id", "=", recordingId)
-          .where("ended_at", "is", null).execute();
-      }
+      const { numInsertedOrUpdatedRows } = await db.insertInto("recorded_requests")
+        .values(toRow(recordingId, request, messages)).onConflict((conflict) => conflict.column("id").doNothing())
+        .executeTakeFirstOrThrow();
+      if (numInsertedOrUpdatedRows === 0n) return true;
+      const request_count = recording.request_count + 1;
+      const size_bytes = recording.size_bytes + messages.length;
+      const isFull = request_count >= recording.max_requests || size_bytes >= recording.max_bytes;
+      await db.updateTable("recordings")
+        .set({ request_count, size_bytes, ...(isFull ? { ended_at: this.#now(), end_reason: "full" } : {}) })
+        .where("id", "=", recordingId).execute();
       return true;
     });
   }
@@ -321,7 +322,7 @@ export class RecordingRepository {
 
 function toRow(recordingId: string, request: NewRecordedRequest, messages: string): RecordedRequestTable {
   return {
-    id: crypto.randomUUID(),
+    id: request.id,
     recording_id: recordingId,
     request_id: request.requestId,
     origin_id: request.originId,

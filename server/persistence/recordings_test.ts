@@ -47,6 +47,7 @@ async function setUp(db: Database) {
       ...changes,
     });
   const request = (changes: Partial<NewRecordedRequest> = {}): NewRecordedRequest => ({
+    id: crypto.randomUUID(),
     requestId: crypto.randomUUID(),
     originId: crypto.randomUUID(),
     startedAt: clock.now(),
@@ -98,9 +99,10 @@ testOnDatabases("addRequest() keeps a request as it was", async (db) => {
   const { id } = await begin();
   const added = request();
   assert.equal(await recordings.addRequest(id, added), true);
+  assert.equal(await recordings.addRequest(id, added), true);
   const { results: [summary], totalCount } = await recordings.listRequests({ recordingId: id });
   const { messages: _messages, ...rest } = added;
-  assert.deepEqual([totalCount, summary], [1, { ...rest, id: summary?.id, recordingId: id }]);
+  assert.deepEqual([totalCount, summary], [1, { ...rest, recordingId: id }]);
   assert.deepEqual(await recordings.findRequest(id, summary!.id), { ...summary, messages: MESSAGES });
   assert.equal(await recordings.findRequest(crypto.randomUUID(), summary!.id), undefined);
   const found = await recordings.find(acme.id, id);

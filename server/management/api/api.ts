@@ -15,11 +15,14 @@ import type { Api, ApiEnvironment } from "./environment.ts";
 import { addEventRoutes, type EventRoutesParts } from "./event_routes.ts";
 import { addOriginRoutes, type OriginRoutesParts } from "./origin_routes.ts";
 import { answerProblem, toManagementError } from "./problem.ts";
+import { addRecordedRequestRoutes, type RecordedRequestRoutesParts } from "./recorded_request_routes.ts";
+import { addRecordingRoutes, type RecordingRoutesParts } from "./recording_routes.ts";
 import { addRequestRoutes, type RequestRoutesParts } from "./request_routes.ts";
 import { addSecretRoutes, type SecretRoutesParts } from "./secret_routes.ts";
 import { addSessionRoutes, type SessionRoutesParts } from "./session_routes.ts";
 import { addStatisticsRoutes, type StatisticsRoutesParts } from "./statistics_routes.ts";
 import { addTenantRoutes, type TenantRoutesParts } from "./tenant_routes.ts";
+import { addTryRoutes, type TryRoutesParts } from "./try_routes.ts";
 import { addUserRoutes, type UserRoutesParts } from "./user_routes.ts";
 
 const PARTS = {
@@ -38,6 +41,9 @@ export interface ManagementApiParts
     SecretRoutesParts,
     ConnectionRoutesParts,
     RequestRoutesParts,
+    RecordingRoutesParts,
+    RecordedRequestRoutesParts,
+    TryRoutesParts,
     StatisticsRoutesParts,
     OriginRoutesParts,
     AuditRoutesParts,
@@ -71,6 +77,9 @@ export function createManagementApi(parts: ManagementApiParts): Api {
   addSecretRoutes(api, parts);
   addConnectionRoutes(api, parts);
   addRequestRoutes(api, parts);
+  addRecordingRoutes(api, parts);
+  addRecordedRequestRoutes(api, parts);
+  addTryRoutes(api, parts);
   addStatisticsRoutes(api, parts);
   addOriginRoutes(api, parts);
   addAuditRoutes(api, parts);
