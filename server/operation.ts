@@ -18,6 +18,7 @@ import {
   createStore,
   type EventHub,
   type Management,
+  type ManagementParts,
   type RequestSender,
   type TenantEvents,
 } from "./management/mod.ts";
@@ -38,6 +39,10 @@ export interface OperationParts {
   readonly recorder: { refresh(): Promise<void> };
   /** Sends requests for those who look after tenants. */
   readonly sender: RequestSender;
+  /** What the server stands on. */
+  readonly components: ManagementParts["components"];
+  /** The base of the public listener, for connectors. */
+  readonly publicUrl: ManagementParts["publicUrl"];
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -46,6 +51,8 @@ export interface OperationParts {
 export interface Operation {
   /** To be mounted at the root of the management listener. */
   readonly routes: Management["api"];
+  /** The pages, to be mounted after everything else: what nobody else answers is a page that does not exist. */
+  readonly pages: Management["web"];
   /** Hears of relayed requests, for those who watch. */
   readonly observer: RelayObserver;
   /** With it the first user is made. */
@@ -63,8 +70,8 @@ export interface Operation {
 }
 
 const SETUP_HINT =
-  "There is no user yet: make the first administrator with the command `users add NAME --role admin`, " +
-  "or with the setup code {code}";
+  "There is no user yet: make the first administrator in the management web with the setup code {code}, " +
+  "or with the command `users add NAME --role admin`";
 
 const logger = getLogger("server");
 
@@ -79,8 +86,10 @@ export function createOperation(parts: OperationParts): Operation {
     apiKeys,
     sessions: new Sessions({ users: store.users, sessions: store.sessions, passwords, throttle, now }),
   };
+  const setupCode = new SetupCode({ made: (code) => logger.warn(SETUP_HINT, { code }) });
   const management = createManagement({
     ...parts,
+    setupCode,
     store,
     directory: new ConnectionDirectory(registry, server.originId),
     credentials,
@@ -107,9 +116,9 @@ export function createOperation(parts: OperationParts): Operation {
   registry.onPresence(({ tenantId, tenantName, isOnline }) =>
     events.publish({ type: isOnline ? "tenantOnline" : "tenantOffline", tenantId, data: { tenantId, tenantName } })
   );
-  const setupCode = new SetupCode({ made: (code) => logger.warn(SETUP_HINT, { code }) });
   return {
     routes: management.api,
+    pages: management.web,
     setupCode,
     observer: requestEvents(events),
     requireReader: createRoleGuard("reader", credentials),

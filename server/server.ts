@@ -34,7 +34,7 @@ import {
   TenantRepository,
 } from "./persistence/mod.ts";
 import { TenantCache } from "./persistence/tenant_cache.ts";
-import { createOperation, type Operation } from "./operation.ts";
+import { createOperation, type Operation, type OperationParts } from "./operation.ts";
 import { PublicHandler } from "./http/public_handler.ts";
 import { createRecording, type Recording } from "./recording.ts";
 import { accessLog } from "./relay/access_log.ts";
@@ -221,6 +221,9 @@ class Server implements RelayServer {
       isTrustedProxy,
       recorder: recording.recorder,
       sender: recording.client,
+      components: () => componentsOf(config, { monitor, delivery }),
+      publicUrl: ({ host }) =>
+        config.publicUrl ?? `${schemeOf(config)}://${URL.parse(`http://${host}`)?.hostname}:${this.publicAddress.port}`,
       now,
     });
     const observation = this.#observation = new Observation({
@@ -286,6 +289,7 @@ class Server implements RelayServer {
     management.route("/", operation.routes);
     const authorize = allowLoopback<WebBindings, { Bindings: WebBindings }>(operation.requireReader);
     management.route("/", createMetricsRoutes({ metrics: observation.metrics, authorize }));
+    management.route("/", operation.pages);
     this.#managementHandler = new ManagementHandler(withProblemDocuments(management), config.management.allowedHosts);
   }
 
@@ -394,6 +398,23 @@ function requestBaseUrl(
 
 function schemeOf({ tls }: ServerConfig): "http" | "https" {
   return isTlsOn(tls) ? "https" : "http";
+}
+
+/** What the server stands on, and how it is. */
+function componentsOf(
+  config: ServerConfig,
+  { monitor, delivery }: Pick<ServerParts, "monitor" | "delivery">,
+): ReturnType<OperationParts["components"]> {
+  const { isAvailable, sinceMs, lastError } = monitor.status;
+  const kind = databaseUrl(config).startsWith("sqlite:") ? "SQLite" : "PostgreSQL";
+  return [
+    { name: "database", kind, state: isAvailable ? "ready" : "away", sinceMs, ...(isAvailable ? {} : { lastError }) },
+    {
+      name: "transport",
+      kind: config.transport.type === "amqp" ? "RabbitMQ" : "in memory",
+      state: delivery.transport.state,
+    },
+  ];
 }
 
 function addressOf(listener: Listener | undefined): Address {

@@ -21,7 +21,7 @@ export class ConnectionDirectory {
 
   /** The connections of a tenant, oldest first. */
   list(tenantId: string) {
-    return Array.from(this.#registry.list(tenantId), ({ facts, inFlight, capacity }) => ({
+    return Array.from(this.#registry.list(tenantId), ({ facts, inFlight, capacity, roundTripMs }) => ({
       id: facts.id,
       tenantId: facts.tenantId,
       originId: this.#originId,
@@ -30,6 +30,8 @@ export class ConnectionDirectory {
       machineName: facts.connector.machineName,
       version: facts.connector.version,
       targets: facts.targets,
+      unhealthyTargets: facts.unhealthyTargets ?? [],
+      roundTripMs,
       inFlight,
       capacity,
     }));
@@ -52,6 +54,11 @@ export class ConnectionDirectory {
       if (connection.id === connectionId) return await connection.ping({ timeoutMs });
     }
     return undefined;
+  }
+
+  /** The tenants that are connected. */
+  tenantIds(): Iterable<string> {
+    return this.#registry.tenantIds();
   }
 
   /** Ends a connection of a tenant, in a few seconds where requests are under way; false when it has no such connection. */

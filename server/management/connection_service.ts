@@ -25,6 +25,10 @@ export interface ConnectionEntry {
   /** Version of the connector. */
   readonly version: string;
   readonly targets: readonly string[];
+  /** Those of the targets whose health check fails at the connector. */
+  readonly unhealthyTargets?: readonly string[];
+  /** How long a message takes there and back, in milliseconds, once it was measured. */
+  readonly roundTripMs?: number | undefined;
   readonly inFlight: number;
   /** Requests it takes at once. */
   readonly capacity: number;
@@ -36,6 +40,8 @@ export interface ConnectionDirectory {
   list(tenantId: string): readonly ConnectionEntry[];
   /** How many connections a tenant has. */
   count(tenantId: string): number;
+  /** The tenants that are connected. */
+  tenantIds(): Iterable<string>;
   /** Ends a connection of a tenant; false when it has no such connection any more. */
   disconnect(tenantId: string, connectionId: string): boolean;
   /** Measures how long a message to a connector takes there and back, in milliseconds; `undefined` when nothing came back in time. */
@@ -55,6 +61,8 @@ export const connectionDocumentSchema = z.object({
   machineName: z.string(),
   version: z.string().meta({ description: "Version of the connector." }),
   targets: z.array(z.string()),
+  unhealthyTargets: z.array(z.string()).meta({ description: "Those whose health check fails at the connector." }),
+  roundTripMs: z.number().nullable().meta({ description: "There and back; null until it was measured." }),
   inFlight: z.int().meta({ description: "Requests under way." }),
   capacity: z.int().meta({ description: "Requests it takes at once." }),
 }).meta({ id: "Connection" });
@@ -65,6 +73,7 @@ export type ConnectionDocument = z.output<typeof connectionDocumentSchema>;
 /** Shows a connection. */
 export function toConnectionDocument(entry: ConnectionEntry): ConnectionDocument {
   const { id, originId, peerAddress, connectedAt, machineName, version, targets, inFlight, capacity } = entry;
+  const { unhealthyTargets = [], roundTripMs = null } = entry;
   return {
     id,
     originId,
@@ -73,6 +82,8 @@ export function toConnectionDocument(entry: ConnectionEntry): ConnectionDocument
     machineName,
     version,
     targets: [...targets],
+    unhealthyTargets: [...unhealthyTargets],
+    roundTripMs,
     inFlight,
     capacity,
   };
@@ -97,6 +108,12 @@ export class ConnectionService {
   /** How many connections a tenant has. */
   count(tenantId: string): number {
     return this.#directory.count(tenantId);
+  }
+
+  /** The tenants that are connected, and how many connections they have together. */
+  totals(): { readonly tenantIds: readonly string[]; readonly connections: number } {
+    const tenantIds = [...this.#directory.tenantIds()];
+    return { tenantIds, connections: tenantIds.reduce((sum, id) => sum + this.#directory.count(id), 0) };
   }
 
   /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ListenerRequest } from "../listener/listener.ts";
 import { ApiKeyService } from "./api_key_service.ts";
 import { createManagementApi } from "./api/api.ts";
 import type { Api, ApiBasics } from "./api/environment.ts";
@@ -15,11 +16,15 @@ import { TryService } from "./recordings/try_service.ts";
 import type { RequestSender } from "./request_sender.ts";
 import { RequestLogService } from "./request_log_service.ts";
 import { SecretService } from "./secret_service.ts";
+import { SessionService } from "./session_service.ts";
+import { type SetupCodeKeeper, SetupService } from "./setup_service.ts";
 import { StatisticsService } from "./statistics_service.ts";
+import { type ComponentStatus, StatusService } from "./status_service.ts";
 import type { Store } from "./store.ts";
 import { tellAll, type TenantEvents } from "./tenant_events.ts";
 import { TenantService } from "./tenant_service.ts";
 import { UserService } from "./user_service.ts";
+import { createWeb, type Web } from "./web/web.tsx";
 
 /** What management works with. */
 export interface ManagementParts extends ApiBasics {
@@ -39,6 +44,12 @@ export interface ManagementParts extends ApiBasics {
   readonly heartbeatMs?: number;
   /** UUID of this origin. */
   readonly originId: string;
+  /** With it the first user is made. */
+  readonly setupCode: SetupCodeKeeper;
+  /** What the server stands on. */
+  readonly components: () => readonly ComponentStatus[];
+  /** The base of the public listener for connectors, as far as it is known. */
+  readonly publicUrl: (request: ListenerRequest) => string;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -46,6 +57,8 @@ export interface ManagementParts extends ApiBasics {
 /** Management, put together. Disposing it ends the event streams. */
 export interface Management extends Disposable {
   readonly api: Api;
+  /** The pages. */
+  readonly web: Web;
   readonly events: EventHub;
   readonly tenants: TenantService;
   readonly secrets: SecretService;
@@ -65,33 +78,36 @@ export function createManagement(parts: ManagementParts): Management {
   const events = new EventHub({ originId: parts.originId });
   const tenantEvents = tellAll([...parts.tenantEvents, publishTo(events)]);
   const recordings = new RecordingService({ ...parts.recording, store, now });
-  const { publicUrl } = parts.recording.address;
-  const host = publicUrl === undefined ? "localhost" : new URL(publicUrl).host;
+  const ownUrl = parts.recording.address.publicUrl;
+  const host = ownUrl === undefined ? "localhost" : new URL(ownUrl).host;
   const tries = new TryService({ store, recordings, sender: parts.sender, host });
+  const connections = new ConnectionService({ store, directory });
+  const users = new UserService({ store, hashPassword: parts.hashPassword });
   const services = {
     events,
     tenants: new TenantService({ store, events: tenantEvents }),
     secrets: new SecretService({ store, events: tenantEvents }),
-    users: new UserService({ store, hashPassword: parts.hashPassword }),
+    users,
     apiKeys: new ApiKeyService({ store, removed: parts.apiKeyRemoved }),
-    connections: new ConnectionService({ store, directory }),
+    connections,
     requests: new RequestLogService({ store }),
     statistics: new StatisticsService({ store, now }),
     recordings,
     tries,
     pings: new PingService({ store, directory, tries }),
+    status: new StatusService({ store, connections, components: parts.components, originId: parts.originId }),
+    sessions: new SessionService({ sessions: parts.credentials.sessions, store }),
+    setup: new SetupService({ store, users, setupCode: parts.setupCode }),
   };
+  const { credentials, clientAddress, isSecure, publicUrl } = parts;
+  const { origins, audit } = store;
+  const shared = { ...services, credentials, clientAddress, isSecure, origins, audit };
   const api = createManagementApi({
-    ...services,
-    credentials: parts.credentials,
-    clientAddress: parts.clientAddress,
-    isSecure: parts.isSecure,
-    origins: store.origins,
-    audit: store.audit,
-    store,
+    ...shared,
     ...(parts.heartbeatMs === undefined ? {} : { heartbeatMs: parts.heartbeatMs }),
   });
-  return { ...services, api, [Symbol.dispose]: () => events[Symbol.dispose]() };
+  const web = createWeb({ ...shared, publicUrl, now });
+  return { ...services, api, web, [Symbol.dispose]: () => events[Symbol.dispose]() };
 }
 
 /** Whoever watches hears of changes of tenants. */

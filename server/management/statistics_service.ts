@@ -6,7 +6,12 @@
 
 import { z } from "zod";
 import { formatTimeSpan } from "../../shared/time/duration.ts";
-import { STATISTICS_INTERVAL_MS, type StatisticsInterval } from "../persistence/mod.ts";
+import {
+  STATISTICS_INTERVAL_MS,
+  type StatisticsInterval,
+  TARGET_ORDERS,
+  type TargetTotals,
+} from "../persistence/mod.ts";
 import { textSchema, timeSpanSchema, timestampSchema } from "./input.ts";
 import { ManagementError } from "./management_error.ts";
 import type { Store } from "./store.ts";
@@ -59,6 +64,28 @@ export const statisticsDocumentSchema = z.object({
 /** Statistics as they are shown. */
 export type StatisticsDocument = z.output<typeof statisticsDocumentSchema>;
 
+/** The query parameters that choose targets. */
+export const targetFilterFields = {
+  from: statisticsFilterFields.from,
+  to: statisticsFilterFields.to,
+  order: z.enum(TARGET_ORDERS).optional().meta({ description: "The most first; by requests unless given." }),
+};
+
+const targetFilterSchema = z.object(targetFilterFields);
+
+/** Which targets to find. */
+export type TargetFilterInput = z.output<typeof targetFilterSchema>;
+
+/** What was relayed to a target, as it is shown. */
+export const targetTotalsSchema = statisticsIntervalSchema.omit({ start: true }).extend({
+  tenantId: z.guid(),
+  tenantName: z.string().nullable().meta({ description: "Null when the tenant is gone." }),
+  target: z.string(),
+}).meta({ id: "TargetTotals" });
+
+/** What was relayed to a target, as it is shown. */
+export type TargetTotalsDocument = z.output<typeof targetTotalsSchema>;
+
 /** Reads statistics. */
 export class StatisticsService {
   readonly #store: Store;
@@ -71,18 +98,18 @@ export class StatisticsService {
   }
 
   /**
-   * What was relayed for a tenant. Intervals begin at multiples of the resolution since 1970, UTC; the first contains `from`.
+   * What was relayed for a tenant, or for all. Intervals begin at multiples of the resolution since 1970, UTC; the first contains `from`.
    *
    * @throws {ManagementError} `tenant_unknown`; `invalid_request` when there would be too many intervals, or `from` is not before `to`.
    */
-  async find(tenantName: string, input: StatisticsFilterInput): Promise<StatisticsDocument> {
-    const tenant = await requireTenant(this.#store, tenantName);
+  async find(tenantName: string | undefined, input: StatisticsFilterInput): Promise<StatisticsDocument> {
+    const tenant = tenantName === undefined ? undefined : await requireTenant(this.#store, tenantName);
     const { resolution: resolutionMs = HOUR_MS, target } = input;
-    const toMs = input.to ?? this.#now();
-    const fromMs = Math.floor((input.from ?? toMs - DEFAULT_SPAN_MS) / resolutionMs) * resolutionMs;
+    const { fromMs: askedFromMs, toMs } = this.#span(input);
+    const fromMs = Math.floor(askedFromMs / resolutionMs) * resolutionMs;
     checkSpan({ fromMs, toMs, resolutionMs });
     const intervals = await this.#store.statistics.find({
-      tenantId: tenant.id,
+      ...(tenant === undefined ? {} : { tenantId: tenant.id }),
       ...(target === undefined ? {} : { target }),
       fromMs,
       toMs,
@@ -94,6 +121,26 @@ export class StatisticsService {
       resolution: formatTimeSpan(resolutionMs),
       results: intervals.map(toIntervalDocument),
     };
+  }
+
+  /**
+   * The targets with the most requests, the most errors or the longest durations, of a tenant or of all.
+   *
+   * @throws {ManagementError} `tenant_unknown`.
+   */
+  async findTargets(
+    tenantName: string | undefined,
+    { take, ...input }: TargetFilterInput & { readonly take: number },
+  ): Promise<TargetTotalsDocument[]> {
+    const tenantId = tenantName === undefined ? undefined : (await requireTenant(this.#store, tenantName)).id;
+    const order = input.order ?? "requests";
+    const targets = await this.#store.statistics.findTargets({ ...this.#span(input), tenantId, order, take });
+    return targets.map(toTargetDocument);
+  }
+
+  #span({ from, to }: Pick<StatisticsFilterInput, "from" | "to">): { fromMs: number; toMs: number } {
+    const toMs = to ?? this.#now();
+    return { fromMs: from ?? toMs - DEFAULT_SPAN_MS, toMs };
   }
 }
 
@@ -115,7 +162,19 @@ function toIntervalDocument({ intervalStart, durationMsSum, durationMsMax, ...to
   return {
     ...totals,
     start: new Date(intervalStart).toISOString(),
-    averageDurationMs: totals.requests === 0 ? 0 : durationMsSum / totals.requests,
+    averageDurationMs: averageOf(durationMsSum, totals.requests),
     maximumDurationMs: durationMsMax,
   };
+}
+
+function toTargetDocument({ durationMsSum, durationMsMax, ...totals }: TargetTotals): TargetTotalsDocument {
+  return {
+    ...totals,
+    averageDurationMs: averageOf(durationMsSum, totals.requests),
+    maximumDurationMs: durationMsMax,
+  };
+}
+
+function averageOf(sum: number, count: number): number {
+  return count === 0 ? 0 : sum / count;
 }

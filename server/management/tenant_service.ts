@@ -42,7 +42,7 @@ export class TenantService {
     this.#events = events;
   }
 
-  /** Tenants ordered by name. */
+  /** Tenants in their order. */
   list(options: ListTenantsOptions): Promise<TenantPage> {
     return this.#store.tenants.list(options);
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ApiKeys, generateApiKey, hashSecret, LoginThrottle, Passwords, Sessions } from "../auth/mod.ts";
+import { ApiKeys, generateApiKey, hashSecret, LoginThrottle, Passwords, Sessions, SetupCode } from "../auth/mod.ts";
 import { findPostgres } from "../../tests/testkit/postgres.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
 import { type Database, migrateToLatest, openDatabase, type Role } from "../persistence/mod.ts";
@@ -66,6 +66,8 @@ export class ManagementSite implements AsyncDisposable {
     times: { waitMs: 1, tunnelMs: 2, targetMs: 3, bodyMs: 4, totalMs: 10 },
     connection: { id: "33333333-3333-4333-8333-333333333333", machineName: "machine", version: "0.1.0" },
   };
+  /** With it the first user is made. */
+  readonly setupCode = new SetupCode({ made: (code) => this.told.push(`setup ${code}`) });
   readonly #database: Database;
   readonly #keys = new Map<Role, string>();
 
@@ -83,6 +85,7 @@ export class ManagementSite implements AsyncDisposable {
         list: (tenantId) => this.connections.filter((entry) => entry.tenantId === tenantId),
         count: (tenantId) => this.connections.filter((entry) => entry.tenantId === tenantId).length,
         ping: (_tenantId, id) => Promise.resolve(this.connections.some((entry) => entry.id === id) ? 1.5 : undefined),
+        tenantIds: () => new Set(this.connections.map(({ tenantId }) => tenantId)),
         disconnect: (_tenantId, id) => {
           const index = this.connections.findIndex((entry) => entry.id === id);
           return index !== -1 && this.connections.splice(index, 1).length === 1;
@@ -114,6 +117,9 @@ export class ManagementSite implements AsyncDisposable {
       clientAddress: ({ peerAddress }) => peerAddress,
       isSecure: ({ headers }) => headers.some(([name, value]) => name === "x-forwarded-proto" && value === "https"),
       originId: crypto.randomUUID(),
+      setupCode: this.setupCode,
+      components: () => [],
+      publicUrl: () => "http://localhost:8080",
       now,
     });
   }

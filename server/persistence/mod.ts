@@ -75,12 +75,17 @@ export {
   type StatisticsEntry,
   type StatisticsInterval,
   StatisticsRepository,
+  TARGET_ORDERS,
+  type TargetOrder,
+  type TargetTotals,
 } from "./statistics.ts";
 export { isTenantName } from "./tenant_name.ts";
 export {
   DEFAULT_TENANT_SETTINGS,
   type ListTenantsOptions,
   type Tenant,
+  TENANT_ORDERS,
+  type TenantOrder,
   type TenantPage,
   TenantRepository,
   type TenantSettings,

@@ -55,6 +55,32 @@ export interface FindStatisticsOptions {
   readonly resolutionMs: number;
 }
 
+/** What targets can be ordered by, the most first. */
+export const TARGET_ORDERS = ["requests", "errors", "averageDuration"] as const;
+
+/** One of {@link TARGET_ORDERS}. */
+export type TargetOrder = typeof TARGET_ORDERS[number];
+
+/** What was relayed to a target of a tenant. */
+export interface TargetTotals extends RelayedTotals {
+  /** UUID. */
+  readonly tenantId: string;
+  /** Null when the tenant is gone. */
+  readonly tenantName: string | null;
+  readonly target: string;
+}
+
+/** Which targets to find. */
+export interface FindTargetsOptions {
+  /** All tenants unless given. */
+  readonly tenantId?: string | undefined;
+  /** In milliseconds since 1970. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly order: TargetOrder;
+  readonly take: number;
+}
+
 /** Reads and writes statistics. */
 export class StatisticsRepository {
   readonly #db: Database;
@@ -125,6 +151,29 @@ export class StatisticsRepository {
     return rows.map((row) => ({ ...row }));
   }
 
+  /** The targets with the most of something. Those that have none of it are left out. */
+  async findTargets({ tenantId, fromMs, toMs, order, take }: FindTargetsOptions): Promise<TargetTotals[]> {
+    const amount = TARGET_AMOUNTS[order];
+    let found = this.#db.selectFrom("statistics").leftJoin("tenants", "tenants.id", "statistics.tenant_id")
+      .where("interval_start", ">=", fromMs).where("interval_start", "<", toMs);
+    if (tenantId !== undefined) found = found.where("statistics.tenant_id", "=", tenantId);
+    const rows = await found
+      .select(["statistics.tenant_id as tenantId", "tenants.name as tenantName", "statistics.target as target"])
+      .select([
+        total("requests").as("requests"),
+        total("errors").as("errors"),
+        total("expired").as("expired"),
+        total("aborted").as("aborted"),
+        total("request_bytes").as("requestBytes"),
+        total("response_bytes").as("responseBytes"),
+        sql<number>`sum(duration_ms_sum)`.as("durationMsSum"),
+        sql<number>`max(duration_ms_max)`.as("durationMsMax"),
+      ])
+      .groupBy(["statistics.tenant_id", "tenants.name", "statistics.target"])
+      .having(amount, ">", 0).orderBy(amount, "desc").orderBy("statistics.target").limit(take).execute();
+    return rows.map((row) => ({ ...row }));
+  }
+
   /**
    * Removes intervals that started before a moment, oldest first.
    *
@@ -147,6 +196,13 @@ export class StatisticsRepository {
     return Number(numDeletedRows);
   }
 }
+
+/** The average is one of numbers with a fraction on both databases: `duration_ms_sum` is such a column. */
+const TARGET_AMOUNTS = {
+  requests: sql<number>`sum(statistics.requests)`,
+  errors: sql<number>`sum(statistics.errors + statistics.expired)`,
+  averageDuration: sql<number>`sum(duration_ms_sum) / sum(statistics.requests)`,
+};
 
 type SummedColumn = Exclude<keyof StatisticsTable, "tenant_id" | "target" | "interval_start" | "duration_ms_max">;
 type UpsertBuilder = ExpressionBuilder<Schema & { excluded: StatisticsTable }, "statistics" | "excluded">;

@@ -67,6 +67,12 @@ export interface TenantPage {
   readonly totalCount: number;
 }
 
+/** What tenants can be ordered by. */
+export const TENANT_ORDERS = ["name", "displayName", "created", "updated"] as const;
+
+/** One of {@link TENANT_ORDERS}. */
+export type TenantOrder = typeof TENANT_ORDERS[number];
+
 /** Which tenants to list. */
 export interface ListTenantsOptions {
   /** How many to leave out at the start; default 0. */
@@ -75,7 +81,22 @@ export interface ListTenantsOptions {
   readonly take?: number;
   /** Only those whose name or display name contains it, without regard to case. */
   readonly search?: string;
+  /** Default: by name. */
+  readonly order?: TenantOrder;
+  /** Whether the last comes first. */
+  readonly isDescending?: boolean;
+  /** Only those that are enabled, or that are not. */
+  readonly enabled?: boolean;
+  /** Only those with one of these ids, some ten thousand at most. */
+  readonly ids?: readonly string[];
 }
+
+const ORDER_COLUMNS = {
+  name: "name_key",
+  displayName: "display_name",
+  created: "created_at",
+  updated: "updated_at",
+} as const;
 
 /** Reads and writes tenants. Names are matched without regard to case. */
 export class TenantRepository {
@@ -104,17 +125,23 @@ export class TenantRepository {
     return row && toTenant(row);
   }
 
-  /** Tenants ordered by name. */
-  async list({ skip = 0, take, search = "" }: ListTenantsOptions = {}): Promise<TenantPage> {
+  /** Tenants in their order. */
+  async list(options: ListTenantsOptions = {}): Promise<TenantPage> {
+    const { skip = 0, take, search = "", order = "name", isDescending = false, enabled, ids } = options;
     let found = this.#db.selectFrom("tenants");
     if (search !== "") {
       found = found.where(({ or, ref }) =>
         or([contains(ref("name_key"), search), contains(sql`lower(${ref("display_name")})`, search)])
       );
     }
+    if (enabled !== undefined) found = found.where("enabled", "=", enabled ? 1 : 0);
+    if (ids !== undefined) found = found.where("id", "in", ids);
     // SQLite knows an offset only together with a limit.
     const limit = take ?? Number.MAX_SAFE_INTEGER;
-    const rows = await found.selectAll().orderBy("name_key").offset(skip).limit(limit).execute();
+    const direction = isDescending ? "desc" : "asc";
+    let ordered = found.selectAll().orderBy(ORDER_COLUMNS[order], direction);
+    if (order !== "name") ordered = ordered.orderBy("name_key", direction);
+    const rows = await ordered.offset(skip).limit(limit).execute();
     const { count } = await found.select((select) => select.fn.countAll<number>().as("count"))
       .executeTakeFirstOrThrow();
     return { results: rows.map(toTenant), totalCount: count };

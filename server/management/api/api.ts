@@ -21,6 +21,7 @@ import { addRequestRoutes, type RequestRoutesParts } from "./request_routes.ts";
 import { addSecretRoutes, type SecretRoutesParts } from "./secret_routes.ts";
 import { addSessionRoutes, type SessionRoutesParts } from "./session_routes.ts";
 import { addStatisticsRoutes, type StatisticsRoutesParts } from "./statistics_routes.ts";
+import { addStatusRoutes, type StatusRoutesParts } from "./status_routes.ts";
 import { addTenantRoutes, type TenantRoutesParts } from "./tenant_routes.ts";
 import { addTryRoutes, type TryRoutesParts } from "./try_routes.ts";
 import { addUserRoutes, type UserRoutesParts } from "./user_routes.ts";
@@ -45,6 +46,7 @@ export interface ManagementApiParts
     RecordedRequestRoutesParts,
     TryRoutesParts,
     StatisticsRoutesParts,
+    StatusRoutesParts,
     OriginRoutesParts,
     AuditRoutesParts,
     EventRoutesParts,
@@ -81,6 +83,7 @@ export function createManagementApi(parts: ManagementApiParts): Api {
   addRecordedRequestRoutes(api, parts);
   addTryRoutes(api, parts);
   addStatisticsRoutes(api, parts);
+  addStatusRoutes(api, parts);
   addOriginRoutes(api, parts);
   addAuditRoutes(api, parts);
   addEventRoutes(api, parts);

@@ -31,11 +31,23 @@ export function readsJson({ timeoutMs = READ_TIMEOUT_MS }: JsonBodyOptions = {})
     if (!JSON_TYPE.test(raw.headers.get("Content-Type") ?? "")) {
       throw new ManagementError("unsupported_media_type", "Cannot accept the body: it must be application/json");
     }
-    if (Number(raw.headers.get("Content-Length") ?? 0) > MAX_DOCUMENT_BYTES) throw tooLarge();
-    const body = decode(await readBytes(raw.body, timeoutMs));
+    const body = await readDocument(raw, { timeoutMs });
     context.req.raw = new Request(raw.url, { method: raw.method, headers: raw.headers, body, signal: raw.signal });
     await next();
   };
+}
+
+/**
+ * Reads a request's body as text.
+ *
+ * @throws {ManagementError} `body_too_large`, `request_timeout` or `invalid_request`.
+ */
+export async function readDocument(
+  { headers, body }: Request,
+  { timeoutMs = READ_TIMEOUT_MS }: JsonBodyOptions = {},
+): Promise<string> {
+  if (Number(headers.get("Content-Length") ?? 0) > MAX_DOCUMENT_BYTES) throw tooLarge();
+  return decode(await readBytes(body, timeoutMs));
 }
 
 async function readBytes(body: ReadableStream<Uint8Array> | null, timeoutMs: number): Promise<Uint8Array> {

@@ -54,6 +54,11 @@ export const problemSchema = z.object({
   problems: z.array(inputProblemSchema).optional().meta({ description: "Every fault of the input." }),
 }).meta({ id: "Problem", description: "Why a request was refused (RFC 9457)." });
 
+/** The status that a code is answered with. */
+export function statusOfProblem(code: ManagementErrorCode): number {
+  return ANSWERS[code][0];
+}
+
 /** Answers with a problem document. */
 export function answerProblem(error: ManagementError): Response {
   const { code, message, problems, allowedMethods } = error;

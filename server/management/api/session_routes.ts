@@ -5,25 +5,21 @@
  */
 
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
-import { deleteCookie, setCookie } from "hono/cookie";
-import { SESSION_COOKIE } from "../../../shared/http/session_cookie.ts";
 import { ROLES } from "../../persistence/mod.ts";
-import { record } from "../audit_trail.ts";
-import type { Login, Principal } from "../credentials.ts";
+import type { Principal } from "../credentials.ts";
 import { textSchema } from "../input.ts";
-import { ManagementError } from "../management_error.ts";
-import type { Store } from "../store.ts";
+import type { SessionService } from "../session_service.ts";
 import { refuseOtherSites, sessionTokenOf } from "./authentication.ts";
-import { actorOf, type Api, type ApiBasics, type ApiEnvironment } from "./environment.ts";
+import { actorOf, type Api, type ApiBasics } from "./environment.ts";
 import { describeRoute, jsonAnswer, jsonBody } from "./route.ts";
+import { clearSessionCookie, setSessionCookie } from "./session_cookie.ts";
 
 const TAGS = ["Session"];
 const PATH = "/management/session";
 
 /** What the routes work with. */
 export interface SessionRoutesParts extends ApiBasics {
-  readonly store: Pick<Store, "audit">;
+  readonly sessions: SessionService;
 }
 
 const loginSchema = z.strictObject({
@@ -48,7 +44,7 @@ export function addSessionRoutes(api: Api, parts: SessionRoutesParts): void {
 }
 
 function addLogin(api: Api, parts: SessionRoutesParts): void {
-  const { credentials, clientAddress } = parts;
+  const { credentials, clientAddress, sessions, isSecure } = parts;
   const route = describeRoute({
     method: "post",
     path: PATH,
@@ -65,10 +61,8 @@ function addLogin(api: Api, parts: SessionRoutesParts): void {
   }, { credentials, refusals: [401, 403, 429], middleware: [refuseOtherSites] });
   api.openapi(route, async (context) => {
     const address = clientAddress(context.env.incoming);
-    const login = await logIn(parts, { ...context.req.valid("json"), clientAddress: address });
-    const actor = { ...actorFields(login.principal), clientAddress: address };
-    await record(parts.store, { actor, action: "session.create", subject: login.principal });
-    setSessionCookie(context, { login, isSecure: parts.isSecure(context.env.incoming) });
+    const login = await sessions.logIn({ ...context.req.valid("json"), clientAddress: address });
+    setSessionCookie(context, { login, isSecure });
     const expiration = new Date(login.expiresAt).toISOString();
     return context.json({ ...toPrincipalDocument(login.principal), expiration }, 200);
   });
@@ -98,48 +92,11 @@ function addLogout(api: Api, parts: SessionRoutesParts): void {
     const { principal } = context.get("caller");
     // With a key in the header it was the key that was looked at, not the cookie.
     if (token !== undefined && principal.kind === "user") {
-      await parts.credentials.sessions.logout(token);
-      await record(parts.store, { actor: actorOf(context, parts), action: "session.remove", subject: principal });
+      await parts.sessions.logOut(token, { principal, actor: actorOf(context, parts) });
     }
-    deleteCookie(context, SESSION_COOKIE, { path: "/" });
+    clearSessionCookie(context);
     return context.body(null, 204);
   });
-}
-
-async function logIn(
-  { credentials }: SessionRoutesParts,
-  request: { readonly name: string; readonly password: string; readonly clientAddress: string },
-): Promise<Login> {
-  let login: Login | undefined;
-  try {
-    login = await credentials.sessions.login(request);
-  } catch (cause) {
-    if (!(cause instanceof Error && "retryAfterSeconds" in cause)) throw cause;
-    const retryAfterSeconds = Number(cause.retryAfterSeconds);
-    throw new ManagementError("rate_limited", cause.message, { cause, retryAfterSeconds });
-  }
-  if (login === undefined) {
-    throw new ManagementError("authentication_required", "Cannot log in: name or password is wrong");
-  }
-  return login;
-}
-
-/** No page of another site gets it sent along, and no script can read it. */
-function setSessionCookie(
-  context: Context<ApiEnvironment>,
-  { login, isSecure }: { readonly login: Login; readonly isSecure: boolean },
-): void {
-  setCookie(context, SESSION_COOKIE, login.token, {
-    path: "/",
-    httpOnly: true,
-    sameSite: "Strict",
-    secure: isSecure,
-    expires: new Date(login.expiresAt),
-  });
-}
-
-function actorFields({ kind, id, name }: Principal) {
-  return { kind, id, name };
 }
 
 function toPrincipalDocument({ kind, id, name, role }: Principal) {

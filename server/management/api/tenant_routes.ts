@@ -9,6 +9,7 @@ import type { Context } from "hono";
 import type { Tenant } from "../../persistence/mod.ts";
 import type { ConnectionService } from "../connection_service.ts";
 import { textSchema } from "../input.ts";
+import { tenantListFields, tenantListOptions } from "../tenant_list.ts";
 import { newTenantSchema, tenantChangeSchema, tenantDocumentSchema, toTenantDocument } from "../tenant_document.ts";
 import type { TenantService } from "../tenant_service.ts";
 import { entityTag, isKnown, readIfMatch } from "./entity_tag.ts";
@@ -21,7 +22,7 @@ const TAGS = ["Tenants"];
 /** What the routes work with. */
 export interface TenantRoutesParts extends ApiBasics {
   readonly tenants: TenantService;
-  readonly connections: Pick<ConnectionService, "count">;
+  readonly connections: Pick<ConnectionService, "count" | "totals">;
 }
 
 const shownTenantSchema = tenantDocumentSchema.extend({
@@ -61,14 +62,16 @@ function addListing(api: Api, parts: TenantRoutesParts): void {
         search: textSchema(200).optional().meta({
           description: "Only those whose name or display name contains it, without regard to case.",
         }),
+        ...tenantListFields,
       }),
     },
     responses: { 200: jsonAnswer("A page of tenants.", pageSchema(shownTenantSchema, "TenantPage")) },
   }, { role: "reader", credentials: parts.credentials });
   api.openapi(route, async (context) => {
-    const { search = "", ...page } = context.req.valid("query");
+    const { search = "", sort, state, ...page } = context.req.valid("query");
     const range = rangeOf(page);
-    const { results, totalCount } = await parts.tenants.list({ ...range, search });
+    const options = tenantListOptions({ sort, state }, parts.connections);
+    const { results, totalCount } = await parts.tenants.list({ ...range, ...options, search });
     return context.json(toPage(results.map((tenant) => shown(tenant, parts)), totalCount, range), 200);
   });
 }
