@@ -195,6 +195,22 @@ const metricsSection = z.strictObject({
   ),
 });
 
+const recordingsSection = z.strictObject({
+  maxAge: age(60_000).prefault("7d").describe("How long recordings are kept after their time, in milliseconds."),
+  maxDuration: duration({ minimum: 60_000 }).prefault("1h").describe(
+    "How long a recording runs at most, in milliseconds.",
+  ),
+  maxRequests: integer({ minimum: 1, maximum: 100_000 }).prefault(1_000).describe(
+    "Requests in a recording at most; it ends when it is full.",
+  ),
+  maxSize: size({ minimum: 1024 }).prefault("64MiB").describe(
+    "What a recording takes in the database at most, in bytes; it ends when it is full.",
+  ),
+  maxBodySize: size({ maximum: 4 * 1024 * 1024 }).prefault("256KiB").describe(
+    "What is recorded of each body at most, in bytes; the rest is left out, and the recording says so.",
+  ),
+});
+
 /** The server's configuration. */
 export const serverConfigSchema = z.strictObject({
   hostname: text().prefault("0.0.0.0").describe("Address the public listener binds to."),
@@ -299,6 +315,7 @@ export const serverConfigSchema = z.strictObject({
   audit: z.strictObject({
     maxAge: age(60_000).prefault("365d").describe("How long the audit trail is kept, in milliseconds."),
   }).prefault({}).describe("Who changed what."),
+  recordings: recordingsSection.prefault({}).describe("Recordings of tenants' traffic, begun through management."),
   metrics: metricsSection.prefault({}).describe("Prometheus metrics on the management listener."),
   webhooks: webhooksSection(),
   log: logSection(),

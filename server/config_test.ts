@@ -71,6 +71,13 @@ Deno.test("serverConfigSchema has the documented defaults", () => {
     maintenance: { runInterval: 900_000 },
     statistics: { entryMaxAge: 900_000, requestMaxAge: 2_592_000_000 },
     audit: { maxAge: 31_536_000_000 },
+    recordings: {
+      maxAge: 604_800_000,
+      maxDuration: 3_600_000,
+      maxRequests: 1_000,
+      maxSize: 67_108_864,
+      maxBodySize: 262_144,
+    },
     metrics: { tenants: 100, targetsPerTenant: 5 },
     webhooks: {},
     interceptors: [],

@@ -15,6 +15,7 @@ import {
   type Database,
   LeaseRepository,
   OriginRepository,
+  RecordingRepository,
   RequestLogRepository,
   SessionRepository,
   StatisticsRepository,
@@ -115,6 +116,7 @@ function createMaintenance({ config, database, server, signingKeys, bodies, now 
     requests: new RequestLogRepository(database),
     statistics: new StatisticsRepository(database),
     audit: new AuditRepository(database, now),
+    recordings: new RecordingRepository(database, now),
     origins: new OriginRepository(database, now),
     sessions: new SessionRepository(database, now),
     signingKeys,
@@ -123,6 +125,7 @@ function createMaintenance({ config, database, server, signingKeys, bodies, now 
     retention: {
       requestMaxAgeMs: config.statistics.requestMaxAge,
       auditMaxAgeMs: config.audit.maxAge,
+      recordingMaxAgeMs: config.recordings.maxAge,
       originMaxAgeMs: config.statistics.entryMaxAge,
     },
     now,

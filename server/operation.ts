@@ -19,6 +19,7 @@ import {
   type EventHub,
   type Management,
   type ManagementParts,
+  type RequestSender,
   type TenantEvents,
 } from "./management/mod.ts";
 import type { Database, OriginState } from "./persistence/mod.ts";
@@ -37,6 +38,10 @@ export interface OperationParts {
   readonly isTrustedProxy: (address: string) => boolean;
   /** Who makes changes of stored requests effective. */
   readonly storedRequestEvents: ManagementParts["storedRequestEvents"];
+  /** Records; told when what is to be recorded has changed. */
+  readonly recorder: { refresh(): Promise<void> };
+  /** Sends requests for those who look after tenants. */
+  readonly sender: RequestSender;
   /** What the server stands on. */
   readonly components: ManagementParts["components"];
   /** The base of the public listener, for connectors. */
@@ -95,6 +100,15 @@ export function createOperation(parts: OperationParts): Operation {
     apiKeyRemoved: (id) => apiKeys.forget(id),
     clientAddress: ({ headers, peerAddress }) => clientAddress(headers, peerAddress, parts.isTrustedProxy),
     isSecure: (request) => isTlsOn(config.management.tls) || isForwardedHttps(request, parts.isTrustedProxy),
+    recording: {
+      recordingsChanged: () => parts.recorder.refresh(),
+      limits: {
+        maxDurationMs: config.recordings.maxDuration,
+        maxRequests: config.recordings.maxRequests,
+        maxBytes: config.recordings.maxSize,
+      },
+      address: { publicUrl: config.publicUrl, scheme: isTlsOn(config.tls) ? "https" : "http" },
+    },
     originId: server.originId,
     queueExpirationMs: config.queueExpiration,
   });

@@ -41,6 +41,7 @@ import {
 import { TenantCache } from "./persistence/tenant_cache.ts";
 import { createOperation, type Operation, type OperationParts } from "./operation.ts";
 import { PublicHandler } from "./http/public_handler.ts";
+import { createRecording, type Recording } from "./recording.ts";
 import { accessLog } from "./relay/access_log.ts";
 import { Admission } from "./relay/admission.ts";
 import { HostAddresses } from "./relay/host_address.ts";
@@ -56,6 +57,9 @@ const STORAGE_TIMEOUT_MS = 5_000;
 
 /** How often a drain looks whether it may go on, in milliseconds. */
 const DRAIN_POLL_MS = 10;
+
+/** How long recorded requests that are not written yet may take when the server stops, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 5_000;
 
 /** Where a listener can be reached. */
 export interface Address {
@@ -153,6 +157,7 @@ class Server implements RelayServer {
   readonly #tenantWatch: TenantWatch;
   readonly #operation: Operation;
   readonly #observation: Observation;
+  readonly #recording: Recording;
   readonly #connectors: ConnectorEndpoint;
   readonly #bodies: BodyEndpoint;
   readonly #publicHandler: ListenerHandler;
@@ -237,6 +242,13 @@ class Server implements RelayServer {
       elsewhere: delivery.elsewhere,
     });
     delivery.openManagement({ directory, tenantEvents: watch });
+    const recording = this.#recording = createRecording({
+      config,
+      database,
+      isDatabaseUp: () => monitor.status.isAvailable,
+      relay: () => this.#relay,
+      now,
+    });
     const operation = this.#operation = createOperation({
       config,
       database,
@@ -246,6 +258,8 @@ class Server implements RelayServer {
       tenantEvents: [watch, delivery.tenantEvents],
       storedRequestEvents: storage.requests,
       isTrustedProxy,
+      recorder: recording.recorder,
+      sender: recording.client,
       components: () => componentsOf(config, { monitor, delivery }),
       publicUrl: ({ host }) =>
         config.publicUrl ?? `${schemeOf(config)}://${URL.parse(`http://${host}`)?.hostname}:${this.publicAddress.port}`,
@@ -278,6 +292,7 @@ class Server implements RelayServer {
       gate: access.gate,
       interceptors: new Interceptors(interceptors, { maxTimeoutMs: config.requestExpiration }),
       observers: [accessLog, operation.observer, ...observation.observers],
+      tap: recording.recorder,
     }, {
       server,
       requestBody: {
@@ -355,6 +370,8 @@ class Server implements RelayServer {
     await this.#observation.start();
     this.#tenantWatch.start();
     await this.#storage.requests.start();
+    await this.#recording.recorder.refresh();
+    this.#recording.recorder.start();
     // 2. Management first: whoever watches the server sees it before clients do.
     this.#managementListener = await createListener(this.#managementHandler, managementOptions);
     // 3. The public listener; from here on requests and connectors come in.
@@ -420,7 +437,7 @@ class Server implements RelayServer {
       await Promise.race([drained, limit.over]);
       await this.#storage.requests.stop({ timeoutMs: STORAGE_TIMEOUT_MS });
       // 6. What is known of the last requests is written down.
-      await this.#observation.close();
+      await Promise.all([this.#observation.close(), this.#recording.recorder.close({ timeoutMs: CLOSE_TIMEOUT_MS })]);
       // 7. What everything stood on.
       this.#relay[Symbol.dispose]();
       await this.#access[Symbol.asyncDispose]();

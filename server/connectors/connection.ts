@@ -108,6 +108,11 @@ export class ConnectorConnection implements Connection {
     return this.#session.roundTripMs;
   }
 
+  /** Measures the round trip now, in milliseconds; `undefined` when nothing came back in time. */
+  ping(options: { readonly timeoutMs: number }): Promise<number | undefined> {
+    return this.#session.ping(options);
+  }
+
   /** The connector serves other targets from now on, or their health has changed. */
   setTargets({ targets, unhealthy = [] }: ServedTargets): void {
     this.#facts = { ...this.#facts, targets, unhealthyTargets: unhealthy };

@@ -79,6 +79,18 @@ export class ConnectionDirectory {
     return count + (this.#elsewhere?.count(tenantId) ?? 0);
   }
 
+  /** Measures how long a message to a connector takes there and back; `undefined` when nothing came back in time. */
+  async ping(
+    tenantId: string,
+    connectionId: string,
+    { timeoutMs }: { readonly timeoutMs: number },
+  ): Promise<number | undefined> {
+    for (const connection of this.#registry.list(tenantId)) {
+      if (connection.id === connectionId) return await connection.ping({ timeoutMs });
+    }
+    return undefined;
+  }
+
   /** The tenants that are connected. */
   tenantIds(): Iterable<string> {
     return this.#registry.tenantIds();

@@ -21,6 +21,8 @@ const MAX_REFUSALS = 100;
 /** A response, and who brought it. */
 export interface DispatchedResponse extends Omit<TracedResponse, "connection"> {
   readonly connection: Pick<Connection, "id" | "connector" | "originId">;
+  /** When it was handed to the connection, by `performance.now()`; only of traced requests. */
+  readonly deliveredAt?: number | undefined;
 }
 
 /** What a pending request asks of its dispatcher. */
@@ -71,6 +73,7 @@ export class PendingRequest implements Dispatch {
     this.#deliveries++;
     const { trace, expiresInMs, isSettledByHandover, attempt } = this.options;
     const acknowledge = isSettledByHandover !== true;
+    const deliveredAt = trace ? performance.now() : undefined;
     const delivery = this.#delivery = connection.deliver(
       this.#present(connection),
       attempt === undefined
@@ -80,7 +83,9 @@ export class PendingRequest implements Dispatch {
     attempt?.delivered();
     delivery.response.then(
       (response) =>
-        this.#finish(() => this.#settle.resolve({ ...response, connection: servedBy(response, connection) })),
+        this.#finish(() =>
+          this.#settle.resolve({ ...response, connection: servedBy(response, connection), deliveredAt })
+        ),
       (error) => this.#failed(delivery, error),
     );
   }

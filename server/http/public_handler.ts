@@ -43,7 +43,9 @@ export class PublicHandler implements ListenerHandler {
   async handle(request: ListenerRequest): Promise<Answer> {
     const { connectors, bodies, routes, hosts } = this.#parts;
     // First: on the host of a target nothing is the server's own, whatever the path.
-    if (hosts?.covers(request.host)) return this.#relayFor(request).handle(request, (source) => hosts.read(source));
+    if (hosts?.covers(request.host)) {
+      return this.#relayFor(request).handle(request, { readAddress: (source) => hosts.read(source) });
+    }
     if (isRelayTarget(request.target)) return this.#relayFor(request).handle(request);
     try {
       if (this.#v3Knock.covers(request.target)) throw this.#v3Knock.refusal(request.peerAddress);

@@ -29,6 +29,7 @@ export interface MaintainedStores {
   readonly requests: Prunable;
   readonly statistics: Prunable;
   readonly audit: Prunable;
+  readonly recordings: Prunable;
   readonly origins: { prune(beforeMs: number): Promise<number> };
   readonly sessions: { pruneExpired(): Promise<number> };
   /** Makes a new signing key when one is due, and removes those that are not needed any more. */
@@ -42,6 +43,8 @@ export interface Retention {
   /** Request log and statistics. */
   readonly requestMaxAgeMs: number;
   readonly auditMaxAgeMs: number;
+  /** Recordings, from their end on. */
+  readonly recordingMaxAgeMs: number;
   /** Origins that were not seen any more. */
   readonly originMaxAgeMs: number;
 }
@@ -65,6 +68,7 @@ export function createMaintenanceJobs(
     { name: "sessions", run: () => stores.sessions.pruneExpired() },
     { name: "bodies", run: (signal) => stores.bodies.removeOrphans(signal) },
     pruned("audit", stores.audit, retention.auditMaxAgeMs),
+    pruned("recordings", stores.recordings, retention.recordingMaxAgeMs),
     pruned("statistics", stores.statistics, retention.requestMaxAgeMs),
     pruned("requests", stores.requests, retention.requestMaxAgeMs),
   ];

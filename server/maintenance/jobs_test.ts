@@ -13,21 +13,29 @@ Deno.test("createMaintenanceJobs() removes what is older than it may get", async
     requests: store("requests"),
     statistics: store("statistics"),
     audit: store("audit"),
+    recordings: store("recordings"),
     origins: store("origins"),
     sessions: { pruneExpired: () => Promise.resolve(2) },
     signingKeys: { rotateIfDue: () => Promise.resolve(true) },
     bodies: { removeOrphans: () => Promise.resolve(3) },
-  }, { retention: { requestMaxAgeMs: 30, auditMaxAgeMs: 365, originMaxAgeMs: 15 }, now: () => 1_000 });
+  }, {
+    retention: { requestMaxAgeMs: 30, auditMaxAgeMs: 365, recordingMaxAgeMs: 7, originMaxAgeMs: 15 },
+    now: () => 1_000,
+  });
   const { signal } = new AbortController();
   const removed = [];
   for (const job of jobs) removed.push([job.name, await job.run(signal)]);
-  assert.deepEqual(calls, [["origins", 985], ["audit", 635], ["statistics", 970], ["requests", 970]]);
+  assert.deepEqual(calls, [["origins", 985], ["audit", 635], ["recordings", 993], ["statistics", 970], [
+    "requests",
+    970,
+  ]]);
   assert.deepEqual(removed, [
     ["signing_keys", 0],
     ["origins", 1],
     ["sessions", 2],
     ["bodies", 3],
     ["audit", 1],
+    ["recordings", 1],
     ["statistics", 1],
     ["requests", 1],
   ]);

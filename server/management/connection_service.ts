@@ -44,6 +44,12 @@ export interface ConnectionDirectory {
   tenantIds(): Iterable<string>;
   /** Ends a connection of a tenant; false when it has no such connection any more. */
   disconnect(tenantId: string, connectionId: string): Promise<boolean>;
+  /** Measures how long a message to a connector takes there and back, in milliseconds; `undefined` when nothing came back in time. */
+  ping(
+    tenantId: string,
+    connectionId: string,
+    options: { readonly timeoutMs: number },
+  ): Promise<number | undefined>;
 }
 
 /** A connection as it is shown. */

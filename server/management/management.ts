@@ -11,6 +11,10 @@ import type { Api, ApiBasics } from "./api/environment.ts";
 import { type ConnectionDirectory, ConnectionService } from "./connection_service.ts";
 import { EventHub } from "./event_hub.ts";
 import { QueueService, type StoredRequestEvents } from "./queue_service.ts";
+import { PingService } from "./recordings/ping_service.ts";
+import { RecordingService, type RecordingServiceParts } from "./recordings/recording_service.ts";
+import { TryService } from "./recordings/try_service.ts";
+import type { RequestSender } from "./request_sender.ts";
 import { RequestLogService } from "./request_log_service.ts";
 import { SecretService } from "./secret_service.ts";
 import { SessionService } from "./session_service.ts";
@@ -33,6 +37,10 @@ export interface ManagementParts extends ApiBasics {
   readonly hashPassword: (password: string) => Promise<string>;
   /** Told that an API key counts no longer. */
   readonly apiKeyRemoved: (id: string) => void;
+  /** What recordings need besides the rest. */
+  readonly recording: Pick<RecordingServiceParts, "recordingsChanged" | "limits" | "address">;
+  /** Sends requests of those who look after tenants. */
+  readonly sender: RequestSender;
   /** Time between signs of life on event streams, in milliseconds; 15 s unless given. */
   readonly heartbeatMs?: number;
   /** Who makes changes of stored requests effective; unless given they are found sooner or later. */
@@ -69,6 +77,9 @@ export interface Management extends Disposable {
   readonly queue: QueueService;
   readonly requests: RequestLogService;
   readonly statistics: StatisticsService;
+  readonly recordings: RecordingService;
+  readonly tries: TryService;
+  readonly pings: PingService;
 }
 
 /** Puts management together. */
@@ -77,6 +88,10 @@ export function createManagement(parts: ManagementParts): Management {
   const events = new EventHub({ originId: parts.originId });
   const tenantEvents = tellAll([...parts.tenantEvents, publishTo(events)]);
   const { storedRequestEvents = NOBODY, queueExpirationMs = DAY_MS } = parts;
+  const recordings = new RecordingService({ ...parts.recording, store, now });
+  const ownUrl = parts.recording.address.publicUrl;
+  const host = ownUrl === undefined ? "localhost" : new URL(ownUrl).host;
+  const tries = new TryService({ store, recordings, sender: parts.sender, host });
   const connections = new ConnectionService({ store, directory });
   const users = new UserService({ store, hashPassword: parts.hashPassword });
   const services = {
@@ -89,6 +104,9 @@ export function createManagement(parts: ManagementParts): Management {
     connections,
     requests: new RequestLogService({ store }),
     statistics: new StatisticsService({ store, now }),
+    recordings,
+    tries,
+    pings: new PingService({ store, directory, tries }),
     status: new StatusService({ store, connections, components: parts.components, originId: parts.originId }),
     sessions: new SessionService({ sessions: parts.credentials.sessions, store }),
     setup: new SetupService({ store, users, setupCode: parts.setupCode }),

@@ -14,11 +14,14 @@ import { requireTenant } from "./tenant_service.ts";
 const LONGEST_TEXT = 1_000;
 const STATUS = /^(?:([1-5])xx|(\d{3})(?:-(\d{3}))?)$/;
 
-const statusSchema = z.string().regex(STATUS, "Expected a status such as 404, 5xx or 400-499").transform((text) => {
-  const [, hundreds, first, last] = STATUS.exec(text) ?? [];
-  if (hundreds !== undefined) return { minimum: Number(hundreds) * 100, maximum: Number(hundreds) * 100 + 99 };
-  return { minimum: Number(first), maximum: Number(last ?? first) };
-});
+/** A status or several in a row. */
+export const statusSchema = z.string().regex(STATUS, "Expected a status such as 404, 5xx or 400-499").transform(
+  (text) => {
+    const [, hundreds, first, last] = STATUS.exec(text) ?? [];
+    if (hundreds !== undefined) return { minimum: Number(hundreds) * 100, maximum: Number(hundreds) * 100 + 99 };
+    return { minimum: Number(first), maximum: Number(last ?? first) };
+  },
+);
 
 const outcomesSchema = z.string().max(LONGEST_TEXT).transform((text) => text.split(",")).pipe(
   z.array(z.enum(REQUEST_OUTCOMES)),

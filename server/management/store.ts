@@ -9,6 +9,7 @@ import {
   AuditRepository,
   type Database,
   OriginRepository,
+  RecordingRepository,
   RequestLogRepository,
   SecretRepository,
   SessionRepository,
@@ -27,6 +28,7 @@ export interface Repositories {
   readonly apiKeys: ApiKeyRepository;
   readonly origins: OriginRepository;
   readonly requests: RequestLogRepository;
+  readonly recordings: RecordingRepository;
   readonly statistics: StatisticsRepository;
   readonly audit: AuditRepository;
   readonly stored: StoredRequestRepository;
@@ -60,6 +62,7 @@ function repositoriesOf(db: Database, now: () => number): Repositories {
     apiKeys: new ApiKeyRepository(db, now),
     origins: new OriginRepository(db, now),
     requests: new RequestLogRepository(db),
+    recordings: new RecordingRepository(db, now),
     statistics: new StatisticsRepository(db),
     audit: new AuditRepository(db, now),
     stored: new StoredRequestRepository(db),

@@ -11,6 +11,7 @@ import { type Database, migrateToLatest, openDatabase, type Role } from "../pers
 import { memoryDatabase } from "../persistence/testing.ts";
 import type { ConnectionEntry } from "./connection_service.ts";
 import { createManagement, type Management } from "./management.ts";
+import type { SentAnswer, SentRequest } from "./request_sender.ts";
 import { createStore, type Store } from "./store.ts";
 
 const postgres = await findPostgres();
@@ -50,6 +51,21 @@ export class ManagementSite implements AsyncDisposable {
   readonly told: string[] = [];
   /** Who is connected. */
   readonly connections: ConnectionEntry[] = [];
+  /** Requests that were sent to targets. */
+  readonly sent: SentRequest[] = [];
+  /** What comes back for them. */
+  answer: SentAnswer = {
+    requestId: "22222222-2222-4222-8222-222222222222",
+    status: 200,
+    headers: [["Content-Type", "text/plain"]],
+    body: new TextEncoder().encode("answer"),
+    sizeBytes: 6,
+    isCut: false,
+    isComplete: true,
+    errorCode: null,
+    times: { waitMs: 1, tunnelMs: 2, targetMs: 3, bodyMs: 4, totalMs: 10 },
+    connection: { id: "33333333-3333-4333-8333-333333333333", machineName: "machine", version: "0.1.0" },
+  };
   /** With it the first user is made. */
   readonly setupCode = new SetupCode({ made: (code) => this.told.push(`setup ${code}`) });
   readonly #database: Database;
@@ -68,6 +84,7 @@ export class ManagementSite implements AsyncDisposable {
       directory: {
         list: (tenantId) => Promise.resolve(this.connections.filter((entry) => entry.tenantId === tenantId)),
         count: (tenantId) => this.connections.filter((entry) => entry.tenantId === tenantId).length,
+        ping: (_tenantId, id) => Promise.resolve(this.connections.some((entry) => entry.id === id) ? 1.5 : undefined),
         tenantIds: () => new Set(this.connections.map(({ tenantId }) => tenantId)),
         disconnect: (_tenantId, id) => {
           const index = this.connections.findIndex((entry) => entry.id === id);
@@ -81,6 +98,20 @@ export class ManagementSite implements AsyncDisposable {
       }],
       hashPassword: (password) => passwords.hash(password),
       apiKeyRemoved: (id) => apiKeys.forget(id),
+      recording: {
+        recordingsChanged: () => {
+          this.told.push("recordings changed");
+          return Promise.resolve();
+        },
+        limits: { maxDurationMs: 3_600_000, maxRequests: 100, maxBytes: 1_000_000 },
+        address: { publicUrl: "https://relay.example.com", scheme: "https" },
+      },
+      sender: {
+        send: (request) => {
+          this.sent.push(request);
+          return Promise.resolve(this.answer);
+        },
+      },
       credentials: { apiKeys, sessions },
       heartbeatMs: HEARTBEAT_MS,
       clientAddress: ({ peerAddress }) => peerAddress,

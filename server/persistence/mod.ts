@@ -23,6 +23,22 @@ export { migrateToLatest } from "./migrate.ts";
 export { type Origin, OriginRepository } from "./origins.ts";
 export type { Page, PageOptions } from "./page.ts";
 export {
+  type ActiveRecording,
+  type FindRecordedRequestsOptions,
+  isRecordingRunning,
+  type NewRecordedRequest,
+  type NewRecording,
+  type RecordedBody,
+  type RecordedHead,
+  type RecordedMessages,
+  type RecordedRequest,
+  type RecordedRequestSummary,
+  type RecordedResponseHead,
+  type Recording,
+  type RecordingFilter,
+  RecordingRepository,
+} from "./recordings.ts";
+export {
   type FindRequestsOptions,
   type LoggedRequest,
   REQUEST_SEARCH_LIMIT,
@@ -41,6 +57,8 @@ export {
   type DeadLetterReason,
   ORIGIN_STATES,
   type OriginState,
+  RECORDING_END_REASONS,
+  type RecordingEndReason,
   REQUEST_OUTCOMES,
   type RequestOutcome,
   type Role,

@@ -8,6 +8,7 @@ import { findPostgres } from "../../tests/testkit/postgres.ts";
 import { AuditRepository } from "./audit.ts";
 import { migrateToLatest } from "./migrate.ts";
 import { RelayPostgresDialect } from "./postgres_dialect.ts";
+import { RecordingRepository } from "./recordings.ts";
 import { RequestLogRepository } from "./request_log.ts";
 import type { Database, Schema } from "./schema.ts";
 import { openSqlite } from "./sqlite.ts";
@@ -83,6 +84,18 @@ const CASES: Readonly<Record<string, Case>> = {
     read: (db) => new StatisticsRepository(db).find(RANGE),
     index: /statistics_interval_start\b/,
     isGrouped: true,
+  },
+  "the recordings that run": {
+    read: (db) => new RecordingRepository(db, Date.now).listActive(),
+    index: /recordings_(?:running|ends_at)\b/,
+  },
+  "the newest recordings of a tenant": {
+    read: (db) => new RecordingRepository(db, Date.now).list("t", { take: 10 }),
+    index: /recordings_newest_of_tenant\b/,
+  },
+  "a page of the requests of a recording": {
+    read: (db) => new RecordingRepository(db, Date.now).listRequests({ recordingId: "r", skip: 10, take: 10 }),
+    index: /recorded_requests_of_recording\b/,
   },
   "the newest changes": {
     read: (db) => new AuditRepository(db, Date.now).find({ take: 10 }),

@@ -202,6 +202,49 @@ export interface AuditTable {
   after: string | null;
 }
 
+/** Why a recording ended before its time: somebody stopped it, or it was full. */
+export const RECORDING_END_REASONS = ["stopped", "full"] as const;
+
+/** One of {@link RECORDING_END_REASONS}. */
+export type RecordingEndReason = typeof RECORDING_END_REASONS[number];
+
+/** One row per recording of a tenant's traffic; deleted with the tenant. */
+export interface RecordingTable {
+  id: string;
+  tenant_id: string;
+  filter: string;
+  started_by: string;
+  started_at: number;
+  ends_at: number;
+  /** Set when it ended before `ends_at`. */
+  ended_at: number | null;
+  end_reason: RecordingEndReason | null;
+  max_requests: number;
+  max_bytes: number;
+  request_count: number;
+  size_bytes: number;
+  dropped_count: number;
+}
+
+/** One row per recorded request; deleted with its recording. */
+export interface RecordedRequestTable {
+  id: string;
+  recording_id: string;
+  request_id: string;
+  origin_id: string;
+  started_at: number;
+  duration_ms: number;
+  target: string;
+  method: string;
+  path: string;
+  client_address: string;
+  status: number;
+  outcome: RequestOutcome;
+  error_code: string | null;
+  /** What client and target sent, bodies in base64. */
+  messages: string;
+}
+
 /** What there is once for the whole database. */
 export interface PropertyTable {
   name: string;
@@ -285,6 +328,8 @@ export interface Schema {
   requests: RequestTable;
   statistics: StatisticsTable;
   audit: AuditTable;
+  recordings: RecordingTable;
+  recorded_requests: RecordedRequestTable;
   properties: PropertyTable;
   stored_requests: StoredRequestTable;
   schema_compatibility: SchemaCompatibilityTable;

@@ -12,6 +12,7 @@ import type { RelayAddress } from "./address.ts";
 import { clientAddress, type IsTrustedProxy } from "./forwarded.ts";
 import { outcomeOf, type RelayedRequest } from "./observer.ts";
 import { newRequestId } from "./request_id.ts";
+import type { ExchangeTap } from "./tap.ts";
 import { traceIdOf } from "./trace_context.ts";
 
 /** What an {@link Exchange} knows of its server. */
@@ -30,6 +31,8 @@ export class Exchange {
   address: RelayAddress | undefined;
   tenant: Tenant | undefined;
   policyReason: string | undefined;
+  /** Set when somebody wants to see the messages. */
+  tap: ExchangeTap | undefined;
   connectionId: string | undefined;
   /** Whether it has come as far as dispatch. */
   isPrepared = false;

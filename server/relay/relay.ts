@@ -16,7 +16,7 @@ import type { ListenerRequest } from "../listener/listener.ts";
 import type { TenantSource } from "../persistence/tenant_cache.ts";
 import type { AcknowledgeMode } from "../persistence/schema.ts";
 import type { Tenant } from "../persistence/tenants.ts";
-import { type AddressReader, parseAddress, type RelayAddress } from "./address.ts";
+import { parseAddress, type RelayAddress } from "./address.ts";
 import type { Admission } from "./admission.ts";
 import { withoutSharedCookies } from "./cookies.ts";
 import { effectiveMode, isStored } from "./acknowledge_mode.ts";
@@ -28,9 +28,11 @@ import { ForwardedHeaders, type IsTrustedProxy } from "./forwarded.ts";
 import { type Admitted, type Gate, UNCHECKED } from "./gate.ts";
 import { type InterceptedExchange, interceptRequest, interceptResponse, type OutgoingRequest } from "./interception.ts";
 import type { RelayObserver } from "./observer.ts";
+import type { HandleOptions } from "./handle_options.ts";
 import { type RequestBodyLimits, takeBody } from "./request_body.ts";
 import { type ResponseBodyLimits, watchBody } from "./response_body.ts";
 import { type ClientResponse, withClientHeaders } from "./response_head.ts";
+import type { RelayTap } from "./tap.ts";
 import { clientTracing, type ServerFacts, targetTracing } from "./tracing.ts";
 
 const logger = getLogger("relay");
@@ -64,9 +66,11 @@ export interface RelayParts {
   readonly keeper: RequestKeeper;
   /** All of them hear of every request. */
   readonly observers: readonly RelayObserver[];
+  readonly tap: RelayTap;
 }
 
 const encoder = new TextEncoder();
+const NO_OPTIONS: HandleOptions = {};
 
 /** Serves `/relay`, `/queue`, `/trace` and the hosts of targets. */
 export class Relay implements Disposable {
@@ -98,12 +102,9 @@ export class Relay implements Disposable {
     this.#deadlines[Symbol.dispose]();
   }
 
-  /**
-   * Answers a request. Never rejects.
-   *
-   * @param readAddress Says whom it is for; without it the path does.
-   */
-  async handle(request: ListenerRequest, readAddress: AddressReader = parseAddress): Promise<RelayResponse> {
+  /** Answers a request. Never rejects. */
+  async handle(request: ListenerRequest, options: HandleOptions = NO_OPTIONS): Promise<RelayResponse> {
+    const { readAddress = parseAddress, operator } = options;
     const exchange = new Exchange(request, this.#exchangeOptions);
     let admittedTenantId: string | undefined;
     const ended = (status: number, error?: RelayError) => {
@@ -113,22 +114,31 @@ export class Relay implements Disposable {
       }
       const record = exchange.record(status, error);
       for (const observer of this.#parts.observers) observer.requestEnded(record);
+      exchange.tap?.ended(record);
+      operator?.ended(record);
     };
     try {
       const address = exchange.address = this.#checkRoute(readAddress(request));
       const tenant = exchange.tenant = await this.#tenantOf(address);
+      const { gate, tap } = this.#parts;
+      if (tap.isOn && request.upgrade === undefined) {
+        exchange.tap = tap.open({ request, tenantId: tenant.id, target: address.target, path: address.path });
+      }
       this.#parts.admission.enter(tenant.id);
       admittedTenantId = tenant.id;
       this.#preparing++;
-      const { gate } = this.#parts;
-      const admitted = gate.guards(tenant) ? await gate.admit(exchange, address, tenant) : UNCHECKED;
-      const response = await this.#relay(exchange, { address, tenant, admitted });
+      const isChecked = operator === undefined && gate.guards(tenant);
+      const admitted = isChecked ? await gate.admit(exchange, address, tenant) : UNCHECKED;
+      const response = await this.#relay(exchange, { address, tenant, admitted, operator });
       return this.#answer(exchange, response, ended);
     } catch (cause) {
       const error = toRelayError(cause);
+      const failure = answerFailure(error, exchange.requestId);
+      // A client that has left gets no answer.
+      if (error.code !== "client_gone") exchange.tap?.clientResponse(failure);
       ended(statusOf(error.code), error);
       if (error.code === "internal_error") logUnforeseen(cause, exchange);
-      return answerFailure(error, exchange.requestId);
+      return failure;
     }
   }
 
@@ -156,24 +166,26 @@ export class Relay implements Disposable {
   /** From the client's request to the response as the client is to get it. */
   async #relay(
     exchange: Exchange,
-    { address, tenant, admitted }: {
+    { address, tenant, admitted, operator }: {
       readonly address: RelayAddress;
       readonly tenant: Tenant;
       readonly admitted: Admitted;
+      readonly operator: HandleOptions["operator"];
     },
   ): Promise<RelayResponse> {
-    const { signal, body, method } = exchange.request;
+    const { tap, request: { signal, body, method } } = exchange;
     const expiration = new Expiration(this.#deadlines);
     const onBytes = (bytes: number) => {
       exchange.requestBytes += bytes;
       expiration.extend();
     };
+    const received = body === null ? null : await takeBody(body, this.#bodyLimits(exchange, admitted), onBytes);
     const taken: OutgoingRequest = {
       method,
       target: address.target,
       path: address.path,
       headers: this.#firstHeaders(exchange, admitted),
-      body: body === null ? null : await takeBody(body, this.#bodyLimits(exchange, admitted), onBytes),
+      body: tap === undefined ? received : tap.clientBody(received),
       isTraced: address.route === "trace" || tenant.enableTracing === true,
     };
     const { interceptors } = this.#parts;
@@ -181,7 +193,8 @@ export class Relay implements Disposable {
       ? undefined
       : await interceptRequest(interceptors, taken, { exchange, tenant });
     const { request, answer } = intercepted ?? { request: taken, answer: undefined };
-    const delivery = this.#deliveryOptions(exchange, { address, tenant, request, expiration });
+    const isMeasured = request.isTraced || operator !== undefined;
+    const delivery = this.#deliveryOptions(exchange, { address, tenant, request, isMeasured, expiration });
     this.#prepared(exchange);
     if (intercepted !== undefined && answer !== undefined) {
       if (answer.isDelivered) {
@@ -198,7 +211,9 @@ export class Relay implements Disposable {
     using _running = expiration;
     const response = await this.#deliveries.deliver(this.#relayed(exchange, request, delivery), signal, delivery);
     exchange.connectionId = response.connection.id;
-    const plain = withClientHeaders(response, method);
+    operator?.answered(response);
+    const seen = tap === undefined ? response : { ...response, body: tap.targetResponse(response) };
+    const plain = withClientHeaders(seen, method);
     const presented = intercepted === undefined ? plain : await this.#intercepted(exchange, plain, intercepted);
     return this.#presented(exchange, presented, request.isTraced ? response : undefined);
   }
@@ -221,17 +236,18 @@ export class Relay implements Disposable {
 
   #deliveryOptions(
     exchange: Exchange,
-    { address, tenant, request, expiration }: {
+    { address, tenant, request, isMeasured, expiration }: {
       readonly address: RelayAddress;
       readonly tenant: Tenant;
       readonly request: OutgoingRequest;
+      readonly isMeasured: boolean;
       readonly expiration: Expiration;
     },
   ): DeliveryOptions {
     const { requestExpirationMs, requireActiveConnection, acknowledgeMode } = this.#options;
     const mode = effectiveMode(request.acknowledgeMode ?? tenant.acknowledgeMode ?? acknowledgeMode, tenant);
     const dispatch: DispatchOptions = {
-      trace: request.isTraced,
+      trace: isMeasured,
       expiresInMs: requestExpirationMs,
       requireActiveConnection: tenant.requireActiveConnection ?? requireActiveConnection,
       isSettledByHandover: mode === "disabled",
@@ -249,7 +265,7 @@ export class Relay implements Disposable {
 
   /** The request as the target is to see it. */
   #relayed(
-    { requestId, request: { upgrade } }: Exchange,
+    { requestId, tap, request: { upgrade } }: Exchange,
     { method, target, path, headers, body, isTraced }: OutgoingRequest,
     { stored }: Pick<DeliveryOptions, "stored">,
   ): RelayRequest {
@@ -257,7 +273,8 @@ export class Relay implements Disposable {
     if (stored !== undefined) return { requestId, method, target, path, headers, body };
     if (isTraced) headers.push(...targetTracing(requestId, this.#options.server));
     else if (!isStreamBody(body)) headers.push(["RelayServer-RequestId", requestId]);
-    return { requestId, method, target, path, headers, body, upgrade };
+    const request = { requestId, method, target, path, headers, body, upgrade };
+    return tap === undefined ? request : { ...request, body: tap.targetRequest(request) };
   }
 
   async #intercepted(
@@ -287,9 +304,11 @@ export class Relay implements Disposable {
 
   #answer(
     exchange: Exchange,
-    { status, headers, body }: RelayResponse,
+    response: RelayResponse,
     ended: (status: number, error?: RelayError) => void,
   ): RelayResponse {
+    const { status, headers } = response;
+    const body = exchange.tap === undefined ? response.body : exchange.tap.clientResponse(response);
     if (!isStreamBody(body)) {
       exchange.relayedResponseBytes = body?.length ?? 0;
       ended(status);

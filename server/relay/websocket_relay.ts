@@ -12,12 +12,12 @@ import type { MessageSocket } from "../../shared/websocket/message_socket.ts";
 import { SocketClose } from "../../shared/websocket/message_socket.ts";
 import { SocketStreams } from "../../shared/websocket/socket_streams.ts";
 import type { ListenerRequest, SocketAnswer } from "../listener/listener.ts";
-import type { AddressReader } from "./address.ts";
+import type { HandleOptions } from "./handle_options.ts";
 import { answerFailure } from "./failure.ts";
 
 /** Relays requests; the one part of the relay that this needs. */
 export interface RequestRelay {
-  handle(request: ListenerRequest, readAddress?: AddressReader): Promise<RelayResponse>;
+  handle(request: ListenerRequest, options?: HandleOptions): Promise<RelayResponse>;
 }
 
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
@@ -52,13 +52,13 @@ export class WebSocketRelay {
    *
    * @param readAddress Says whom it is for; without it the path does.
    */
-  async handle(request: ListenerRequest, readAddress?: AddressReader): Promise<RelayResponse | SocketAnswer> {
+  async handle(request: ListenerRequest, options?: HandleOptions): Promise<RelayResponse | SocketAnswer> {
     const fault = handshakeFault(request);
     if (fault !== undefined) return refuse(fault);
     const streams = new SocketStreams({ broken: () => new RelayError("client_gone", "The client has left") });
     using leaving = new Leaving(request.signal);
     const upgrade = { streams, signal: leaving.signal };
-    const response = await this.#relay.handle(new UpgradeRequest(request, upgrade), readAddress);
+    const response = await this.#relay.handle(new UpgradeRequest(request, upgrade), options);
     const { status, headers, body } = response;
     if (status !== 101 || !isStreamBody(body)) return response;
     return {

@@ -24,6 +24,8 @@ export class KeepAlive implements Disposable, WindowClock {
   #dueAtMs = 0;
   #roundTripMs: number | undefined;
   #pingedAtMs = -Infinity;
+  /** Who waits for the next round trip. */
+  readonly #waiting = new Set<(sampleMs: number | undefined) => void>();
 
   /** Starts watching, with a ping to measure the round trip. */
   constructor(port: KeepAlivePort, intervalMs: number) {
@@ -60,11 +62,24 @@ export class KeepAlive implements Disposable, WindowClock {
     this.#port.ping(payload);
   }
 
+  /** Pings now and gives the round trip in milliseconds; `undefined` when there is no pong in time, or the connection ends. */
+  async sample({ timeoutMs }: { readonly timeoutMs: number }): Promise<number | undefined> {
+    const { promise, resolve } = Promise.withResolvers<number | undefined>();
+    const timer = setTimeout(() => resolve(undefined), timeoutMs);
+    this.#waiting.add(resolve);
+    this.measure(0);
+    const sampleMs = await promise;
+    this.#waiting.delete(resolve);
+    clearTimeout(timer);
+    return sampleMs;
+  }
+
   /** A pong came back with the payload of a ping. Foreign payloads are ignored. */
   pong(payload: Uint8Array): void {
     if (payload.length !== 8) return;
     const sampleMs = performance.now() - new DataView(payload.buffer, payload.byteOffset, 8).getFloat64(0);
     if (!(sampleMs >= 0 && sampleMs <= this.#intervalMs * 2)) return;
+    for (const resolve of this.#waiting) resolve(sampleMs);
     const known = this.#roundTripMs ?? sampleMs;
     // Queues make round trips look longer than the link is, never shorter.
     this.#roundTripMs = sampleMs < known ? sampleMs : known + (sampleMs - known) / 8;
@@ -79,6 +94,7 @@ export class KeepAlive implements Disposable, WindowClock {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
+    for (const resolve of this.#waiting) resolve(undefined);
   }
 
   #schedule(): void {

@@ -121,6 +121,11 @@ export class Session implements PipeReceiver {
     return this.#keepAlive.roundTripMs;
   }
 
+  /** Measures the round trip now, in milliseconds; `undefined` when nothing came back in time. */
+  ping(options: { readonly timeoutMs: number }): Promise<number | undefined> {
+    return this.#keepAlive.sample(options);
+  }
+
   /** What the windows of this side may still take together, in bytes (protocol §5). */
   get freeWindowBytes(): number {
     return this.#budget.freeBytes;

@@ -13,6 +13,7 @@ import {
   type Database,
   migrateToLatest,
   openDatabase,
+  RecordingRepository,
   type Role,
   type Secret,
   SecretRepository,
@@ -51,6 +52,17 @@ export class TestDatabase implements AsyncDisposable {
   readonly #tenants: TenantRepository;
   readonly #secrets: SecretRepository;
   #made = 0;
+
+  /** Recordings as they are in the database. */
+  get recordings(): RecordingRepository {
+    return new RecordingRepository(this.#database, Date.now);
+  }
+
+  /** The messages of all recorded requests, as they are in the database. */
+  async recordedRows(): Promise<string[]> {
+    const rows = await this.#database.selectFrom("recorded_requests").selectAll().execute();
+    return rows.map((row) => JSON.stringify(row).replaceAll('\\"', '"'));
+  }
 
   private constructor(database: Database) {
     this.#database = database;

@@ -16,12 +16,15 @@ import { addEventRoutes, type EventRoutesParts } from "./event_routes.ts";
 import { addOriginRoutes, type OriginRoutesParts } from "./origin_routes.ts";
 import { answerProblem, toManagementError } from "./problem.ts";
 import { addQueueRoutes, type QueueRoutesParts } from "./queue_routes.ts";
+import { addRecordedRequestRoutes, type RecordedRequestRoutesParts } from "./recorded_request_routes.ts";
+import { addRecordingRoutes, type RecordingRoutesParts } from "./recording_routes.ts";
 import { addRequestRoutes, type RequestRoutesParts } from "./request_routes.ts";
 import { addSecretRoutes, type SecretRoutesParts } from "./secret_routes.ts";
 import { addSessionRoutes, type SessionRoutesParts } from "./session_routes.ts";
 import { addStatisticsRoutes, type StatisticsRoutesParts } from "./statistics_routes.ts";
 import { addStatusRoutes, type StatusRoutesParts } from "./status_routes.ts";
 import { addTenantRoutes, type TenantRoutesParts } from "./tenant_routes.ts";
+import { addTryRoutes, type TryRoutesParts } from "./try_routes.ts";
 import { addUserRoutes, type UserRoutesParts } from "./user_routes.ts";
 
 const PARTS = {
@@ -41,6 +44,9 @@ export interface ManagementApiParts
     ConnectionRoutesParts,
     QueueRoutesParts,
     RequestRoutesParts,
+    RecordingRoutesParts,
+    RecordedRequestRoutesParts,
+    TryRoutesParts,
     StatisticsRoutesParts,
     StatusRoutesParts,
     OriginRoutesParts,
@@ -76,6 +82,9 @@ export function createManagementApi(parts: ManagementApiParts): Api {
   addConnectionRoutes(api, parts);
   addQueueRoutes(api, parts);
   addRequestRoutes(api, parts);
+  addRecordingRoutes(api, parts);
+  addRecordedRequestRoutes(api, parts);
+  addTryRoutes(api, parts);
   addStatisticsRoutes(api, parts);
   addStatusRoutes(api, parts);
   addOriginRoutes(api, parts);

@@ -33,6 +33,20 @@ const ROUTES: readonly [method: string, path: string, role: Role | "everybody"][
   ["get", "/management/tenants/{name}/requests", "reader"],
   ["get", "/management/requests/{id}", "reader"],
   ["get", "/management/tenants/{name}/statistics", "reader"],
+  ["get", "/management/tenants/{name}/recordings", "reader"],
+  ["post", "/management/tenants/{name}/recordings", "writer"],
+  ["get", "/management/tenants/{name}/recordings/{id}", "reader"],
+  ["delete", "/management/tenants/{name}/recordings/{id}", "writer"],
+  ["post", "/management/tenants/{name}/recordings/{id}/stop", "writer"],
+  ["get", "/management/tenants/{name}/recordings/{id}/har", "writer"],
+  ["get", "/management/tenants/{name}/recordings/{id}/curl", "writer"],
+  ["get", "/management/tenants/{name}/recordings/{id}/requests", "writer"],
+  ["get", "/management/tenants/{name}/recordings/{id}/requests/{requestId}", "writer"],
+  ["get", "/management/tenants/{name}/recordings/{id}/requests/{requestId}/curl", "writer"],
+  ["get", "/management/tenants/{name}/recordings/{id}/requests/{requestId}/bodies/{message}", "writer"],
+  ["post", "/management/tenants/{name}/recordings/{id}/requests/{requestId}/replay", "writer"],
+  ["post", "/management/tenants/{name}/try", "writer"],
+  ["post", "/management/tenants/{name}/ping", "writer"],
   ["get", "/management/origins", "reader"],
   ["get", "/management/audit", "reader"],
   ["get", "/management/events", "reader"],
@@ -48,7 +62,10 @@ const ROUTES: readonly [method: string, path: string, role: Role | "everybody"][
 ];
 
 function addressOf(path: string): string {
-  return path.replace("{name}", "nobody").replace("{id}", ID);
+  return path.replace("{name}", "nobody").replace("{id}", ID).replace("{requestId}", ID).replace(
+    "{message}",
+    "client-request",
+  );
 }
 
 managementTest("the table of this test has every route", async (site) => {

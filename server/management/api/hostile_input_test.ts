@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { PersistenceError } from "../../persistence/mod.ts";
 import { type ManagementSite, managementTestOnDatabases, PASSWORD } from "../testing.ts";
 
+const NOBODY = "11111111-1111-4111-8111-111111111111";
 const MEBIBYTE = 1024 * 1024;
 
 /** Routes that take a document, each with a good one. */
@@ -14,6 +15,10 @@ async function documentRoutes(site: ManagementSite): Promise<[string, string, Re
     ["POST", "/management/tenants", { name: "other" }],
     ["PUT", "/management/tenants/acme", { displayName: "x" }],
     ["POST", "/management/tenants/acme/secrets", { use: "connector" }],
+    ["POST", "/management/tenants/acme/recordings", { duration: "00:01:00", target: "app", maskHeaders: ["x-a"] }],
+    ["POST", "/management/tenants/acme/try", { target: "app", method: "GET", path: "/", headers: [] }],
+    ["POST", "/management/tenants/acme/ping", { target: "app" }],
+    ["POST", `/management/tenants/acme/recordings/${NOBODY}/requests/${NOBODY}/replay`, { method: "GET" }],
     ["POST", "/management/users", { name: "v", role: "reader", password: PASSWORD }],
     ["PUT", `/management/users/${user.json.id}`, { role: "writer" }],
     ["POST", "/management/api-keys", { name: "k", role: "reader" }],

@@ -10,6 +10,7 @@ import uplot from "uplot/dist/uPlot.iife.min.js" with { type: "text" };
 import uplotStyle from "uplot/dist/uPlot.min.css" with { type: "text" };
 import app from "./assets/app.js" with { type: "text" };
 import charts from "./assets/charts.js" with { type: "text" };
+import recordings from "./assets/recordings.css" with { type: "text" };
 import live from "./assets/live.js" with { type: "text" };
 import style from "./assets/style.css" with { type: "text" };
 import theme from "./assets/theme.js" with { type: "text" };
@@ -24,6 +25,7 @@ const CONTENTS = {
   "app.js": app,
   "charts.js": charts,
   "live.js": live,
+  "recordings.css": recordings,
   "style.css": style,
   "theme.js": theme,
 } as const;

@@ -10,6 +10,9 @@ import type { AuditEntry, FindAuditOptions, Origin, Page, Role } from "../../per
 import type { ApiBasics, ApiEnvironment } from "../api/environment.ts";
 import type { ApiKeyService } from "../api_key_service.ts";
 import type { ConnectionService } from "../connection_service.ts";
+import type { PingService } from "../recordings/ping_service.ts";
+import type { RecordingService } from "../recordings/recording_service.ts";
+import type { TryService } from "../recordings/try_service.ts";
 import type { RequestLogService } from "../request_log_service.ts";
 import { includesRole } from "../roles.ts";
 import type { SecretService } from "../secret_service.ts";
@@ -35,6 +38,9 @@ export interface WebParts extends ApiBasics {
   readonly connections: ConnectionService;
   readonly requests: RequestLogService;
   readonly statistics: StatisticsService;
+  readonly recordings: RecordingService;
+  readonly tries: TryService;
+  readonly pings: PingService;
   readonly status: StatusService;
   readonly sessions: SessionService;
   readonly setup: SetupService;

@@ -16,6 +16,8 @@ import { Pill, PresencePill } from "./parts/blocks.tsx";
 export const TENANT_TABS = [
   { path: "", label: "Overview", role: "reader" },
   { path: "/requests", label: "Requests", role: "reader" },
+  { path: "/recordings", label: "Recordings", role: "reader" },
+  { path: "/try", label: "Try it", role: "writer" },
   { path: "/settings", label: "Settings", role: "writer" },
   { path: "/access", label: "Access policy", role: "writer" },
   { path: "/secrets", label: "Secrets", role: "reader" },

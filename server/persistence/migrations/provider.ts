@@ -15,6 +15,7 @@ import * as signingKeys from "./0002_signing_keys.ts";
 import * as operation from "./0003_operation.ts";
 import * as properties from "./0005_properties.ts";
 import * as storedRequests from "./0006_stored_requests.ts";
+import * as recordings from "./0007_recordings.ts";
 import type { MigratedDatabase } from "./dialect.ts";
 
 /** A migration. */
@@ -31,6 +32,7 @@ export const MIGRATIONS: Readonly<Record<string, RelayMigration>> = {
   "0003_operation": operation,
   "0005_properties": properties,
   "0006_stored_requests": storedRequests,
+  "0007_recordings": recordings,
 };
 
 /** Gives {@link MIGRATIONS} to Kysely's migrator. */
