@@ -58,6 +58,9 @@ const ROUTES: readonly [method: string, path: string, role: Role | "everybody"][
   ["get", "/management/api-keys", "admin"],
   ["post", "/management/api-keys", "admin"],
   ["get", "/management/api-keys/{id}", "admin"],
+  ["get", "/management/status", "reader"],
+  ["get", "/management/statistics", "reader"],
+  ["get", "/management/statistics/targets", "reader"],
   ["delete", "/management/api-keys/{id}", "admin"],
 ];
 
