@@ -79,6 +79,8 @@ async function compileOne(
       "--no-prompt",
       // Nothing is written to the site's disk.
       "--no-code-cache",
+      // The pages' scripts are imported as text, which base runtimes before 2.9 take with this only.
+      "--unstable-raw-imports",
       "--target",
       target.triple,
       ...program.permissions(target),
