@@ -45,7 +45,9 @@ Deno.test("dispatch() hands a request to the connection that is picked, and says
   assert.deepEqual(delivery!.options, { acknowledge: true, trace: true, expiresInMs: 60_000 });
   assert.deepEqual([delivery!.request.requestId, redeliveredOf(delivery!.request)], ["1", undefined]);
   delivery!.answer();
-  assert.deepEqual(await dispatch.response, { ...ANSWER, connection });
+  const { deliveredAt, ...response } = await dispatch.response;
+  assert.deepEqual(response, { ...ANSWER, connection });
+  assert.equal(typeof deliveredAt, "number");
 });
 
 Deno.test("dispatch() fails at once when nobody is connected", async () => {
