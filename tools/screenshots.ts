@@ -2,8 +2,8 @@
  * Pictures of the management web for the documentation: a server, connectors and traffic in this process, a browser that looks at every page
  * in both themes and as wide as a phone.
  *
- * `deno task screenshots FOLDER` writes `PAGE-light.png`, `PAGE-dark.png` and `PAGE-phone.png`. It takes Chromium from `CHROMIUM`, else
- * `/usr/bin/chromium`.
+ * `deno task screenshots FOLDER [PAGE,PAGE]` writes `PAGE-light.png`, `PAGE-dark.png` and `PAGE-phone.png`. It takes Chromium from `CHROMIUM`, else
+ * `/usr/bin/chromium`. With names of pages it shows only them, and of them what fits into a window.
  *
  * @module
  */
@@ -53,7 +53,9 @@ if (import.meta.main) {
     args: ["--no-sandbox"],
   });
   resources.defer(() => browser.close());
-  if (only === undefined) await photograph(browser, { server, folder, pages: { setup: "/setup" }, isLoggedIn: false });
+  if (only === undefined) {
+    await photograph(browser, { server, folder, pages: { setup: "/setup" }, isLoggedIn: false, isComplete: true });
+  }
   await fill(databaseUrl(config));
   resources.use(await connect(server, databaseUrl(config)));
   await sendTraffic(server);
@@ -80,7 +82,8 @@ if (import.meta.main) {
     missing: "/nothing-here",
   };
   const wanted = Object.entries(pages).filter(([name]) => only === undefined || only.split(",").includes(name));
-  await photograph(browser, { server, folder, pages: Object.fromEntries(wanted), isLoggedIn: true });
+  const isComplete = only === undefined;
+  await photograph(browser, { server, folder, pages: Object.fromEntries(wanted), isLoggedIn: true, isComplete });
 }
 
 interface Photographs {
@@ -88,9 +91,14 @@ interface Photographs {
   readonly folder: string;
   readonly pages: Readonly<Record<string, string>>;
   readonly isLoggedIn: boolean;
+  /** Whether pages are shown to their end. */
+  readonly isComplete: boolean;
 }
 
-async function photograph(browser: Browser, { server, folder, pages, isLoggedIn }: Photographs): Promise<void> {
+async function photograph(
+  browser: Browser,
+  { server, folder, pages, isLoggedIn, isComplete }: Photographs,
+): Promise<void> {
   const base = `http://127.0.0.1:${server.managementAddress.port}`;
   for (const { name: view, ...look } of VIEWS) {
     const context = await browser.newContext(look);
@@ -106,7 +114,7 @@ async function photograph(browser: Browser, { server, folder, pages, isLoggedIn 
         if (name === "login") continue;
       }
       await page.locator("[data-plot] canvas").first().waitFor({ timeout: 2_000 }).catch(() => {});
-      await page.screenshot({ path: join(folder, `${name}-${view}.png`), fullPage: true });
+      await page.screenshot({ path: join(folder, `${name}-${view}.png`), fullPage: isComplete });
     }
     await context.close();
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type StatisticsEntry, StatisticsRepository } from "./statistics.ts";
+import { TenantRepository } from "./tenants.ts";
 import { testOnDatabases } from "./testing.ts";
 
 const MINUTE_MS = 60_000;
@@ -87,4 +88,25 @@ testOnDatabases("prune() removes the oldest rows, so many at a time", async (db)
   assert.equal(await statistics.prune(START + 3 * MINUTE_MS, 4), 2);
   assert.equal(await statistics.prune(START + 3 * MINUTE_MS, 4), 0);
   assert.equal((await statistics.find(range)).length, 1);
+});
+
+testOnDatabases("findTargets() gives the targets with the most first, those with none of it left out", async (db) => {
+  const statistics = new StatisticsRepository(db);
+  const { id: tenantId } = await new TenantRepository(db, Date.now).insert("acme");
+  const quick = { target: "quick", requests: 100, errors: 0, expired: 0, durationMsSum: 100 };
+  const slow = { target: "slow", requests: 2, errors: 1, expired: 0, durationMsSum: 90 };
+  await statistics.add([
+    entry({ tenantId, ...quick }),
+    entry({ tenantId, ...quick, intervalStart: START + MINUTE_MS }),
+    entry({ tenantId, ...slow }),
+    entry({ tenantId: "gone", target: "other", requests: 7, errors: 3, expired: 1, durationMsSum: 7 }),
+    entry({ tenantId, target: "late", intervalStart: range.toMs }),
+  ]);
+  const names = async (order: "requests" | "errors" | "averageDuration", tenantId?: string) =>
+    (await statistics.findTargets({ ...range, order, tenantId, take: 10 })).map(({ target }) => target);
+  assert.deepEqual(await names("requests"), ["quick", "other", "slow"]);
+  assert.deepEqual(await names("errors"), ["other", "slow"]);
+  assert.deepEqual(await names("averageDuration", tenantId), ["slow", "quick"]);
+  const [first, second] = await statistics.findTargets({ ...range, order: "requests", take: 2 });
+  assert.deepEqual([first?.tenantName, first?.requests, second?.tenantName], ["acme", 200, null]);
 });

@@ -128,6 +128,8 @@ export class TenantRepository {
   /** Tenants in their order. */
   async list(options: ListTenantsOptions = {}): Promise<TenantPage> {
     const { skip = 0, take, search = "", order = "name", isDescending = false, enabled, ids } = options;
+    // PostgreSQL knows no empty list.
+    if (ids?.length === 0) return { results: [], totalCount: 0 };
     let found = this.#db.selectFrom("tenants");
     if (search !== "") {
       found = found.where(({ or, ref }) =>

@@ -180,3 +180,22 @@ testOnDatabases("findExistingIds() takes any number of ids", async (db) => {
   const ids = [...Array.from({ length: 70_000 }, (_, index) => `no-${index}`), id];
   assert.deepEqual(await tenants.findExistingIds(ids), new Set([id]));
 });
+
+testOnDatabases("list() orders by what is asked for and takes the enabled, the disabled or some by id", async (db) => {
+  let now = 1_000;
+  const tenants = new TenantRepository(db, () => now++);
+  const ids = new Map<string, string>();
+  for (const [name, displayName, enabled] of [["b", "X", true], ["a", "Y", false], ["c", "X", true]] as const) {
+    ids.set(name, (await tenants.insert(name, { displayName, enabled })).id);
+  }
+  await tenants.update(ids.get("b")!, { description: "changed" });
+  const names = async (options: Parameters<TenantRepository["list"]>[0]) =>
+    (await tenants.list(options)).results.map(({ name }) => name).join("");
+  assert.equal(await names({ isDescending: true }), "cba");
+  assert.equal(await names({ order: "created" }), "bac");
+  assert.equal(await names({ order: "updated", isDescending: true }), "bca");
+  assert.equal(await names({ order: "displayName", isDescending: true }), "acb");
+  assert.equal(await names({ enabled: false }), "a");
+  assert.equal(await names({ ids: [ids.get("c")!, ids.get("a")!] }), "ac");
+  assert.deepEqual(await tenants.list({ ids: [] }), { results: [], totalCount: 0 });
+});

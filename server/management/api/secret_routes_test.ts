@@ -82,6 +82,8 @@ managementTestOnDatabases(
       machineName: "<site>",
       version: "1.2.3",
       targets: ["erp"],
+      unhealthyTargets: ["erp"],
+      roundTripMs: 1.5,
       inFlight: 3,
       capacity: 256,
     };

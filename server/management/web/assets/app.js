@@ -9,6 +9,12 @@
     second: "2-digit",
     hour12: false,
   });
+  const today = new Intl.DateTimeFormat(undefined, {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hour12: false,
+  });
   const relativeTo = new Intl.RelativeTimeFormat("en", { numeric: "always" });
   const UNITS = [["day", 86400, 172800], ["hour", 3600, 3600], ["minute", 60, 60], ["second", 1, 0]];
 
@@ -23,8 +29,10 @@
     for (const element of root.querySelectorAll("time[data-time]")) {
       const time = Date.parse(element.dateTime);
       if (Number.isNaN(time)) continue;
-      element.textContent = element.dataset.time === "relative" ? relative(time) : clock.format(time);
-      if (element.dataset.time === "relative") element.title = clock.format(time);
+      const isToday = new Date(time).toDateString() === new Date().toDateString();
+      const text = isToday ? today.format(time) : clock.format(time);
+      element.textContent = element.dataset.time === "relative" ? relative(time) : text;
+      element.title = clock.format(time);
     }
   }
 

@@ -3,6 +3,7 @@
   const MINUTE_MS = 60_000;
   const REFRESH_MS = 15_000;
   const HEIGHT = 200;
+  const LIVE_SPAN_MS = 15 * MINUTE_MS;
   const groups = new Map();
   const live = new Map();
 
@@ -84,7 +85,9 @@
 
   function pointsOf({ results, fetchedAt, spanMs, stepMs }) {
     const byStart = new Map(results.map((result) => [Date.parse(result.start), result]));
-    const last = Math.floor(Date.now() / stepMs) * stepMs;
+    // A step that is not over looks like an outage, unless one looks at minutes.
+    const open = spanMs > LIVE_SPAN_MS ? stepMs : 0;
+    const last = Math.floor(Date.now() / stepMs) * stepMs - open;
     const first = last - spanMs + stepMs;
     // Minutes are written some seconds after they are over.
     const written = Math.floor((fetchedAt - 5_000) / MINUTE_MS) * MINUTE_MS;
@@ -123,7 +126,7 @@
     return {
       width,
       height: HEIGHT,
-      padding: [8, 12, 0, 0],
+      padding: [8, 22, 0, 0],
       cursor: { y: false, points: { size: 7 } },
       scales: { y: { range: (_chart, _minimum, maximum) => [0, Math.max(maximum * 1.1, 1)] } },
       series: [{ value: (_chart, value) => value === null ? "–" : new Date(value * 1000).toLocaleString() }].concat(

@@ -262,7 +262,7 @@ const Story: FC<StoryOptions> = ({ request, connection, server }) => {
         </li>
       )}
       <li class={request.connectionId === null ? "bad" : undefined}>
-        <p class="strong">{request.connectionId === null ? "No connector answered" : "A connector answered"}</p>
+        <p class="strong">{connectorTitle(request)}</p>
         <p>{connectorText(request, connection)}</p>
       </li>
       <li class={failed ? "bad" : undefined}>
@@ -277,8 +277,23 @@ const Story: FC<StoryOptions> = ({ request, connection, server }) => {
   );
 };
 
+/** Codes that say that a connector had the request. */
+const AT_CONNECTOR = [
+  "target_unknown",
+  "target_unreachable",
+  "target_invalid_response",
+  "target_timeout",
+  "connector_lost",
+];
+
+function connectorTitle({ connectionId, errorCode }: LoggedRequest): string {
+  if (connectionId !== null) return "A connector answered";
+  return AT_CONNECTOR.includes(errorCode ?? "") ? "A connector had it, but no answer" : "No connector had it";
+}
+
 function connectorText(request: LoggedRequest, connection: ConnectionEntry | undefined): string {
   const { connectionId } = request;
+  if (AT_CONNECTOR.includes(request.errorCode ?? "")) return ERROR_TEXTS[request.errorCode ?? ""]?.meaning ?? "";
   if (connectionId === null) return "The answer came from the relay itself, or from an interceptor.";
   if (connection === undefined) return `Its connection ${connectionId.slice(0, 8)} has ended since.`;
   return `${connection.machineName}, version ${connection.version}, over connection ${
