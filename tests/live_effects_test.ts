@@ -149,6 +149,7 @@ for (const [where, change] of Object.entries(CHANGES)) {
       keepAliveIntervalMs: 7_000,
       inlineBodyLimitBytes: 65_536,
       requestExpirationMs: 120_000,
+      httpBodyMinimumBytes: 1_048_576,
       reconnectMinimumDelayMs: 2_000,
       reconnectMaximumDelayMs: 9_000,
     });
