@@ -10,6 +10,7 @@ import { type Answer, showAnswer, waitForAnswer } from "./requests.ts";
 import { GREETING } from "./sample_target.ts";
 
 const TENANT = "demo";
+const USER = "demo";
 const TARGET = "sample";
 const WANTED_PORTS = { server: 8080, management: 8081, target: 5000 };
 
@@ -33,6 +34,7 @@ export class Demo implements AsyncDisposable {
   readonly #ports = pickPorts(WANTED_PORTS);
   readonly #resources = new AsyncDisposableStack();
   #dataDirectory = "";
+  #password = "";
   #hasSaidDownload = false;
 
   constructor(options: DemoOptions) {
@@ -53,6 +55,7 @@ export class Demo implements AsyncDisposable {
     );
     await this.#startTarget();
     const secret = await this.#addTenant();
+    await this.#addUser();
     await this.#startServer();
     this.#startConnector(secret);
     await this.#relayFirstRequest();
@@ -71,8 +74,10 @@ Try it in another terminal:
    curl --data-binary @deno.lock ${relay}/upload
    curl -i http://127.0.0.1:${server}/trace/${TENANT}/${TARGET}/hello
 
-In a browser: ${relay}/
-management:   http://127.0.0.1:${management}/health/ready
+In a browser:
+   the sample application   ${relay}/
+   the management web       http://127.0.0.1:${management}/   user ${USER}, password ${this.#password}
+   the management API       http://127.0.0.1:${management}/management/docs
 
 Everything keeps running. Stop with Ctrl+C.`);
   }
@@ -100,16 +105,21 @@ Everything keeps running. Stop with Ctrl+C.`);
     return secret;
   }
 
+  async #addUser(): Promise<void> {
+    this.#print("\n3. A user of the management web");
+    this.#password = await this.#runCommand(["task", "--quiet", "server", "users", "add", USER, "--role", "admin"]);
+  }
+
   async #startServer(): Promise<void> {
     const { server, management } = this.#ports;
-    this.#print("\n3. The server");
+    this.#print("\n4. The server");
     const child = this.#startService("server", ["task", "--quiet", "server"], this.#serverEnvironment());
     await this.#untilOk(`http://127.0.0.1:${management}/health/ready`);
     this.#print(`   http://127.0.0.1:${server}, process ${child.pid}`);
   }
 
   #startConnector(secret: string): void {
-    this.#print("\n4. The connector, which connects to the server and serves the sample target");
+    this.#print("\n5. The connector, which connects to the server and serves the sample target");
     const child = this.#startService("connector", ["task", "--quiet", "connector"], {
       RELAY_CONNECTOR__RELAY_SERVER_BASE_URI: `http://127.0.0.1:${this.#ports.server}`,
       RELAY_CONNECTOR__TENANT_NAME: TENANT,
@@ -122,7 +132,7 @@ Everything keeps running. Stop with Ctrl+C.`);
 
   async #relayFirstRequest(): Promise<void> {
     const url = `http://127.0.0.1:${this.#ports.server}/relay/${TENANT}/${TARGET}/hello`;
-    this.#print(`\n5. A first request\n   $ curl -i ${url}`);
+    this.#print(`\n6. A first request\n   $ curl -i ${url}`);
     const answer = await this.#waitFor(
       url,
       ({ response }) => response.headers.get("RelayServer-Error") !== "connector_unavailable",

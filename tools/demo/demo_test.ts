@@ -49,6 +49,13 @@ Deno.test("demo keeps running, relays what it says to try, and ends with 0 when 
     assert.equal(response.status, 200, line);
     await response.body?.cancel();
   }
+  const [, management, name, password] = await demo.waitForLine(/(http\S+)\/ +user (\w+), password (\w+)$/, START);
+  const login = await fetch(`${management}/management/session`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ name, password }),
+  });
+  assert.equal(login.status, 200, await login.text());
   const directory = await dataDirectory(demo);
   assert.ok((await Deno.stat(directory)).isDirectory);
   assert.equal((await demo.stop()).code, 0);
@@ -60,7 +67,7 @@ Deno.test("demo keeps running, relays what it says to try, and ends with 0 when 
 Deno.test("demo ends with 1 and the last lines of a program that ended, also of one that was killed", async () => {
   await using demo = startDemo();
   await demo.waitForLine(/Ctrl\+C/, START);
-  const [, url, pid] = /^3\. .*\n.*\n +(http\S+), process (\d+)$/m.exec(demo.stdout)!;
+  const [, url, pid] = /^4\. .*\n.*\n +(http\S+), process (\d+)$/m.exec(demo.stdout)!;
   Deno.kill(Number(pid), "SIGKILL");
   assert.equal((await demo.status).code, 1);
   assert.match(demo.stderr, /The server ended unexpectedly: SIGKILL[^]* is ready: /);
