@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
+import { createMaintenanceJobs } from "../server/maintenance/mod.ts";
 import { ServerMetrics } from "../server/metrics/mod.ts";
 import { idleSources } from "../server/metrics/testing.ts";
 import { relayedRequest } from "../server/statistics/testing.ts";
@@ -118,4 +119,21 @@ Deno.test("docs/observability.md has every metric with its type and labels, and 
   ) {
     assert.ok(documented.some((metric) => metric.name === name), name);
   }
+});
+
+Deno.test("docs/operations.md has every task of the maintenance, and no other", async () => {
+  const prunable = { prune: () => Promise.resolve(0) };
+  const jobs = createMaintenanceJobs({
+    requests: prunable,
+    statistics: prunable,
+    audit: prunable,
+    recordings: prunable,
+    origins: prunable,
+    sessions: { pruneExpired: () => Promise.resolve(0) },
+    signingKeys: { rotateIfDue: () => Promise.resolve() },
+    bodies: { removeOrphans: () => Promise.resolve(0) },
+  }, { retention: { requestMaxAgeMs: 1, auditMaxAgeMs: 1, recordingMaxAgeMs: 1, originMaxAgeMs: 1 }, now: Date.now });
+  const [, section = ""] = (await readDocs("operations.md")).split("\n## Maintenance\n");
+  const rows = [...section.split("\n## ")[0]!.matchAll(/^\| `([a-z_]+)`/gm)].map(([, name]) => name);
+  assert.deepEqual(rows.sort(), jobs.map(({ name }) => name).sort());
 });

@@ -50,7 +50,13 @@ export async function fetchAuthorityDocuments(
   const { issuer: named, jwks_uri } = await fetchDocument(address, metadata, options);
   // OpenID Connect Discovery 1.0, section 4.3: else anybody's document could speak for the authority.
   if (!isSameIssuer(named, issuer)) throw new Error(`Cannot use ${address}: it names another issuer`);
+  // Only an authority on this machine may send the server to an address of this machine, where others answer without asking who it is.
+  if (isHttp(jwks_uri) && !isHttp(issuer)) throw new Error(`Cannot use ${address}: its keys are not at an https URL`);
   return { issuer: named, keySet: await fetchDocument(jwks_uri, keySet, options) };
+}
+
+function isHttp(url: string): boolean {
+  return URL.parse(url)?.protocol === "http:";
 }
 
 async function fetchDocument<T extends z.ZodType>(

@@ -190,6 +190,11 @@ const BROKEN: Readonly<Record<string, (site: Site) => void>> = {
     answers[METADATA_URL] = () => Response.json({ issuer: "https://elsewhere.example", jwks_uri: KEYS_URL }),
   "keys over http": ({ answers }) =>
     answers[METADATA_URL] = () => Response.json({ issuer: ISSUER, jwks_uri: "http://keys.example/jwks" }),
+  "keys at an address of this machine, from an authority elsewhere": ({ answers, keys }) => {
+    const local = "http://127.0.0.1:8081/metrics";
+    answers[METADATA_URL] = () => Response.json({ issuer: ISSUER, jwks_uri: local });
+    answers[local] = () => Response.json({ keys });
+  },
   "keys in a file": ({ answers }) =>
     answers[METADATA_URL] = () => Response.json({ issuer: ISSUER, jwks_uri: "file:///etc/passwd" }),
   "metadata that is no JSON": ({ answers }) => answers[METADATA_URL] = () => new Response("<html>"),

@@ -10,8 +10,6 @@ import { DatabaseSync } from "node:sqlite";
 const MEMORY_PATH = ":memory:";
 /** While opening nothing is served yet, so waiting for another program may block. */
 const OPEN_TIMEOUT_MS = 5_000;
-/** 16 MiB instead of 4: the log writes the same pages again and again, and each is copied to the database once. */
-const CHECKPOINT_PAGES = 4_000;
 
 /**
  * Opens a database, creating its folder and its file when there are none.
@@ -24,7 +22,6 @@ export function openSqlite(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: OPEN_TIMEOUT_MS });
   try {
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON");
-    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     // SQLite's own knows ASCII only: a search would find "Öl" in one database and not in the other.
     database.function("lower", { deterministic: true }, (text) => typeof text === "string" ? text.toLowerCase() : null);
     return database;
