@@ -5,13 +5,12 @@
  */
 
 import { RelayError } from "../shared/errors/relay_error.ts";
-import { ConfigError } from "../shared/config/config_error.ts";
-import { reasonUnreadable } from "../shared/config/file.ts";
 import type { IncomingRequest, TracedResponse } from "../shared/protocol/exchange.ts";
 import type { ConnectionSettings } from "../shared/protocol/handshake_heads.ts";
 import { VERSION } from "../shared/version.ts";
 import { type ConnectorConfig, fixedKeysThatDiffer } from "./config.ts";
 import { Link } from "./connection/link.ts";
+import { readCaFile } from "./connection/ca_file.ts";
 import { Network } from "./connection/network.ts";
 import { proxyRules } from "./connection/proxy_rules.ts";
 import { PublicPlace } from "./connection/public_place.ts";
@@ -82,7 +81,7 @@ const ANNOUNCE_DELAY_MS = 100;
  */
 export async function createConnector(config: ConnectorConfig, options: ConnectorOptions = {}): Promise<Connector> {
   const { targets: handlers = {}, env = Deno.env.toObject() } = options;
-  const ca = config.caFile === undefined ? undefined : [await readCa(config.caFile)];
+  const ca = config.caFile === undefined ? undefined : [await readCaFile(config.caFile)];
   const network = new Network({ proxyFor: proxyRules({ proxy: config.proxy, env }), ca });
   const place = new PublicPlace(config.tenantName);
   let onHealthChange = () => {};
@@ -95,15 +94,6 @@ export async function createConnector(config: ConnectorConfig, options: Connecto
   const connector = new SiteConnector(config, { registry, network, place });
   onHealthChange = () => connector.healthChanged();
   return connector;
-}
-
-async function readCa(file: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(file);
-  } catch (cause) {
-    const message = `Cannot read the file: ${reasonUnreadable(cause)}`;
-    throw new ConfigError([{ path: "caFile", message }], { cause });
-  }
 }
 
 class SiteConnector implements Connector {

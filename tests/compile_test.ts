@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { CHECKSUMS } from "../tools/compile/compile.ts";
 import { VERSION } from "../shared/version.ts";
 import { connectorConfig } from "./testkit/connector.ts";
+import { EmptyRoot, requireEmptyRoots } from "./testkit/empty_root.ts";
 import { compileExecutables, startExecutable } from "./testkit/executables.ts";
 import type { ChildProcess } from "./testkit/process.ts";
 import { DataFolder } from "./testkit/programs.ts";
-import { requireCommands } from "./testkit/requirement.ts";
 import { serverConfig, startServer } from "./testkit/server.ts";
 import { startTarget } from "./testkit/target.ts";
 
@@ -20,24 +20,6 @@ async function outputOf(process: ChildProcess): Promise<string> {
   const { code } = await process.status;
   assert.equal(code, 0, process.output);
   return process.stdout;
-}
-
-/** Runs a program in a root folder of its own, without any other right of this process. */
-function chrootCommand(root: string, args: readonly string[]): readonly string[] {
-  const script = 'mount --rbind /proc "$0/proc" && exec chroot "$0" "$@"';
-  return ["--map-root-user", "--mount", "sh", "-c", script, root, ...args];
-}
-
-/** Copies an executable and the libraries it is linked with into an empty folder. */
-async function fillRoot(root: string, executable: string, ldd: string): Promise<void> {
-  const { stdout } = await new Deno.Command(ldd, { args: [executable] }).output();
-  const libraries = new TextDecoder().decode(stdout).match(/\/[^ \n]+/g) ?? [];
-  for (const path of libraries.filter((each) => each !== `${executable}:`)) {
-    await Deno.mkdir(join(root, dirname(path)), { recursive: true });
-    await Deno.copyFile(path, join(root, path));
-  }
-  await Deno.mkdir(join(root, "proc"));
-  await Deno.copyFile(executable, join(root, "program"));
 }
 
 test("the executables tell version, commit, runtime and platform", async () => {
@@ -69,36 +51,25 @@ test("the compiled connector and the compiled server relay, and end with 0 when 
   assert.equal((await server.stop()).code, 0, server.output);
 });
 
-const tools = await requireCommands(["unshare", "ldd", "chroot", "mount"], { requirement: "compile" });
-const canUnshare = !tools.isSkipped &&
-  (await new Deno.Command(tools.path("unshare"), { args: ["--map-root-user", "--mount", "true"], stderr: "null" })
-    .output()).success;
+const roots = await requireEmptyRoots();
 
 Deno.test({
-  name: executables.label("the compiled connector needs no other file than its configuration and the C library"),
-  ignore: executables.isSkipped || !canUnshare,
+  name: roots.label(
+    executables.label("the compiled connector needs no other file than its configuration and the C library"),
+  ),
+  ignore: executables.isSkipped || roots.isSkipped,
   async fn() {
     await using server = await startServer();
     await using target = startTarget(() => new Response("from the target"));
     const tenant = await server.database.createTenant();
-    const root = await Deno.makeTempDir({ prefix: "relayserver-root-" });
-    try {
-      await fillRoot(root, executables.path("connector"), tools.path("ldd"));
-      const settings = connectorConfig(server, tenant, { log: { format: "text" }, targets: { app: target.url } });
-      await Deno.writeTextFile(join(root, "connector.json"), JSON.stringify(settings));
-      const args = chrootCommand(root, ["/program", "run", "--config", "/connector.json"]);
-      await using connector = startExecutable(tools.path("unshare"), {
-        args,
-        env: { PATH: "/usr/sbin:/usr/bin:/bin" },
-      });
-      await connector.waitForLine(/Connected to /);
-      assert.equal(await (await server.relay(tenant, "app/x")).text(), "from the target");
-      assert.equal((await connector.stop()).code, 0, connector.output);
-      const left = [...Deno.readDirSync(root)].map(({ name }) => name).filter((name) => !name.startsWith("lib"));
-      assert.deepEqual(left.sort(), ["connector.json", "proc", "program"], "it left files behind");
-    } finally {
-      await Deno.remove(root, { recursive: true });
-    }
+    await using root = await EmptyRoot.create(executables.path("connector"), roots);
+    const settings = connectorConfig(server, tenant, { log: { format: "text" }, targets: { app: target.url } });
+    await root.write("connector.json", JSON.stringify(settings));
+    await using connector = root.start(["run", "--config", "/connector.json"]);
+    await connector.waitForLine(/Connected to /);
+    assert.equal(await (await server.relay(tenant, "app/x")).text(), "from the target");
+    assert.equal((await connector.stop()).code, 0, connector.output);
+    assert.deepEqual(root.files(), ["connector.json", "proc", "program"], "it left files behind");
   },
 });
 

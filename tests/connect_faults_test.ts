@@ -66,7 +66,7 @@ const WRONG_SERVERS: Readonly<Record<string, readonly [answer: () => Response, c
   ],
   "a captive portal that redirects": [
     () => new Response(null, { status: 302, headers: { location: "http://portal.example/login?mac=1" } }),
-    /it redirects to http:\/\/portal\.example\/login$/,
+    /it redirects to http:\/\/portal\.example\/login; check relayServerBaseUri; a captive portal/,
   ],
   "another web server": [
     () => new Response("Not found", { status: 404 }),

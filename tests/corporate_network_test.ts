@@ -6,75 +6,12 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { makeCertificate } from "./testkit/certificate.ts";
-import { CorporateNetwork, freePort, requireNamespaces } from "./testkit/corporate_network.ts";
+import { assertRelays, type Company, startCompany, startSquid, startTinyproxy } from "./testkit/company.ts";
+import { requireNamespaces } from "./testkit/corporate_network.ts";
 import type { ChildProcess } from "./testkit/process.ts";
-import { DataFolder, type ServerProcess, startConnectorProcess, startServerProcess } from "./testkit/programs.ts";
-import type { ServerOverrides } from "./testkit/server.ts";
-import type { TestTenant } from "./testkit/tenants.ts";
+import { startConnectorProcess } from "./testkit/programs.ts";
 
 const programs = await requireNamespaces(["openssl", "tinyproxy", "squid"]);
-
-interface Company extends AsyncDisposable {
-  readonly network: CorporateNetwork;
-  readonly folder: DataFolder;
-  readonly server: ServerProcess;
-  readonly tenant: TestTenant;
-  /** Certificate of the server's authority. */
-  readonly caFile: string;
-  /** Addresses of the server, as the proxy reaches it. */
-  readonly url: string;
-  readonly url6: string;
-}
-
-/** A server outside, over HTTPS, and a site that cannot reach it. */
-async function startCompany(overrides: ServerOverrides = {}): Promise<Company> {
-  await using resources = new AsyncDisposableStack();
-  const network = resources.use(await CorporateNetwork.create());
-  const folder = resources.use(await DataFolder.create());
-  const { outside, outside6 } = network.addresses;
-  const names = [`IP:${outside}`, `IP:${outside6}`, "DNS:relay.test"];
-  const { caFile, certFile, keyFile } = await makeCertificate(folder.path, programs.path("openssl"), { names });
-  const server = resources.use(
-    await startServerProcess(folder, { hostname: "::", tls: { certFile, keyFile }, ...overrides }),
-  );
-  const tenant = await folder.database.createTenant();
-  const [url, url6] = [`https://${outside}:${server.port}`, `https://[${outside6}]:${server.port}`];
-  const kept = resources.move();
-  return { network, folder, server, tenant, caFile, url, url6, [Symbol.asyncDispose]: () => kept.disposeAsync() };
-}
-
-async function startTinyproxy(
-  company: Company,
-  lines: readonly string[] = [],
-): Promise<ChildProcess & { port: number }> {
-  const { network, folder } = company;
-  const port = await freePort();
-  const file = join(folder.path, `tinyproxy-${port}.conf`);
-  const common = [`Port ${port}`, "Timeout 600", "MaxClients 100", "LogLevel Connect"];
-  await Deno.writeTextFile(file, [...common, ...lines, ""].join("\n"));
-  return Object.assign(await network.startProxy(programs.path("tinyproxy"), ["-d", "-c", file], port), { port });
-}
-
-async function startSquid(company: Company): Promise<ChildProcess & { port: number }> {
-  const { network, folder } = company;
-  const port = await freePort();
-  const file = join(folder.path, "squid.conf");
-  const lines = [
-    `http_port ${port}`,
-    "http_access allow all",
-    "cache deny all",
-    "access_log none",
-    "cache_log /dev/null",
-    `pid_filename ${folder.path}/squid.pid`,
-    `coredump_dir ${folder.path}`,
-    "shutdown_lifetime 1 seconds",
-    "pinger_enable off",
-    "",
-  ];
-  await Deno.writeTextFile(file, lines.join("\n"));
-  return Object.assign(await network.startProxy(programs.path("squid"), ["-N", "-f", file], port), { port });
-}
 
 /** Starts a connector at the site. */
 function startSiteConnector(
@@ -87,22 +24,12 @@ function startSiteConnector(
   return startConnectorProcess({ url }, tenant, { folder, namespace: network.site, caFile, targets, ...rest });
 }
 
-/** Sends a body through the relay and back. */
-async function assertRelays({ server, tenant, caFile }: Company): Promise<void> {
-  using client = Deno.createHttpClient({ caCerts: [await Deno.readTextFile(caFile)] });
-  const body = "x".repeat(300_000);
-  const url = `https://localhost:${server.port}/relay/${tenant.name}/echo`;
-  const response = await fetch(url, { method: "POST", body, client });
-  assert.equal(response.status, 200);
-  assert.equal(await response.text(), body);
-}
-
 function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name: programs.label(name), ignore: programs.isSkipped, fn });
 }
 
 test("nothing gets out of the site but through the proxy, and only its port is used", async () => {
-  await using company = await startCompany();
+  await using company = await startCompany(programs);
   const { proxy } = company.network.addresses;
   await using direct = await startSiteConnector(company, { awaited: /Cannot reach .*Trying again/ });
   assert.match(direct.output, /check this machine's network, and whether a proxy is needed/);
@@ -118,7 +45,7 @@ test("nothing gets out of the site but through the proxy, and only its port is u
 });
 
 test("the proxy comes from the environment, with credentials, and NO_PROXY is minded", async () => {
-  await using company = await startCompany();
+  await using company = await startCompany(programs);
   const { proxy, outside } = company.network.addresses;
   await using tinyproxy = await startTinyproxy(company, ["BasicAuth user p-4_ss"]);
   const env = { HTTPS_PROXY: `http://user:p-4_ss@${proxy}:${tinyproxy.port}` };
@@ -134,7 +61,7 @@ test("the proxy comes from the environment, with credentials, and NO_PROXY is mi
 });
 
 test("wrong credentials are named, without them, and the connector keeps trying", async () => {
-  await using company = await startCompany();
+  await using company = await startCompany(programs);
   const { proxy } = company.network.addresses;
   await using tinyproxy = await startTinyproxy(company, ["BasicAuth user right"]);
   await using connector = await startSiteConnector(company, {
@@ -147,7 +74,7 @@ test("wrong credentials are named, without them, and the connector keeps trying"
 });
 
 test("a proxy that forbids the port is named, and the connector connects when it does not any more", async () => {
-  await using company = await startCompany();
+  await using company = await startCompany(programs);
   const { proxy } = company.network.addresses;
   await using strict = await startTinyproxy(company, ["ConnectPort 443"]);
   const { port } = strict;
@@ -165,7 +92,7 @@ test("a proxy that forbids the port is named, and the connector connects when it
 });
 
 test("a proxy that cuts what is idle does not cut a connection with keep-alive, and one it cuts comes back", async () => {
-  await using company = await startCompany({ keepAliveInterval: "2s" });
+  await using company = await startCompany(programs, { keepAliveInterval: "2s" });
   const { proxy } = company.network.addresses;
   await using patient = await startTinyproxy(company, ["Timeout 3"]);
   await using connector = await startSiteConnector(company, { proxy: `http://${proxy}:${patient.port}` });
@@ -181,7 +108,7 @@ test("a proxy that cuts what is idle does not cut a connection with keep-alive, 
 });
 
 test("IPv6 works on both sides of the proxy, and squid as well as tinyproxy", async () => {
-  await using company = await startCompany();
+  await using company = await startCompany(programs);
   const { proxy, proxy6 } = company.network.addresses;
   await using squid = await startSquid(company);
   const ways = [
@@ -197,7 +124,7 @@ test("IPv6 works on both sides of the proxy, and squid as well as tinyproxy", as
 });
 
 test("of a server's several addresses the next is taken when one does not answer", async () => {
-  await using company = await startCompany();
+  await using company = await startCompany(programs);
   const { outside, outside6 } = company.network.addresses;
   const [dead, dead6] = [outside.replace(/1$/, "77"), outside6.replace(/1$/, "77")];
   const orders = [[dead, outside], [dead6, dead, outside], [dead, outside6], [dead6, outside]];
@@ -219,7 +146,7 @@ test("of a server's several addresses the next is taken when one does not answer
 });
 
 test("a name that DNS does not know is named as such", async () => {
-  await using company = await startCompany();
+  await using company = await startCompany(programs);
   await company.network.setHosts([]);
   await using _connector = await startConnectorProcess({ url: "https://relay.nowhere.test" }, company.tenant, {
     folder: company.folder,
@@ -229,7 +156,7 @@ test("a name that DNS does not know is named as such", async () => {
 });
 
 test("a proxy that inspects TLS is trusted by caFile, and else its issuer is named", async () => {
-  await using company = await startCompany();
+  await using company = await startCompany(programs);
   const { proxy } = company.network.addresses;
   await using tinyproxy = await startTinyproxy(company);
   const url = company.url;

@@ -9,6 +9,7 @@ import { createConnector } from "../connector/connector.ts";
 import type { StepResult } from "../connector/diagnose/step.ts";
 import { runCli } from "../shared/cli/mod.ts";
 import { testIo } from "../shared/cli/testing.ts";
+import { startBrokenProxy } from "../shared/net/testing.ts";
 import { encodeFrame } from "../shared/protocol/codec.ts";
 import { CONNECTION_ID, FrameType } from "../shared/protocol/frame.ts";
 import { makeCertificate } from "./testkit/certificate.ts";
@@ -171,7 +172,10 @@ Deno.test("diagnose names a target that is down, and looks at the others", async
   const tenant = await server.database.createTenant();
   const targets = { down: "http://127.0.0.1:1", up: up.url };
   const result = await diagnose(server.url, tenant, { targets });
-  assertFailedAt(result, "target", { detail: /^http:\/\/127\.0\.0\.1:1: /, advice: /application at http:\/\/127/ });
+  assertFailedAt(result, "target", {
+    detail: /^http:\/\/127\.0\.0\.1:1: /,
+    advice: /Nothing listens on port 1: check that the application runs/,
+  });
   assert.equal(result.steps.find(({ subject }) => subject === "up")?.state, "ok");
 });
 
@@ -259,6 +263,42 @@ tlsTest("diagnose names the names of a certificate for somebody else", () =>
     });
   }));
 
+tlsTest(
+  "diagnose names http and https that were mixed up, of the server and of a target",
+  () =>
+    withTls(async (port, { caFile }) => {
+      await using plain = startTarget(() => new Response("plain"));
+      const swapped = await diagnose(`http://localhost:${port}`, NOBODY, { allowInsecure: true });
+      assertFailedAt(swapped, "discovery", {
+        detail: /Cannot reach/,
+        advice: /speaks no HTTP: the port may be for https/,
+      });
+      const other = await diagnose(plain.url.replace("http:", "https:"));
+      assertFailedAt(other, "tls", { detail: /./, advice: /Nothing there speaks TLS/ });
+      const targets = {
+        tls: { url: `http://localhost:${port}` },
+        plain: { url: plain.url.replace("http:", "https:") },
+        unknown: { url: `https://localhost:${port}` },
+        nowhere: { url: "http://erp.no-such-host.invalid" },
+        known: { url: `https://localhost:${port}`, tls: { caFile } },
+      };
+      const { steps } = await diagnose("http://127.0.0.1:1", NOBODY, { targets });
+      const advice = Object.fromEntries(steps.map((each) => [each.subject, each.advice ?? each.state]));
+      assert.match(advice.tls!, /speaks no HTTP: check http or https/);
+      assert.match(advice.plain!, /speaks no TLS: check https/);
+      assert.match(advice.unknown!, /not accepted: .*tls\.caFile/);
+      assert.match(advice.nowhere!, /DNS does not know erp\.no-such-host\.invalid/);
+      assert.equal(advice.known, "ok");
+    }),
+);
+
+Deno.test("diagnose names a file of authorities that is not there, or holds no certificate", async () => {
+  const missing = await diagnose("https://relay.example", NOBODY, { caFile: "/nowhere/ca.pem" });
+  assertFailedAt(missing, "configuration", { detail: /caFile: Cannot read the file: it does not exist/, advice: /./ });
+  const empty = await diagnose("https://relay.example", NOBODY, { caFile: import.meta.filename! });
+  assertFailedAt(empty, "configuration", { detail: /caFile: .*no certificate \(PEM\)/, advice: /./ });
+});
+
 /** A proxy that opens tunnels, or refuses to. */
 async function startTunnels(refusal?: string) {
   const http = createServer();
@@ -293,8 +333,9 @@ Deno.test("diagnose takes the proxy that the connector takes", async () => {
   const tenant = await server.database.createTenant();
   const { code, steps } = await diagnose(server.url, tenant, { proxy: proxy.url });
   assert.equal(code, 0, JSON.stringify(steps, null, 1));
-  assert.equal(steps.find(({ step }) => step === "proxy")?.detail, proxy.url);
-  assert.match(steps.find(({ step }) => step === "tcp")!.detail, new RegExp(`port ${new URL(proxy.url).port}`));
+  const detail = (name: string) => steps.find(({ step }) => step === name)?.detail;
+  assert.equal(detail("proxy"), `${proxy.url}, leads to 127.0.0.1 port ${new URL(server.url).port}`);
+  assert.equal(detail("tcp"), "the proxy connects to the server");
   assert.ok(proxy.tunnels() >= 3, `${proxy.tunnels()} tunnels`);
 });
 
@@ -305,11 +346,25 @@ Deno.test("diagnose names a proxy that wants other credentials, without showing 
   Object.assign(url, { username: "me", password: "a-proxy-password" });
   const tenant = await server.database.createTenant();
   const result = await diagnose(server.url, tenant, { proxy: url.href });
-  assertFailedAt(result, "discovery", { detail: /407|authenticat/i, advice: /Check the proxy: .*user and password/ });
+  assertFailedAt(result, "proxy", { detail: /credentials \(407\)/, advice: /^Check user and password in `proxy`/ });
   assert.doesNotMatch(result.out, /a-proxy-password/);
 });
 
 Deno.test("diagnose names a proxy that is not there", async () => {
   const result = await diagnose("http://127.0.0.1:9", NOBODY, { proxy: "http://127.0.0.1:1" });
-  assertFailedAt(result, "tcp", { detail: /Cannot connect to 127\.0\.0\.1 port 1/, advice: /port/ });
+  assertFailedAt(result, "proxy", {
+    detail: /Cannot reach the proxy http:\/\/127\.0\.0\.1:1/,
+    advice: /^Check the address/,
+  });
+});
+
+Deno.test("diagnose names a proxy that refuses the address, speaks no HTTP, or has a name that does not resolve", async () => {
+  await using strict = await startTunnels("403 Forbidden");
+  const refused = await diagnose("https://relay.example", NOBODY, { proxy: strict.url });
+  assertFailedAt(refused, "proxy", { detail: /refused the connection \(403\)/, advice: /^Have it allow CONNECT/ });
+  await using nonsense = await startBrokenProxy("SSH-2.0-OpenSSH\r\n");
+  const spoken = await diagnose("https://relay.example", NOBODY, { proxy: nonsense.url.href });
+  assertFailedAt(spoken, "proxy", { detail: /speaks no HTTP/, advice: /^Check the address/ });
+  const unknown = await diagnose("https://relay.example", NOBODY, { proxy: "http://no-such-proxy.invalid:3128" });
+  assertFailedAt(unknown, "dns", { detail: /no-such-proxy\.invalid/, advice: /spelled in proxy or HTTPS_PROXY/ });
 });

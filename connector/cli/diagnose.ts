@@ -11,6 +11,7 @@ import { escapeText } from "../../shared/log/text_format.ts";
 import { VERSION } from "../../shared/version.ts";
 import type { ConnectorConfig } from "../config.ts";
 import { diagnoseServer } from "../diagnose/diagnose.ts";
+import { readCaFile } from "../connection/ca_file.ts";
 import { Network } from "../connection/network.ts";
 import { proxyRules } from "../connection/proxy_rules.ts";
 import { messageOf } from "../diagnose/sockets.ts";
@@ -54,7 +55,7 @@ async function diagnoseAll(
     async () => {
       const value = await advisedConfig(async () => {
         const config = loadConfig();
-        const ca = config.caFile === undefined ? undefined : [await Deno.readTextFile(config.caFile)];
+        const ca = config.caFile === undefined ? undefined : [await readCaFile(config.caFile)];
         return {
           config,
           ca,
@@ -64,7 +65,8 @@ async function diagnoseAll(
         };
       });
       const { tenantName, targets } = value.config;
-      return { value, detail: `tenant ${tenantName}, ${Object.keys(targets).length} targets` };
+      const count = Object.keys(targets).length;
+      return { value, detail: `tenant ${tenantName}, ${count} ${count === 1 ? "target" : "targets"}` };
     },
   );
   if (loaded === undefined) return;

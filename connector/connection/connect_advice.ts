@@ -27,6 +27,7 @@ const SYSTEM_ADVICE: Readonly<Record<string, string>> = {
   ENETUNREACH: "no way leads there: check this machine's network, and whether a proxy is needed",
   ETIMEDOUT: "a firewall may drop the connection: check whether a proxy is needed",
   TimeoutError: "a firewall may drop the connection: check whether a proxy is needed",
+  HPE_INVALID_CONSTANT: "what answers there speaks no HTTP: the port may be for https, or for something else",
   ERR_SSL_WRONG_VERSION_NUMBER: "what answers there speaks no TLS: a captive portal, or a port for plain http",
 };
 
@@ -55,13 +56,20 @@ export function proxyErrorIn(error: unknown): ProxyError | undefined {
 /** Advice for a failure; `undefined` when its message says it all. */
 export function adviceFor(error: ConnectError): string | undefined {
   const proxyError = proxyErrorIn(error);
-  if (proxyError !== undefined) {
-    return isCertificateFailure(error)
-      ? "put the certificate of the proxy's authority into the file of caFile"
-      : PROXY_ADVICE[proxyError.code];
-  }
-  const known = codesOf(error.cause).map((code) => SYSTEM_ADVICE[code]).find((advice) => advice !== undefined);
-  return known ?? CODE_ADVICE[error.code];
+  if (proxyError !== undefined) return adviceForProxy(proxyError);
+  return systemAdvice(error.cause) ?? CODE_ADVICE[error.code];
+}
+
+/** Advice for what a proxy did. */
+export function adviceForProxy(error: ProxyError): string {
+  return isCertificateFailure(error)
+    ? "put the certificate of the proxy's authority into the file of caFile"
+    : PROXY_ADVICE[error.code];
+}
+
+/** Advice for an error of the platform; `undefined` for one that is not known. */
+export function systemAdvice(error: unknown): string | undefined {
+  return codesOf(error).map((code) => SYSTEM_ADVICE[code]).find((advice) => advice !== undefined);
 }
 
 /**
@@ -86,7 +94,7 @@ function day(time: number): string {
 }
 
 /** The codes and names of an error and of what caused it. */
-function codesOf(error: unknown): string[] {
+export function codesOf(error: unknown): string[] {
   return chainOf(error).flatMap((each) =>
     "code" in each && typeof each.code === "string" ? [each.code, each.name] : [each.name]
   );

@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import { ConnectError } from "./connect_error.ts";
+import { RedirectError } from "./fetch_over.ts";
 
 const url = z.url({ protocol: /^https?$/ });
 
@@ -54,7 +55,8 @@ export async function discover(baseUri: string, { fetch, timeoutMs, signal }: Ht
     if (!response.ok) throw new ConnectError("not_a_relayserver", `${address} answered ${response.status}`);
   } catch (cause) {
     if (cause instanceof ConnectError) throw cause;
-    throw new ConnectError("server_unreachable", `Cannot reach ${address}: ${reasonOf(cause)}`, { cause });
+    const code = cause instanceof RedirectError ? "not_a_relayserver" : "server_unreachable";
+    throw new ConnectError(code, `Cannot reach ${address}: ${reasonOf(cause)}`, { cause });
   }
   const parsed = document.safeParse(parseJson(text));
   if (parsed.success) return withoutDowngrade(address, parsed.data);

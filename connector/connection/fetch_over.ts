@@ -11,6 +11,11 @@ import { isIP } from "node:net";
 
 const WITHOUT_BODY = new Set([204, 205, 304]);
 
+/** It answered with a redirect where none is followed. */
+export class RedirectError extends TypeError {
+  override readonly name = "RedirectError";
+}
+
 /**
  * Makes a `fetch` for short exchanges with servers: text or form bodies, no cache, no cookies, and redirects are never followed
  * (`redirect: "error"` rejects, anything else returns the redirect).
@@ -24,7 +29,7 @@ export function fetchOver(agentFor: (address: URL) => Agent): typeof fetch {
     const message = await exchange(request, { body, agent: agentFor(new URL(request.url)) });
     if (request.redirect === "error" && isRedirect(message)) {
       message.destroy();
-      throw new TypeError(`it redirects to ${describeLocation(message, request.url)}`);
+      throw new RedirectError(`it redirects to ${describeLocation(message, request.url)}`);
     }
     return toResponse(message, request);
   };

@@ -8,6 +8,7 @@
 import { Agent } from "node:http";
 import { createProxyAgent } from "../../shared/net/proxy_agent.ts";
 import { SecureAgent } from "../../shared/net/secure_agent.ts";
+import { openTunnel } from "../../shared/net/tunnel.ts";
 import { fetchOver } from "./fetch_over.ts";
 import type { ProxyRules } from "./proxy_rules.ts";
 
@@ -34,6 +35,19 @@ export class Network {
   /** The proxy through which an address is reached; `undefined` when it is reached directly. */
   proxyFor(address: URL): URL | undefined {
     return this.#options.proxyFor(httpForm(address));
+  }
+
+  /**
+   * Asks the proxy of an address for a tunnel to it, and lets it go again.
+   *
+   * @throws {ProxyError} every code.
+   */
+  async tryProxy(
+    proxy: URL,
+    { hostname: host, port }: { readonly hostname: string; readonly port: number },
+  ): Promise<void> {
+    const options = { proxy, ca: this.#options.ca, timeoutMs: TUNNEL_TIMEOUT_MS };
+    await openTunnel({ host, port }, options, (socket) => void socket.destroy());
   }
 
   /** An agent for a request or a WebSocket to an address (`http:`, `https:`, `ws:`, `wss:`). */

@@ -4,13 +4,27 @@
  * @module
  */
 
-import type { SeenCertificate } from "./sockets.ts";
-import type { ConnectErrorCode } from "../connection/connect_error.ts";
+import {
+  adviceForProxy,
+  codesOf,
+  isCertificateFailure,
+  proxyErrorIn,
+  systemAdvice,
+} from "../connection/connect_advice.ts";
+import type { ConnectError, ConnectErrorCode } from "../connection/connect_error.ts";
+import { endpointOf, type SeenCertificate } from "./sockets.ts";
+
+/** What is known to be wrong with a target. */
+const TARGET_CODES = new Set([
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ECONNREFUSED",
+  "ERR_SSL_WRONG_VERSION_NUMBER",
+  "target_invalid_response",
+]);
 
 const ADVICE: Partial<Record<ConnectErrorCode, string>> = {
   server_unreachable: "Something between here and the server breaks connections: look at firewalls and proxies",
-  proxy_failed:
-    "Check the proxy: its address, user and password (proxy, or HTTPS_PROXY), and that it lets CONNECT through to the server; none turns it off",
   certificate_refused: "This machine does not trust the certificate: see caFile",
   not_a_relayserver:
     "Check relayServerBaseUri. Where it is right, a proxy or a captive portal answers instead of the server: open its address in a browser",
@@ -23,9 +37,43 @@ const ADVICE: Partial<Record<ConnectErrorCode, string>> = {
   protocol_mismatch: "Connector and server are too far apart in age: update the older one",
 };
 
-/** Advice for why a connection failed; codes that say nothing get that of an unreachable server. */
-export function adviceFor(code: ConnectErrorCode): string {
+/** Advice for why a connection failed: of the proxy, of the platform's error, or of what kind of failure it is. */
+export function adviceFor(error: ConnectError): string {
+  const proxyError = proxyErrorIn(error);
+  if (proxyError !== undefined) return sentence(adviceForProxy(proxyError));
+  const known = systemAdvice(error.cause);
+  return known === undefined ? adviceForCode(error.code) : sentence(known);
+}
+
+/** Advice for a kind of failure; those that say nothing get that of an unreachable server. */
+export function adviceForCode(code: ConnectErrorCode): string {
   return ADVICE[code] ?? ADVICE.server_unreachable!;
+}
+
+/** Advice for a target that did not answer as one. */
+export function adviceForTarget(url: string, error: unknown): string {
+  if (isCertificateFailure(error)) {
+    return "Its certificate is not accepted: put that of who signed it (PEM) into the file of tls.caFile; a new one where it has expired";
+  }
+  const { hostname, port } = endpointOf(new URL(url));
+  switch (codesOf(error).find((code) => TARGET_CODES.has(code))) {
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `This machine's DNS does not know ${hostname}: check url`;
+    case "ECONNREFUSED":
+      return `Nothing listens on port ${port}: check that the application runs, and the port in url`;
+    case "ERR_SSL_WRONG_VERSION_NUMBER":
+      return "What answers there speaks no TLS: check https and the port in url";
+    case "target_invalid_response":
+      return "What answers there speaks no HTTP: check http or https, and the port in url";
+    default:
+      return `Check that the application at ${url} runs, and that this machine may reach it`;
+  }
+}
+
+/** An advice of the log as a sentence of its own. */
+export function sentence(advice: string): string {
+  return advice.charAt(0).toUpperCase() + advice.slice(1);
 }
 
 /** Advice for a certificate that was not accepted, from what it says itself. */

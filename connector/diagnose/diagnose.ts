@@ -10,12 +10,12 @@ import type { RequestHandler } from "../../shared/protocol/incoming_exchange.ts"
 import type { MessagePipe } from "../../shared/protocol/pipe.ts";
 import { ProtocolError } from "../../shared/protocol/protocol_error.ts";
 import type { Session } from "../../shared/protocol/session.ts";
-import { proxyErrorIn } from "../connection/connect_advice.ts";
+import { adviceForProxy, proxyErrorIn } from "../connection/connect_advice.ts";
 import { ConnectError } from "../connection/connect_error.ts";
 import { dial } from "../connection/dial.ts";
 import { discover, type Discovery } from "../connection/discovery.ts";
 import { type AccessToken, type Credentials, fetchToken } from "../connection/token.ts";
-import { adviceFor, adviceForCertificate, describeChain } from "./advice.ts";
+import { adviceFor, adviceForCertificate, adviceForCode, describeChain, sentence } from "./advice.ts";
 import type { SiteNetwork } from "./site_network.ts";
 import { checkCertificate, endpointOf, messageOf, openTcp, readChain, resolveName } from "./sockets.ts";
 import { StepError, type StepResult, StepSequence } from "./step.ts";
@@ -54,26 +54,39 @@ export async function diagnoseServer(baseUri: string, diagnosis: ServerDiagnosis
 async function lookAtWay(address: URL, steps: StepSequence, { network, ...diagnosis }: ServerDiagnosis): Promise<void> {
   const limits = { timeoutMs: STEP_TIMEOUT_MS, ...diagnosis };
   const proxy = network.proxyFor(address);
-  const nearest = endpointOf(proxy ?? address);
+  const server = endpointOf(address);
+  const nearest = proxy === undefined ? server : endpointOf(proxy);
+  const setting = proxy === undefined ? "relayServerBaseUri" : "proxy or HTTPS_PROXY";
   await steps.run("dns", async () => {
-    const addresses = await resolveName(nearest.hostname, limits);
+    const addresses = await resolveName(nearest.hostname, { ...limits, setting });
     const whose = proxy === undefined ? "" : " (the proxy; it resolves the server's name itself)";
     return { detail: `${nearest.hostname} is ${addresses.join(", ")}${whose}` };
   });
-  await steps.run("proxy", () =>
-    Promise.resolve(
-      proxy === undefined
-        ? { detail: "none is configured", isSkipped: true }
-        : { detail: `${proxy.protocol}//${proxy.host}${proxy.username === "" ? "" : ", with credentials"}` },
-    ));
+  await steps.run("proxy", async () => {
+    if (proxy === undefined) return { detail: "none is configured", isSkipped: true };
+    await throughProxy(() => network.tryProxy(proxy, server));
+    const name = `${proxy.protocol}//${proxy.host}${proxy.username === "" ? "" : ", with credentials"}`;
+    return { detail: `${name}, leads to ${server.hostname} port ${server.port}` };
+  });
   await steps.run("tcp", async () => {
-    await openTcp(nearest.hostname, nearest.port, limits);
-    return { detail: `connected to ${nearest.hostname} port ${nearest.port}` };
+    if (proxy !== undefined) return { detail: "the proxy connects to the server", isSkipped: true };
+    await openTcp(server.hostname, server.port, limits);
+    return { detail: `connected to ${server.hostname} port ${server.port}` };
   });
   await steps.run("tls", async () => {
     if (address.protocol !== "https:") return { detail: "the server is reached over http", isSkipped: true };
     return { detail: await lookAtCertificate(address, network, limits) };
   });
+}
+
+async function throughProxy<T>(look: () => Promise<T>): Promise<T> {
+  try {
+    return await look();
+  } catch (cause) {
+    const error = proxyErrorIn(cause);
+    if (error === undefined) throw cause;
+    throw new StepError(error.message, sentence(adviceForProxy(error)), { cause });
+  }
 }
 
 async function lookAtCertificate(
@@ -84,13 +97,15 @@ async function lookAtCertificate(
   const agent = network.agentFor(address);
   const chain = await readChain(address, agent, limits).catch(() => []);
   try {
-    await checkCertificate(address, agent, limits);
+    await throughProxy(() => checkCertificate(address, agent, limits));
     return describeChain(chain);
   } catch (cause) {
+    if (cause instanceof StepError) throw cause;
     const reason = messageOf(cause);
-    if (proxyErrorIn(cause) !== undefined) throw new StepError(reason, adviceFor("proxy_failed"), { cause });
-    const advice = adviceForCertificate(chain, { hostname: endpointOf(address).hostname, reason, nowMs: Date.now() });
-    throw new StepError(`${reason}; the chain is ${describeChain(chain)}`, advice, { cause });
+    const { hostname } = endpointOf(address);
+    const advice = adviceForCertificate(chain, { hostname, reason, nowMs: Date.now() });
+    const seen = chain.length === 0 ? "" : `; the chain is ${describeChain(chain)}`;
+    throw new StepError(`${reason}${seen}`, advice, { cause });
   }
 }
 
@@ -170,11 +185,10 @@ async function advised<T>(look: () => Promise<T>): Promise<T> {
     return await look();
   } catch (cause) {
     if (cause instanceof ProtocolError) {
-      throw new StepError(`The handshake failed: ${cause.message}`, adviceFor("protocol_mismatch"), { cause });
+      throw new StepError(`The handshake failed: ${cause.message}`, adviceForCode("protocol_mismatch"), { cause });
     }
     if (!(cause instanceof ConnectError)) throw cause;
-    const code = proxyErrorIn(cause) === undefined ? cause.code : "proxy_failed";
-    throw new StepError(cause.message, adviceFor(code), { cause });
+    throw new StepError(cause.message, adviceFor(cause), { cause });
   }
 }
 

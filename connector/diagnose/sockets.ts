@@ -37,16 +37,20 @@ export function endpointOf(address: URL): { readonly hostname: string; readonly 
 /**
  * Asks for the addresses of a name.
  *
+ * @param options `setting` names where the name is configured.
  * @throws {StepError} when there are none.
  */
-export async function resolveName(hostname: string, options: SocketOptions): Promise<readonly string[]> {
+export async function resolveName(
+  hostname: string,
+  { setting, ...options }: SocketOptions & { readonly setting: string },
+): Promise<readonly string[]> {
   if (isIP(hostname) !== 0) return [hostname];
   try {
     const found = await withLimit(lookup(hostname, { all: true }), options);
     if (found.length > 0) return [...new Set(found.map(({ address }) => address))];
     throw new Error("it has no address");
   } catch (cause) {
-    const advice = `Check how the name is spelled in relayServerBaseUri, and that this machine's DNS knows ${hostname}`;
+    const advice = `Check how the name is spelled in ${setting}, and that this machine's DNS knows ${hostname}`;
     throw new StepError(`Cannot resolve ${hostname}: ${messageOf(cause)}`, advice, { cause });
   }
 }

@@ -6,6 +6,7 @@
 
 import { isStreamBody } from "../../shared/http/message.ts";
 import type { TargetRegistry } from "../targets/registry.ts";
+import { adviceForTarget } from "./advice.ts";
 import { messageOf } from "./sockets.ts";
 import { StepError, type StepResult, StepSequence } from "./step.ts";
 
@@ -71,8 +72,7 @@ async function diagnoseTarget(
       return { detail: `${url} answers ${status}` };
     } catch (cause) {
       const reason = timeout.aborted ? `no answer within ${TIMEOUT_MS} ms` : messageOf(cause);
-      const advice = `Check that the application at ${url} runs, and that this machine may reach it`;
-      throw new StepError(`${url}: ${reason}`, advice, { cause });
+      throw new StepError(`${url}: ${reason}`, adviceForTarget(url, cause), { cause });
     }
   });
   return steps.isGood;

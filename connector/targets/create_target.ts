@@ -7,6 +7,7 @@
 import { Buffer } from "node:buffer";
 import { ConfigError, type ConfigProblem } from "../../shared/config/config_error.ts";
 import { reasonUnreadable } from "../../shared/config/file.ts";
+import { certificateProblem } from "../../shared/net/pem.ts";
 import { hostRules } from "../../shared/net/host_rules.ts";
 import type { RelayRequest } from "../../shared/http/message.ts";
 import { EchoTarget } from "./echo.ts";
@@ -75,7 +76,7 @@ const DEFAULT_TIMEOUT_MS = 100_000;
 /**
  * Reads the files that a target's configuration names.
  *
- * @throws {ConfigError} with every file that cannot be read.
+ * @throws {ConfigError} with every file that cannot be read, or is not what it has to be.
  */
 export async function readTargetFiles(name: string, { tls = {} }: TargetOptions): Promise<TargetFiles> {
   const problems: ConfigProblem[] = [];
@@ -92,7 +93,12 @@ export async function readTargetFiles(name: string, { tls = {} }: TargetOptions)
       return undefined;
     }
   };
-  const files = { ca: await read("caFile"), cert: await read("certFile"), key: await read("keyFile") };
+  const ca = await read("caFile");
+  const problem = ca === undefined ? undefined : certificateProblem(ca);
+  if (problem !== undefined) {
+    problems.push({ path: `targets.${name}.tls.caFile`, message: `Cannot use the file: ${problem}` });
+  }
+  const files = { ca, cert: await read("certFile"), key: await read("keyFile") };
   if (problems.length > 0) throw new ConfigError(problems);
   return files;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { TEST_CERTIFICATE } from "../../shared/net/testing.ts";
 import { pathToFileURL } from "node:url";
 import { EchoTarget } from "./echo.ts";
 import { loadFetchHandler } from "./module.ts";
@@ -171,12 +172,20 @@ Deno.test("replace() takes a certificate that was renewed in its file", async ()
   const directory = await Deno.makeTempDir();
   await using _directory = { [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }) };
   const caFile = join(directory, "ca.pem");
-  await Deno.writeTextFile(caFile, "old");
+  await Deno.writeTextFile(caFile, `old\n${TEST_CERTIFICATE}`);
   const configured = { erp: { type: "web", url: "https://erp", tls: { caFile } } };
   await using registry = await TargetRegistry.create(configured);
   assert.deepEqual((await registry.replace(configured)).changed, []);
-  await Deno.writeTextFile(caFile, "new");
+  await Deno.writeTextFile(caFile, `new\n${TEST_CERTIFICATE}`);
   assert.deepEqual((await registry.replace(configured)).changed, ["erp"]);
+});
+
+Deno.test("a file in place of a target's authority that holds no certificate is refused, and named", async () => {
+  const targets = { erp: { type: "web", url: "https://erp", tls: { caFile: import.meta.filename! } } };
+  await assert.rejects(
+    TargetRegistry.create(targets),
+    /targets\.erp\.tls\.caFile: Cannot use the file: .*no certificate/,
+  );
 });
 
 Deno.test("a registry checks the health of its targets, tells, and starts anew where the check has changed", async () => {

@@ -10,6 +10,7 @@ import { Agent as SecureAgent, type AgentOptions as SecureAgentOptions } from "n
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import { readyForRequests } from "./ready_socket.ts";
 import { openTunnel, type TunnelOptions } from "./tunnel.ts";
 
 /** How an agent gives its sockets out. */
@@ -45,7 +46,7 @@ class PlainProxyAgent extends Agent {
 
   /** Called by `node:http`, which takes the socket from the callback when none is returned. */
   override createConnection(options: SocketOptions, onSocket: OnSocket): undefined {
-    give(openFor(options, this.#tunnel), onSocket);
+    give(openFor(options, this.#tunnel, (socket) => socket), onSocket);
   }
 }
 
@@ -59,12 +60,16 @@ class SecureProxyAgent extends SecureAgent {
 
   /** Called by `node:https`, as above. TLS is spoken with the destination, through the tunnel. */
   override createConnection(options: SocketOptions, onSocket: OnSocket): undefined {
-    give(openFor(options, this.#tunnel).then((socket) => connectTls({ ...options, socket })), onSocket);
+    give(openFor(options, this.#tunnel, (socket) => readyForRequests(connectTls({ ...options, socket }))), onSocket);
   }
 }
 
-function openFor({ host = "localhost", port = 0 }: SocketOptions, tunnel: TunnelOptions): Promise<Socket> {
-  return openTunnel({ host, port }, tunnel);
+function openFor<T>(
+  { host = "localhost", port = 0 }: SocketOptions,
+  tunnel: TunnelOptions,
+  take: (socket: Socket) => T,
+): Promise<Awaited<T>> {
+  return openTunnel({ host, port }, tunnel, take);
 }
 
 function give(opened: Promise<Duplex>, onSocket: OnSocket): void {

@@ -1,15 +1,17 @@
 /**
  * A connection through an HTTP proxy: `CONNECT` (RFC 9110 section 9.3.6), answered by the proxy before a byte goes to the other side.
  *
+ * The request is written here and not by `node:http`: before Deno 2.9 that puts a slash in front of the authority, which makes it a path to
+ * proxies (tinyproxy answers 500), and it does not know the answer to `CONNECT`.
+ *
  * @module
  */
 
 import { Buffer } from "node:buffer";
-import { type ClientRequest, type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
-import { request as httpsRequest } from "node:https";
-import { isIPv6, type Socket } from "node:net";
+import { connect, isIP, isIPv6, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { readTunnelAnswer } from "./tunnel_answer.ts";
 import { ProxyError, proxyName } from "./proxy_error.ts";
-import { SecureAgent } from "./secure_agent.ts";
 
 /** Where a tunnel leads. */
 export interface Destination {
@@ -31,68 +33,78 @@ export interface TunnelOptions {
 /**
  * Asks a proxy for a tunnel.
  *
- * @returns The socket, which now leads to the destination.
+ * @param take Gets the socket, which now leads to the destination, in the very moment in which the answer has come: before anything else is
+ * read from it.
+ * @returns What `take` made of the socket.
  * @throws {ProxyError} every code.
  */
-export function openTunnel(destination: Destination, options: TunnelOptions): Promise<Socket> {
-  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+export function openTunnel<T>(
+  destination: Destination,
+  options: TunnelOptions,
+  take: (socket: Socket) => T,
+): Promise<Awaited<T>> {
+  const { promise, resolve, reject } = Promise.withResolvers<Awaited<T>>();
   const name = proxyName(options.proxy);
-  const request = openConnect(destination, options);
+  const socket = connectToProxy(options);
+  let received = Buffer.alloc(0);
   const end = () => {
     clearTimeout(timer);
-    // It stays for good: an error after the end must find a listener.
-    request.on("error", () => {});
+    socket.off("data", read).off("close", onClose);
   };
   const fail = (error: ProxyError) => {
     end();
-    request.destroy();
+    socket.destroy();
     reject(error);
   };
+  const unreachable = (reason: string, cause?: unknown) =>
+    fail(new ProxyError("proxy_unreachable", `Cannot reach the proxy ${name}: ${reason}`, { cause }));
+  const onClose = () => unreachable("it closed the connection without an answer");
   const timer = setTimeout(() => {
     fail(new ProxyError("proxy_silent", `The proxy ${name} gave no answer within ${options.timeoutMs} ms`));
   }, options.timeoutMs);
-  request.on("connect", (answer: IncomingMessage, socket: Socket, head: Buffer) => {
-    const { statusCode = 0 } = answer;
-    if (statusCode < 200 || statusCode > 299) {
-      socket.destroy();
-      return fail(refusal(name, statusCode));
-    }
-    if (head.length > 0) {
+  const read = (bytes: Buffer) => {
+    received = Buffer.concat([received, bytes]);
+    const answer = readTunnelAnswer(received);
+    if (answer === "incomplete") return;
+    if (answer === "invalid") return unreachable("what answers there speaks no HTTP");
+    const { status, restBytes } = answer;
+    if (status < 200 || status > 299) return fail(refusal(name, status));
+    if (restBytes > 0) {
       // Nobody has spoken to the other side yet, so this comes from the proxy: a page of a captive portal, most likely.
-      socket.destroy();
       return fail(new ProxyError("proxy_refused", `The proxy ${name} answered with a page instead of a tunnel`));
     }
     end();
-    resolve(socket);
-  });
-  request.on("response", (answer) => fail(refusal(name, answer.statusCode ?? 0)));
-  request.on("error", (cause) => {
-    fail(new ProxyError("proxy_unreachable", `Cannot reach the proxy ${name}: ${cause.message}`, { cause }));
-  });
-  request.end();
+    Promise.try(take, socket).then(resolve, reject);
+  };
+  socket.on("data", read).on("close", onClose);
+  // It stays for good: an error after the end must find a listener.
+  socket.on("error", (cause) => unreachable(cause.message, cause));
+  socket.write(connectRequest(destination, options.proxy));
   return promise;
 }
 
-function openConnect(destination: Destination, { proxy, ca }: TunnelOptions): ClientRequest {
-  const host = isIPv6(destination.host) ? `[${destination.host}]` : destination.host;
-  const authority = `${host}:${destination.port}`;
+function connectToProxy({ proxy, ca }: TunnelOptions): Socket {
   const isSecure = proxy.protocol === "https:";
-  const options: RequestOptions = {
-    host: proxy.hostname.replace(/^\[(.*)\]$/, "$1"),
-    port: proxy.port === "" ? (isSecure ? 443 : 80) : Number(proxy.port),
-    method: "CONNECT",
-    path: authority,
-    agent: false,
-    headers: { Host: authority, ...authorization(proxy) },
-  };
-  if (!isSecure) return httpRequest(options);
-  return httpsRequest({ ...options, agent: new SecureAgent(ca === undefined ? {} : { ca: [ca].flat() }) });
+  const host = proxy.hostname.replace(/^\[(.*)\]$/, "$1");
+  const port = proxy.port === "" ? (isSecure ? 443 : 80) : Number(proxy.port);
+  if (!isSecure) return connect({ host, port, noDelay: true });
+  return connectTls({
+    host,
+    port,
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(ca === undefined ? {} : { ca: [ca].flat() }),
+  });
 }
 
-function authorization({ username, password }: URL): Record<string, string> {
-  if (username === "" && password === "") return {};
+function connectRequest({ host, port }: Destination, proxy: URL): string {
+  const authority = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+  return [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`, ...authorization(proxy), "", ""].join("\r\n");
+}
+
+function authorization({ username, password }: URL): readonly string[] {
+  if (username === "" && password === "") return [];
   const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return { "Proxy-Authorization": `Basic ${Buffer.from(credentials, "utf8").toString("base64")}` };
+  return [`Proxy-Authorization: Basic ${Buffer.from(credentials, "utf8").toString("base64")}`];
 }
 
 function refusal(name: string, status: number): ProxyError {

@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import { BaseRuntimeError, compile } from "../../tools/compile/compile.ts";
-import { executableName, PROGRAMS, TARGETS } from "../../tools/compile/programs.ts";
+import { type CompiledProgram, executableName, PROGRAMS, TARGETS } from "../../tools/compile/programs.ts";
 import { ChildProcess, PROJECT_ROOT } from "./process.ts";
 import { isRequired } from "./requirement.ts";
 
@@ -26,19 +26,22 @@ export interface Executables {
   path(program: "connector" | "server"): string;
 }
 
-/** Compiles both programs for this machine into a folder that goes with the test process. */
-export async function compileExecutables(): Promise<Executables> {
+/** Compiles programs, both unless they are named, for this machine into a folder that goes with the test process. */
+export async function compileExecutables(
+  names: readonly CompiledProgram["name"][] = ["connector", "server"],
+): Promise<Executables> {
   const folder = await Deno.makeTempDir({ prefix: "relayserver-executables-" });
   globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
   const target = TARGETS.find(({ triple }) => triple === Deno.build.target);
-  const error = await tryCompile(folder);
+  const programs = PROGRAMS.filter(({ name }) => names.includes(name));
+  const error = await tryCompile(folder, programs);
   const isSkipped = error !== undefined && !isRequired("compile");
   return {
     isSkipped,
     folder,
     label: (name) => isSkipped ? `${name} (skipped: no base runtime of Deno to compile with)` : name,
     path(program) {
-      const compiled = PROGRAMS.find(({ name }) => name === program);
+      const compiled = programs.find(({ name }) => name === program);
       if (error !== undefined || target === undefined || compiled === undefined) {
         throw new Error(`There is no executable of the ${program}`, { cause: error });
       }
@@ -47,12 +50,15 @@ export async function compileExecutables(): Promise<Executables> {
   };
 }
 
-async function tryCompile(outputFolder: string): Promise<BaseRuntimeError | undefined> {
+async function tryCompile(
+  outputFolder: string,
+  programs: readonly CompiledProgram[],
+): Promise<BaseRuntimeError | undefined> {
   try {
     await compile({
       root: PROJECT_ROOT,
       outputFolder,
-      programs: PROGRAMS,
+      programs,
       targets: TARGETS.filter(({ triple }) => triple === Deno.build.target),
       deno: Deno.env.get("RELAY_COMPILE_DENO") ?? Deno.execPath(),
       commit: "0123456789ab",
