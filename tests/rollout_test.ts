@@ -21,7 +21,9 @@ const rabbitmq = await requireRabbitMq();
 const proxy = await requireCommands(["caddy"], { requirement: "proxy" });
 
 /** Starts Caddy with the documented configuration, with quicker checks. */
-async function startBalancer(ports: readonly [number, number]): Promise<{ readonly url: string } & AsyncDisposable> {
+async function startBalancer(
+  ports: readonly [number, number],
+): Promise<{ readonly url: string; output(): string } & AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const folder = await Deno.makeTempDir({ prefix: "relayserver-balancer-" });
   resources.defer(() => Deno.remove(folder, { recursive: true }));
@@ -46,7 +48,7 @@ async function startBalancer(ports: readonly [number, number]): Promise<{ readon
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  resources.use(new ChildProcess(child));
+  const process = resources.use(new ChildProcess(child));
   const listens = async () => {
     while (true) {
       try {
@@ -58,7 +60,11 @@ async function startBalancer(ports: readonly [number, number]): Promise<{ readon
   };
   await within(listens(), { timeoutMs: 15_000, what: "the balancer" });
   const kept = resources.move();
-  return { url: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    output: () => process.output,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
 }
 
 /** Half of the answers take their time, so that some are always under way. */
@@ -117,6 +123,7 @@ Deno.test({
     }
     const counts = await load.stop();
     tellCounts("rolling restart of both servers behind Caddy", counts);
+    assert.deepEqual(load.losses, [], balancer.output());
     assert.deepEqual({ ...counts, longestMs: 0 }, {
       sent: counts.sent,
       answered: counts.sent,

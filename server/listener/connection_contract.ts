@@ -92,6 +92,38 @@ export const connectionCases: ListenerCases = {
     assert.equal(`${headerValue(answer, "connection")?.toLowerCase()} ${decode(answer.body)}`, "close ok");
   },
 
+  "keeps a connection whose answer had begun before it drained: it has not said that it ends": async (listen) => {
+    const released = Promise.withResolvers<void>();
+    const stream = () =>
+      new ReadableStream<Uint8Array>({
+        async start(controller) {
+          controller.enqueue(encode("a"));
+          await released.promise;
+          controller.enqueue(encode("b"));
+          controller.close();
+        },
+      });
+    await using listener = await listen(
+      handlerOf(({ target }) =>
+        target === "/late"
+          ? textAnswer("late")
+          : { status: 200, headers: [["Content-Length", "2"]], body: { stream: stream() } }
+      ),
+    );
+    using client = await connectTcp(listener.port);
+    await client.send("GET /begun HTTP/1.1\r\nHost: h\r\n\r\n");
+    const head = await client.readHead();
+    listener.drain();
+    released.resolve();
+    assert.equal(
+      `${headerValue(head, "connection")?.toLowerCase() === "close"} ${decode(await client.readBytes(2))}`,
+      "false ab",
+    );
+    await client.send("GET /late HTTP/1.1\r\nHost: h\r\n\r\n");
+    const late = await client.readResponse();
+    assert.equal(`${headerValue(late, "connection")?.toLowerCase()} ${decode(late.body)}`, "close late");
+  },
+
   "closes by itself, lets what runs finish, and takes nothing new": async (listen) => {
     const reached = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();

@@ -92,8 +92,8 @@ export interface Listener extends AsyncDisposable {
   /** Resolves when it no longer listens, asked or not. */
   readonly finished: Promise<void>;
   /**
-   * From now on every answer ends its connection (`Connection: close`; `native` leaves the closing to the client), so that
-   * whoever keeps connections makes new ones, elsewhere.
+   * From now on every answer that begins ends its connection (`Connection: close`; `native` leaves the closing to the client), so that
+   * whoever keeps connections makes new ones, elsewhere. No connection ends without having said so.
    */
   drain(): void;
   /** Takes no new requests, lets running ones finish, and resolves when they have. WebSockets are closed at once: drain them first. */

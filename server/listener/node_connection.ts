@@ -30,6 +30,7 @@ export class NodeConnection {
   readonly #socket: Socket;
   /** In the order of the requests, which is that of the answers. */
   readonly #exchanges: Exchange[] = [];
+  #isDraining = false;
   #isClosing = false;
 
   constructor(socket: Socket) {
@@ -49,12 +50,15 @@ export class NodeConnection {
 
   /** Whether the connection ends with this answer. */
   endsWith(response: ServerResponse): boolean {
-    return this.#isClosing && this.#exchanges.at(-1)?.response === response;
+    return (this.#isDraining || this.#isClosing) && this.#exchanges.at(-1)?.response === response;
   }
 
-  /** Ends with the next answer that nothing waits behind. */
+  /**
+   * Ends with the next answer that nothing waits behind and that can say so. One whose head is on its way cannot: its client may send the
+   * next request at the moment it ends.
+   */
   drain(): void {
-    this.#isClosing = true;
+    this.#isDraining = true;
   }
 
   /** Ends when the requests that have come are answered. */

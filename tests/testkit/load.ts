@@ -6,6 +6,9 @@
 
 import { within } from "./deadline.ts";
 
+/** More losses than this are only counted. */
+const MAX_LOSSES = 10;
+
 /** What became of requests. */
 export interface LoadCounts {
   readonly sent: number;
@@ -37,6 +40,7 @@ export class Load implements AsyncDisposable {
   #answered = 0;
   #lost = 0;
   #longestMs = 0;
+  readonly #losses: string[] = [];
   #isOver = false;
 
   constructor({ send, clients = 4 }: LoadOptions) {
@@ -48,6 +52,11 @@ export class Load implements AsyncDisposable {
   get counts(): LoadCounts {
     const refused = { ...this.#refused };
     return { sent: this.#sent, answered: this.#answered, refused, lost: this.#lost, longestMs: this.#longestMs };
+  }
+
+  /** What the first lost requests ended with. */
+  get losses(): readonly string[] {
+    return this.#losses;
   }
 
   /** Waits until the counts are so, within 40 s. */
@@ -101,11 +110,16 @@ export class Load implements AsyncDisposable {
         // A client that is told to come later does not come at once.
         await new Promise((resolve) => setTimeout(resolve, 20));
       } else if (response.status === 200 && received === text) this.#answered++;
-      else this.#lost++;
-    } catch {
-      this.#lost++;
+      else this.#lose(`${text}: ${response.status} ${JSON.stringify(received.slice(0, 100))}`);
+    } catch (error) {
+      this.#lose(`${text}: ${error}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+  }
+
+  #lose(how: string): void {
+    this.#lost++;
+    if (this.#losses.length < MAX_LOSSES) this.#losses.push(`after ${Math.round(performance.now())} ms, ${how}`);
   }
 }
 
