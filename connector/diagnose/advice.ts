@@ -16,6 +16,9 @@ import { endpointOf, type SeenCertificate } from "./sockets.ts";
 
 /** What is known to be wrong with a target. */
 const TARGET_CODES = new Set([
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
   "ENOTFOUND",
   "EAI_AGAIN",
   "ECONNREFUSED",
@@ -30,7 +33,7 @@ const ADVICE: Partial<Record<ConnectErrorCode, string>> = {
     "Check relayServerBaseUri. Where it is right, a proxy or a captive portal answers instead of the server: open its address in a browser",
   insecure_address: "The server must know that it is reached over https: set publicUrl, or trustedProxies, there",
   authentication_failed:
-    "Check tenantName and tenantSecret. A new secret is made on the server: tenants secret add NAME --use connector",
+    "Check tenantName and tenantSecret, and that the tenant is enabled. A new secret is made on the server: tenants secret add NAME --use connector",
   access_denied:
     "The server knows this tenant and does not let it connect: ask who runs it whether the tenant is enabled",
   server_unavailable: "The server answers but cannot serve now: look at it, or try again",
@@ -52,11 +55,13 @@ export function adviceForCode(code: ConnectErrorCode): string {
 
 /** Advice for a target that did not answer as one. */
 export function adviceForTarget(url: string, error: unknown): string {
-  if (isCertificateFailure(error)) {
-    return "Its certificate is not accepted: put that of who signed it (PEM) into the file of tls.caFile; a new one where it has expired";
-  }
   const { hostname, port } = endpointOf(new URL(url));
   switch (codesOf(error).find((code) => TARGET_CODES.has(code))) {
+    case "CERT_HAS_EXPIRED":
+    case "CERT_NOT_YET_VALID":
+      return "Its certificate is out of date: renew it there, and compare this machine's clock";
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+      return `Its certificate is not for ${hostname}: use a name in url that it is for`;
     case "ENOTFOUND":
     case "EAI_AGAIN":
       return `This machine's DNS does not know ${hostname}: check url`;
@@ -67,7 +72,9 @@ export function adviceForTarget(url: string, error: unknown): string {
     case "target_invalid_response":
       return "What answers there speaks no HTTP: check http or https, and the port in url";
     default:
-      return `Check that the application at ${url} runs, and that this machine may reach it`;
+      return isCertificateFailure(error)
+        ? "Its certificate is not accepted: put that of who signed it (PEM) into the file of tls.caFile"
+        : `Check that the application at ${url} runs, and that this machine may reach it`;
   }
 }
 
