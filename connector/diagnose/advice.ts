@@ -4,21 +4,12 @@
  * @module
  */
 
-import {
-  adviceForProxy,
-  codesOf,
-  isCertificateFailure,
-  proxyErrorIn,
-  systemAdvice,
-} from "../connection/connect_advice.ts";
+import { adviceForProxy, codesOf, proxyErrorIn, systemAdvice } from "../connection/connect_advice.ts";
 import type { ConnectError, ConnectErrorCode } from "../connection/connect_error.ts";
 import { endpointOf, type SeenCertificate } from "./sockets.ts";
 
 /** What is known to be wrong with a target. */
 const TARGET_CODES = new Set([
-  "CERT_HAS_EXPIRED",
-  "CERT_NOT_YET_VALID",
-  "ERR_TLS_CERT_ALTNAME_INVALID",
   "ENOTFOUND",
   "EAI_AGAIN",
   "ECONNREFUSED",
@@ -57,11 +48,6 @@ export function adviceForCode(code: ConnectErrorCode): string {
 export function adviceForTarget(url: string, error: unknown): string {
   const { hostname, port } = endpointOf(new URL(url));
   switch (codesOf(error).find((code) => TARGET_CODES.has(code))) {
-    case "CERT_HAS_EXPIRED":
-    case "CERT_NOT_YET_VALID":
-      return "Its certificate is out of date: renew it there, and compare this machine's clock";
-    case "ERR_TLS_CERT_ALTNAME_INVALID":
-      return `Its certificate is not for ${hostname}: use a name in url that it is for`;
     case "ENOTFOUND":
     case "EAI_AGAIN":
       return `This machine's DNS does not know ${hostname}: check url`;
@@ -72,9 +58,7 @@ export function adviceForTarget(url: string, error: unknown): string {
     case "target_invalid_response":
       return "What answers there speaks no HTTP: check http or https, and the port in url";
     default:
-      return isCertificateFailure(error)
-        ? "Its certificate is not accepted: put that of who signed it (PEM) into the file of tls.caFile"
-        : `Check that the application at ${url} runs, and that this machine may reach it`;
+      return `Check that the application at ${url} runs, and that this machine may reach it`;
   }
 }
 
@@ -86,12 +70,18 @@ export function sentence(advice: string): string {
 /** Advice for a certificate that was not accepted, from what it says itself. */
 export function adviceForCertificate(
   chain: readonly SeenCertificate[],
-  { hostname, reason, nowMs }: { readonly hostname: string; readonly reason: string; readonly nowMs: number },
+  { hostname, reason, nowMs, settings }: {
+    readonly hostname: string;
+    readonly reason: string;
+    readonly nowMs: number;
+    /** Names of the keys for the address and for whom is trusted. */
+    readonly settings: { readonly address: string; readonly authority: string };
+  },
 ): string {
   const [own] = chain;
-  if (own === undefined) return "Nothing there speaks TLS: check scheme and port of relayServerBaseUri";
+  if (own === undefined) return `Nothing there speaks TLS: check scheme and port of ${settings.address}`;
   if (nowMs > own.validTo) {
-    return `It ended on ${day(own.validTo)}: renew it on the server (this machine's clock says ${day(nowMs)})`;
+    return `It ended on ${day(own.validTo)}: renew it there (this machine's clock says ${day(nowMs)})`;
   }
   if (nowMs < own.validFrom) {
     return `It begins on ${day(own.validFrom)}: check this machine's clock, which says ${day(nowMs)}`;
@@ -99,13 +89,11 @@ export function adviceForCertificate(
   if (/ALTNAME|not valid for name|NotValidForName/i.test(reason)) {
     return `It is for ${
       own.names || own.subject
-    }, not for ${hostname}: correct the name in relayServerBaseUri, or the certificate`;
+    }, not for ${hostname}: correct the name in ${settings.address}, or the certificate`;
   }
   const root = chain.at(-1)!;
-  const signer = root.subject === root.issuer
-    ? `"${root.issuer}"`
-    : `"${root.issuer}", whose certificate the server does not show`;
-  return `This machine does not know who signed it, ${signer}: put that certificate (PEM) into a file and set caFile; ` +
+  const signer = root.subject === root.issuer ? `"${root.issuer}"` : `"${root.issuer}", whose certificate is not shown`;
+  return `This machine does not know who signed it, ${signer}: put that certificate (PEM) into a file and set ${settings.authority}; ` +
     "where a proxy inspects TLS it is the proxy's";
 }
 
