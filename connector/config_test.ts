@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "../shared/config/config_error.ts";
 import { loadConfig } from "../shared/config/load.ts";
+import { nodeOf, type Schema } from "../shared/config/schema.ts";
 import { maskedConfig } from "../shared/config/masked_config.ts";
 import { connectorConfigSchema, fixedKeysThatDiffer } from "./config.ts";
 
@@ -161,6 +162,7 @@ const WRONG_KEYS: readonly (readonly [keys: unknown, ...paths: readonly string[]
   [{ proxy: true }, "proxy"],
   [{ tls: true }, "tls"],
   [{ tls: { caFile: 1 } }, "tls.caFile"],
+  [{ tls: { certFile: 1, keyFile: "k.pem" } }, "tls.certFile"],
   [{ tls: { certFile: "c.pem" } }, "tls.keyFile"],
   [{ tls: { keyFile: "k.pem" } }, "tls.keyFile"],
   [{ tls: { insecureSkipVerify: "maybe" } }, "tls.insecureSkipVerify"],
@@ -204,6 +206,7 @@ const WRONG_TOP_KEYS: readonly (readonly [name: string, value: string])[] = [
   ["allowedTargets", "10.0.0.0/99"],
   ["targets", "[]"],
   ["targets", "erp"],
+  ["status.port", "65536"],
   ["log.level", "loud"],
   ["log.format", "xml"],
 ];
@@ -214,6 +217,27 @@ for (const [name, value] of WRONG_TOP_KEYS) {
     assert.ok(found[0]!.startsWith(name), found[0]);
   });
 }
+
+/** The paths of all keys; what a map holds stands below `*`. */
+function keysOf(schema: Schema, path = ""): readonly string[] {
+  const node = nodeOf(schema);
+  if (node.type === "value") return [path];
+  const children: readonly (readonly [string, Schema])[] = node.type === "map"
+    ? [["*", node.value]]
+    : Object.entries(node.children);
+  return children.flatMap(([key, child]) => keysOf(child, path === "" ? key : `${path}.${key}`));
+}
+
+Deno.test("every key of the connector is tried with a wrong value here", () => {
+  const tried = new Set([
+    // Both are required, and tried above.
+    "tenantSecret",
+    ...WRONG_TOP_KEYS.map(([name]) => name),
+    ...WRONG_KEYS.flatMap(([, ...paths]) => paths.map((path) => `targets.*.${path.replace(/(?<=^headers\.).*/, "*")}`)),
+  ]);
+  const isTried = (key: string) => tried.has(key) || [...tried].some((path) => path.startsWith(`${key}.`));
+  assert.deepEqual(keysOf(connectorConfigSchema).filter((key) => !isTried(key)), []);
+});
 
 Deno.test("connectorConfigSchema takes the keys of a target from the environment, secrets from files", async () => {
   const file = await Deno.makeTempFile();

@@ -93,6 +93,54 @@ test("the compiled connector can neither write files nor start programs while it
   assert.equal(await (await server.relay(tenant, "probe/")).text(), "NotCapable,NotCapable");
 });
 
+/** Root may read and write everything. */
+const NOBODY = Deno.uid() === 0 ? { uid: 65_534 } : {};
+
+test("the compiled connector names files that it may not read or write", async () => {
+  await using folder = await DataFolder.create();
+  for (const path of [folder.path, executables.folder]) await Deno.chmod(path, 0o755);
+  const file = (name: string) => join(folder.path, name);
+  const settings = {
+    relayServerBaseUri: "https://relay.example",
+    tenantName: "acme",
+    tenantSecretFile: file("secret"),
+    targets: { erp: { url: "https://erp", tls: { caFile: file("secret") } } },
+  };
+  await Deno.writeTextFile(file("secret"), "hunter2", { mode: 0o000 });
+  await Deno.writeTextFile(file("connector.json"), JSON.stringify(settings), { mode: 0o644 });
+  await Deno.writeTextFile(file("open.json"), JSON.stringify({ ...settings, tenantSecretFile: undefined }));
+  await Deno.writeTextFile(file("appsettings.json"), '{"RelayConnector":{}}');
+  await Deno.chmod(folder.path, 0o555);
+  const env = { RELAY_CONNECTOR__TENANT_SECRET: "hunter3" };
+  const cases:
+    readonly (readonly [args: readonly string[], code: number, said: RegExp, env?: Record<string, string>])[] = [
+      [["run", "--config", file("secret")], 2, /secret/],
+      [
+        ["run", "--config", file("connector.json")],
+        2,
+        /tenantSecretFile: Cannot read the file that is named here: .*permission/i,
+      ],
+      [
+        ["run", "--config", file("open.json")],
+        2,
+        /targets\.erp\.tls\.caFile: Cannot read the file: .*permission/i,
+        env,
+      ],
+      [["config", "import", file("secret")], 1, /^Cannot import .*: .*permission/im],
+      [
+        ["config", "import", file("appsettings.json"), "--output", file("new.json")],
+        1,
+        /^Cannot write .*new\.json: .*permission/im,
+      ],
+    ];
+  for (const [args, code, said, more = {}] of cases) {
+    await using process = startExecutable(executables.path("connector"), { args, env: more, ...NOBODY });
+    assert.equal((await process.status).code, code, process.output);
+    assert.match(process.stderr, said);
+    assert.doesNotMatch(process.output, /hunter/);
+  }
+});
+
 test("the checksums are those of the files beside them", async () => {
   const sums = await Deno.readTextFile(join(executables.folder, CHECKSUMS));
   const lines = sums.trimEnd().split("\n").map((line) => line.split("  "));

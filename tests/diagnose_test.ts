@@ -252,6 +252,8 @@ tlsTest("diagnose names an expired certificate and its last day", () =>
     const day = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
     const result = await diagnose(`https://localhost:${port}`);
     assertFailedAt(result, "tls", { detail: new RegExp(`until ${day}`), advice: new RegExp(`It ended on ${day}`) });
+    const { steps } = await diagnose("http://127.0.0.1:1", NOBODY, { targets: { erp: `https://localhost:${port}` } });
+    assert.match(steps.find(({ subject }) => subject === "erp")?.advice ?? "", new RegExp(`It ended on ${day}: renew`));
   }, (files) => selfSigned(files, -1)));
 
 tlsTest("diagnose names the names of a certificate for somebody else", () =>
@@ -286,7 +288,7 @@ tlsTest(
       const advice = Object.fromEntries(steps.map((each) => [each.subject, each.advice ?? each.state]));
       assert.match(advice.tls!, /speaks no HTTP: check http or https/);
       assert.match(advice.plain!, /speaks no TLS: check https/);
-      assert.match(advice.unknown!, /not accepted: .*tls\.caFile/);
+      assert.match(advice.unknown!, /signed it, "test".*tls\.caFile/);
       assert.match(advice.nowhere!, /DNS does not know erp\.no-such-host\.invalid/);
       assert.equal(advice.known, "ok");
     }),

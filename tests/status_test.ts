@@ -49,6 +49,22 @@ Deno.test("status tells why the connector is not connected, and is not ready", a
   assert.deepEqual([ready.status, await ready.json()], [503, { status: "not connected" }]);
 });
 
+Deno.test("status tells of a connection that was lost, for as long as the server stays away", async () => {
+  await using server = await startServer();
+  const tenant = await server.database.createTenant();
+  await using connector = await startConnector(server, tenant, { status: { port: 0 } });
+  assert.equal((await readStatus(connector.statusUrl)).isConnected, true);
+  const failures = testLog.find({ message: /Trying again/ }).length;
+  await server[Symbol.asyncDispose]();
+  // The first attempts may still find a server that goes.
+  await testLog.waitFor({ message: /Trying again/ }, { count: failures + 3 });
+  const { isConnected, connections: [connection], counters } = await readStatus(connector.statusUrl);
+  assert.deepEqual([isConnected, connection?.state], [false, "connecting"]);
+  assert.match(connection?.lastFailure?.message ?? "", /ECONNREFUSED.*nobody takes connections there/);
+  assert.ok(counters.connects === 1 && counters.connectFailures >= 2, JSON.stringify(counters));
+  assert.equal((await fetch(`${connector.statusUrl}/health/live`)).status, 200);
+});
+
 Deno.test("status is refused to other hosts, methods and paths", async () => {
   const tenant = { id: "x", name: "nobody", connectorSecret: "a-secret-value", clientSecret: "" };
   await using connector = await makeConnector({ url: "http://127.0.0.1:1" }, tenant, { status: { port: 0 } });

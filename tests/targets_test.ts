@@ -8,8 +8,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { startTestProxy } from "../shared/net/testing.ts";
-import { makeCertificate } from "./testkit/certificate.ts";
+import { makeCertificate, makeCertificateOf } from "./testkit/certificate.ts";
 import { startConnector } from "./testkit/connector.ts";
 import { assertAnswer, assertProblem } from "./testkit/http.ts";
 import { testLog } from "./testkit/log.ts";
@@ -152,6 +153,48 @@ Deno.test("a health check shows at the server, in the log and in the connector's
   await testLog.waitFor({ message: /is healthy$/, properties: { target: name } }, { count: 2 });
   const later = { message: /serves the targets .* unhealthy/, properties: { tenant: tenant.name } };
   assert.deepEqual((await testLog.waitFor(later, { count: 2 })).properties.unhealthy, []);
+});
+
+Deno.test("500 targets are served and told in the status", async () => {
+  await using target = startTarget((request) => new Response(new URL(request.url).pathname));
+  const names = Array.from({ length: 500 }, (_, index) => `app-${index}`);
+  const healthCheck = { interval: "1h" };
+  const targets = Object.fromEntries(names.map((name) => [name, { url: `${target.url}/${name}`, healthCheck }]));
+  await using server = await startServer();
+  const tenant = await server.database.createTenant();
+  await using connector = await startConnector(server, tenant, { targets });
+  assert.deepEqual(connector.targets().map(({ name }) => name), names);
+  const answers = await Promise.all(names.map(async (name) => (await server.relay(tenant, `${name}/x`)).text()));
+  assert.deepEqual(answers, names.map((name) => `/${name}/x`));
+});
+
+Deno.test({
+  name: openssl.label("a target whose certificate has expired is not called, and the health check says why"),
+  ignore: openssl.isSkipped,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    await using _folder = { [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }) };
+    const program = openssl.path("openssl");
+    const { caFile } = await makeCertificate(folder, program);
+    const validity = { from: "20200101000000Z", to: "20200201000000Z" };
+    const files = await makeCertificateOf(join(folder, "old"), { openssl: program, caFolder: folder, ...validity });
+    const [cert = "", key = ""] = await Promise.all(files.map((file) => Deno.readTextFile(file)));
+    let calls = 0;
+    const application = createServer({ cert, key }, (_request, response) => void response.end(String(++calls)));
+    application.listen(0, "127.0.0.1");
+    await once(application, "listening");
+    await using _application = {
+      [Symbol.asyncDispose]: () => new Promise<void>((resolve) => void application.close(() => resolve())),
+    };
+    const url = `https://localhost:${(application.address() as AddressInfo).port}`;
+    const name = `expired-${crypto.randomUUID()}`;
+    const healthCheck = { unhealthyAfter: 1 };
+    await using site = await startSite({ [name]: { url, tls: { caFile }, healthCheck } });
+    const { properties } = await testLog.waitFor({ message: /is unhealthy: /, properties: { target: name } });
+    assert.match(String(properties.failure), /certificate/);
+    await assertProblem(await site.server.relay(site.tenant, name), { status: 502, code: "target_unreachable" });
+    assert.equal(calls, 0);
+  },
 });
 
 Deno.test("a target is called directly, or through its own proxy", async () => {

@@ -87,7 +87,12 @@ async function diagnoseAll(
       },
     });
   }
-  const targets = Object.entries(config.targets).map(([name, { type, url }]) => ({ name, type, url }));
+  const targets = Object.entries(config.targets).map(([name, { type, url, proxy }]) => ({
+    name,
+    type,
+    url,
+    proxy,
+  }));
   await diagnoseTargets(targets, { registry, report, signal });
 }
 

@@ -13,6 +13,8 @@ const PROXY_ADVICE: Readonly<Record<ProxyErrorCode, string>> = {
   proxy_unreachable: "check the address in `proxy` or HTTPS_PROXY",
   proxy_silent: "check the proxy, and the address in `proxy` or HTTPS_PROXY",
   proxy_authentication: "check user and password in `proxy` or HTTPS_PROXY",
+  proxy_cannot_connect:
+    "check the server's address and port, and whether the proxy's network and DNS know the way there",
   proxy_refused: "have it allow CONNECT to that address and port",
 };
 

@@ -4,13 +4,7 @@
  * @module
  */
 
-import {
-  adviceForProxy,
-  codesOf,
-  isCertificateFailure,
-  proxyErrorIn,
-  systemAdvice,
-} from "../connection/connect_advice.ts";
+import { adviceForProxy, codesOf, proxyErrorIn, systemAdvice } from "../connection/connect_advice.ts";
 import type { ConnectError, ConnectErrorCode } from "../connection/connect_error.ts";
 import { endpointOf, type SeenCertificate } from "./sockets.ts";
 
@@ -30,7 +24,7 @@ const ADVICE: Partial<Record<ConnectErrorCode, string>> = {
     "Check relayServerBaseUri. Where it is right, a proxy or a captive portal answers instead of the server: open its address in a browser",
   insecure_address: "The server must know that it is reached over https: set publicUrl, or trustedProxies, there",
   authentication_failed:
-    "Check tenantName and tenantSecret. A new secret is made on the server: tenants secret add NAME --use connector",
+    "Check tenantName and tenantSecret, and that the tenant is enabled. A new secret is made on the server: tenants secret add NAME --use connector",
   access_denied:
     "The server knows this tenant and does not let it connect: ask who runs it whether the tenant is enabled",
   server_unavailable: "The server answers but cannot serve now: look at it, or try again",
@@ -52,9 +46,6 @@ export function adviceForCode(code: ConnectErrorCode): string {
 
 /** Advice for a target that did not answer as one. */
 export function adviceForTarget(url: string, error: unknown): string {
-  if (isCertificateFailure(error)) {
-    return "Its certificate is not accepted: put that of who signed it (PEM) into the file of tls.caFile; a new one where it has expired";
-  }
   const { hostname, port } = endpointOf(new URL(url));
   switch (codesOf(error).find((code) => TARGET_CODES.has(code))) {
     case "ENOTFOUND":
@@ -79,12 +70,18 @@ export function sentence(advice: string): string {
 /** Advice for a certificate that was not accepted, from what it says itself. */
 export function adviceForCertificate(
   chain: readonly SeenCertificate[],
-  { hostname, reason, nowMs }: { readonly hostname: string; readonly reason: string; readonly nowMs: number },
+  { hostname, reason, nowMs, settings }: {
+    readonly hostname: string;
+    readonly reason: string;
+    readonly nowMs: number;
+    /** Names of the keys for the address and for whom is trusted. */
+    readonly settings: { readonly address: string; readonly authority: string };
+  },
 ): string {
   const [own] = chain;
-  if (own === undefined) return "Nothing there speaks TLS: check scheme and port of relayServerBaseUri";
+  if (own === undefined) return `Nothing there speaks TLS: check scheme and port of ${settings.address}`;
   if (nowMs > own.validTo) {
-    return `It ended on ${day(own.validTo)}: renew it on the server (this machine's clock says ${day(nowMs)})`;
+    return `It ended on ${day(own.validTo)}: renew it there (this machine's clock says ${day(nowMs)})`;
   }
   if (nowMs < own.validFrom) {
     return `It begins on ${day(own.validFrom)}: check this machine's clock, which says ${day(nowMs)}`;
@@ -92,13 +89,11 @@ export function adviceForCertificate(
   if (/ALTNAME|not valid for name|NotValidForName/i.test(reason)) {
     return `It is for ${
       own.names || own.subject
-    }, not for ${hostname}: correct the name in relayServerBaseUri, or the certificate`;
+    }, not for ${hostname}: correct the name in ${settings.address}, or the certificate`;
   }
   const root = chain.at(-1)!;
-  const signer = root.subject === root.issuer
-    ? `"${root.issuer}"`
-    : `"${root.issuer}", whose certificate the server does not show`;
-  return `This machine does not know who signed it, ${signer}: put that certificate (PEM) into a file and set caFile; ` +
+  const signer = root.subject === root.issuer ? `"${root.issuer}"` : `"${root.issuer}", whose certificate is not shown`;
+  return `This machine does not know who signed it, ${signer}: put that certificate (PEM) into a file and set ${settings.authority}; ` +
     "where a proxy inspects TLS it is the proxy's";
 }
 

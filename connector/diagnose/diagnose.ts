@@ -35,6 +35,7 @@ export interface ServerDiagnosis {
 }
 
 const STEP_TIMEOUT_MS = 15_000;
+const SETTINGS = { address: "relayServerBaseUri", authority: "caFile" };
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 const PONG_POLL_MS = 10;
 
@@ -103,7 +104,7 @@ async function lookAtCertificate(
     if (cause instanceof StepError) throw cause;
     const reason = messageOf(cause);
     const { hostname } = endpointOf(address);
-    const advice = adviceForCertificate(chain, { hostname, reason, nowMs: Date.now() });
+    const advice = adviceForCertificate(chain, { hostname, reason, nowMs: Date.now(), settings: SETTINGS });
     const seen = chain.length === 0 ? "" : `; the chain is ${describeChain(chain)}`;
     throw new StepError(`${reason}${seen}`, advice, { cause });
   }

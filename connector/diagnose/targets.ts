@@ -6,8 +6,9 @@
 
 import { isStreamBody } from "../../shared/http/message.ts";
 import type { TargetRegistry } from "../targets/registry.ts";
-import { adviceForTarget } from "./advice.ts";
-import { messageOf } from "./sockets.ts";
+import { isCertificateFailure } from "../connection/connect_advice.ts";
+import { adviceForCertificate, adviceForTarget } from "./advice.ts";
+import { endpointOf, messageOf, readChain } from "./sockets.ts";
 import { StepError, type StepResult, StepSequence } from "./step.ts";
 
 /** A target to look at. */
@@ -15,6 +16,8 @@ export interface DiagnosedTarget {
   readonly name: string;
   readonly type: string;
   readonly url: string | undefined;
+  /** Its own proxy, if it has one. */
+  readonly proxy?: string | undefined;
 }
 
 /** How targets are looked at. */
@@ -27,6 +30,7 @@ export interface TargetDiagnosis {
 /** How many targets are asked at a time. */
 const PARALLEL = 16;
 const TIMEOUT_MS = 10_000;
+const SETTINGS = { address: "url", authority: "tls.caFile" };
 
 /**
  * Asks every web target for the head of its root.
@@ -48,7 +52,7 @@ export async function diagnoseTargets(
 }
 
 async function diagnoseTarget(
-  { name, type, url }: DiagnosedTarget,
+  { name, type, url, proxy }: DiagnosedTarget,
   { registry, report, signal }: TargetDiagnosis,
 ): Promise<boolean> {
   const steps = new StepSequence(name, report);
@@ -72,8 +76,22 @@ async function diagnoseTarget(
       return { detail: `${url} answers ${status}` };
     } catch (cause) {
       const reason = timeout.aborted ? `no answer within ${TIMEOUT_MS} ms` : messageOf(cause);
-      throw new StepError(`${url}: ${reason}`, adviceForTarget(url, cause), { cause });
+      throw new StepError(`${url}: ${reason}`, await advice({ url, proxy }, cause, signal), { cause });
     }
   });
   return steps.isGood;
+}
+
+/** Looks at the certificate where that is what fails: the platform's codes do not tell one that has expired from one of a stranger. */
+async function advice(
+  { url, proxy }: { readonly url: string; readonly proxy: string | undefined },
+  cause: unknown,
+  signal: AbortSignal,
+): Promise<string> {
+  if (!isCertificateFailure(cause) || proxy !== undefined) return adviceForTarget(url, cause);
+  const address = new URL(url);
+  const chain = await readChain(address, undefined, { timeoutMs: TIMEOUT_MS, signal }).catch(() => []);
+  const { hostname } = endpointOf(address);
+  const seen = { hostname, reason: messageOf(cause), nowMs: Date.now(), settings: SETTINGS };
+  return adviceForCertificate(chain, seen);
 }

@@ -49,7 +49,8 @@ async function runCommand({ argv, goodCodes = [] }: PlannedCommand): Promise<voi
   await attempt(`run ${argv.map(shellWord).join(" ")}`, async () => {
     const { code, stderr } = await new Deno.Command(program, { args, stdin: "null" }).output();
     if (code === 0 || goodCodes.includes(code)) return;
-    throw new Error(`it ended with ${code}: ${new TextDecoder().decode(stderr).trim()}`);
+    const said = new TextDecoder().decode(stderr).trim().split(/\s*\n\s*/).join("; ");
+    throw new Error(`it ended with ${code}: ${said}`);
   });
 }
 

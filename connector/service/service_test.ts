@@ -125,6 +125,27 @@ Deno.test("windowsTask.fault() refuses what a command line cannot hold, and user
   assert.match(windowsTask.fault({ ...WINDOWS, configFile: "C:\\Users\\me\\c.json" }) ?? "", /user's folder/);
 });
 
+/** Every element is closed in its turn, and neither text nor attributes hold what would begin another. */
+function assertWellFormed(xml: string): void {
+  const open: string[] = [];
+  const body = xml.replace(/^<\?xml [^>]*\?>\s*(?:<!DOCTYPE [^>]*>)?/, "");
+  for (const [, text = "", close, name = "", empty] of body.matchAll(/([^<]*)<(\/?)([A-Za-z]+)(?: [^<>]*?)?(\/?)>/g)) {
+    assert.doesNotMatch(text, /&(?!(?:amp|lt|gt|quot|apos);)|>/);
+    if (close === "/") assert.equal(open.pop(), name);
+    else if (empty !== "/") open.push(name);
+  }
+  assert.deepEqual(open, []);
+  assert.equal(body.replaceAll(/[^<]*<[^<>]*>/g, "").trim(), "");
+}
+
+Deno.test("launchdPlist() and windowsTaskXml() are well-formed, whatever stands in the paths", () => {
+  const awkward: ServiceOptions = { program: ["/opt/<a>&\"b'/c"], configFile: "/etc/]]>&amp;.json" };
+  for (const options of [LINUX, WINDOWS, awkward]) {
+    assertWellFormed(launchdPlist(options));
+    assertWellFormed(windowsTaskXml(options));
+  }
+});
+
 Deno.test("servicePlatform() knows three systems and names another", () => {
   assert.deepEqual(["linux", "darwin", "windows"].map(servicePlatform), [systemd, launchd, windowsTask]);
   assert.throws(() => servicePlatform("freebsd"), /freebsd is not supported/);
@@ -148,10 +169,10 @@ Deno.test("performPlan() does what a plan says in its order, and names what it c
     assert.deepEqual([...await Deno.readFile(wide)], [0xff, 0xfe, 0x3c, 0, 0x78, 0, 0x3e, 0]);
     await assert.rejects(Deno.stat(text), Deno.errors.NotFound);
     const failing = { folders: [], files: [], removed: [], notes: [] };
-    const command = { argv: ["/bin/sh", "-c", "echo no such unit >&2; exit 5"] as const };
+    const command = { argv: ["/bin/sh", "-c", "printf 'no such unit\\n here\\n' >&2; exit 5"] as const };
     await assert.rejects(performPlan({ ...failing, commands: [command] }), (error) => {
-      assert.match((error as Error).message, /^Cannot run \/bin\/sh -c 'echo no such unit/);
-      assert.match(((error as Error).cause as Error).message, /ended with 5: no such unit/);
+      assert.match((error as Error).message, /^Cannot run \/bin\/sh -c 'printf /);
+      assert.match(((error as Error).cause as Error).message, /ended with 5: no such unit; here$/);
       return true;
     });
   } finally {

@@ -32,8 +32,17 @@ export const systemd: ServicePlatform = {
       folders: [],
       files: [{ path: UNIT_FILE, content: systemdUnit(options) }],
       commands: [
+        // Whether a user comes with a group of its name differs between distributions.
         {
-          argv: ["/usr/sbin/useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", LINUX_USER],
+          argv: [
+            "/usr/sbin/useradd",
+            "--system",
+            "--user-group",
+            "--no-create-home",
+            "--shell",
+            "/usr/sbin/nologin",
+            LINUX_USER,
+          ],
           goodCodes: [USER_EXISTS],
         },
         { argv: ["/usr/bin/chown", `root:${LINUX_USER}`, configFile] },

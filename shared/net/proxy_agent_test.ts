@@ -75,7 +75,7 @@ async function assertFails(proxy: URL, code: ProxyErrorCode, message: RegExp, ti
 
 const BROKEN: readonly (readonly [what: string, answer: string, code: ProxyErrorCode, message: RegExp])[] = [
   ["403", "HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nnope", "proxy_refused", /refused the connection \(403\)/],
-  ["502", "HTTP/1.1 502 Bad Gateway\r\n\r\n", "proxy_refused", /\(502\)/],
+  ["502", "HTTP/1.1 502 Bad Gateway\r\n\r\n", "proxy_cannot_connect", /could not connect there \(502\)/],
   ["407", "HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\n\r\n", "proxy_authentication", /credentials \(407\)/],
   ["a redirect", "HTTP/1.1 302 Found\r\nLocation: http://portal\r\n\r\n", "proxy_refused", /\(302\)/],
   [

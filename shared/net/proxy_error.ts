@@ -12,6 +12,8 @@ export type ProxyErrorCode =
   | "proxy_silent"
   /** It wants credentials, or others (407). */
   | "proxy_authentication"
+  /** It could not reach that address itself (500 and above). */
+  | "proxy_cannot_connect"
   /** It does not want to reach that address (any other answer). */
   | "proxy_refused";
 

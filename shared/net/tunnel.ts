@@ -112,5 +112,8 @@ function refusal(name: string, status: number): ProxyError {
   if (status === 407 || status === 401) {
     return new ProxyError("proxy_authentication", `The proxy ${name} refused the credentials (${status})`);
   }
+  if (status >= 500) {
+    return new ProxyError("proxy_cannot_connect", `The proxy ${name} could not connect there (${status})`);
+  }
   return new ProxyError("proxy_refused", `The proxy ${name} refused the connection (${status})`);
 }

@@ -74,10 +74,12 @@ async function tryCompile(
 /** Starts a program by its path, with nothing of this process's environment but what is given. */
 export function startExecutable(
   path: string,
-  { args, cwd, env = {} }: {
+  { args, cwd, env = {}, uid }: {
     readonly args: readonly string[];
     readonly cwd?: string;
     readonly env?: Readonly<Record<string, string>>;
+    /** User id it runs as; this process's own when absent. */
+    readonly uid?: number;
   },
 ): ChildProcess {
   return new ChildProcess(
@@ -89,6 +91,7 @@ export function startExecutable(
       stdout: "piped",
       stderr: "piped",
       ...(cwd === undefined ? {} : { cwd }),
+      ...(uid === undefined ? {} : { uid }),
     }).spawn(),
   );
 }
