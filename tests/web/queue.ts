@@ -57,7 +57,7 @@ Deno.test("stored requests are listed, paged, shown without credentials, deleted
     await using visitor = await Visitor.as("writer", { ...launched, server, ...look });
     const { page } = visitor;
     await visitor.go("/");
-    await page.getByRole("link", { name: "Queue of acme" }).waitFor();
+    await page.getByRole("link", { name: "51 queued requests of acme" }).waitFor();
     await assertWellMade(visitor);
     await visitor.go("/tenants/acme");
     await assertWellMade(visitor);
@@ -112,7 +112,7 @@ Deno.test("stored requests are listed, paged, shown without credentials, deleted
   });
   await writer.go("/tenants/acme/dead-letters");
   await page.getByRole("link", { name: "POST app/orders/1", exact: true }).click();
-  await page.getByLabel("Send it again?").press("Enter");
+  await page.getByLabel("Send again to its target?").press("Enter");
   await writer.press("Send again");
   await writer.see("The dead letter is on its way again, as if it were new.");
   assert.equal(await got.promise, "/orders/1 hello");

@@ -186,13 +186,15 @@ const Stored: FC<{ status: StatusDocument }> = ({ status }) => (
                     <a class="name" href={tenantPath(tenantName)}>{tenantName}</a>
                   </td>
                   <td class="number">
-                    <a href={`${tenantPath(tenantName)}/queue`} aria-label={`Queue of ${tenantName}`}>
+                    <a href={`${tenantPath(tenantName)}/queue`}>
                       {count(queuedRequests)}
+                      <span class="hidden">{` queued requests of ${tenantName}`}</span>
                     </a>
                   </td>
                   <td class="number">
-                    <a href={`${tenantPath(tenantName)}/dead-letters`} aria-label={`Dead letters of ${tenantName}`}>
+                    <a href={`${tenantPath(tenantName)}/dead-letters`}>
                       {count(deadLetters)}
+                      <span class="hidden">{` dead letters of ${tenantName}`}</span>
                     </a>
                   </td>
                 </tr>

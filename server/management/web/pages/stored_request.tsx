@@ -94,7 +94,12 @@ export async function showStoredRequest(
 const Actions: FC<{ request: StoredRequestDetails; base: string }> = ({ request, base }) => (
   <>
     {request.state === "dead" && (
-      <Confirm label="Send again" question="Send it again?" action={`${base}/${request.id}/resend`} button="Send again">
+      <Confirm
+        label="Send again"
+        question="Send again to its target?"
+        action={`${base}/${request.id}/resend`}
+        button="Send again"
+      >
         <ul>
           <li>It waits in the queue as if it were new: its attempts and its expiration begin anew.</li>
           <li>The target may have seen it before: it can tell by the request id, which stays.</li>
