@@ -289,7 +289,7 @@ export class RecordingRepository {
       .innerJoin("recorded_requests", "recorded_requests.recording_id", "recordings.id")
       .select(["recorded_requests.id", "recording_id"])
       .where("tenant_id", "=", tenantId).where("recorded_requests.started_at", "=", startedAt)
-      .where("request_id", "=", requestId).orderBy("recorded_requests.id").execute();
+      .where("request_id", "=", requestId).execute();
     return rows.map(({ id, recording_id }) => ({ id, recordingId: recording_id }));
   }
 

@@ -130,9 +130,9 @@ const Totals: FC<{ status: StatusDocument; totals: StatisticsDocument; range: Ch
       <Tile label="Tenants online" value={count(status.tenantsOnline)} about={`of ${count(status.tenants)}`} />
       <Tile label="Connections" value={count(status.connections)} about="to this server" />
       <Tile
-        label="Queued requests"
-        value={count(status.queuedRequests)}
-        about={counted(status.deadLetters, "dead letter")}
+        label="Dead letters"
+        value={count(status.deadLetters)}
+        about={`${counted(status.queuedRequests, "request")} queued`}
         {...(status.deadLetters > 0 ? { kind: "bad" as const } : {})}
       />
       <Tile label="Requests" value={count(sum.requests)} about={`last ${range.last}`} />

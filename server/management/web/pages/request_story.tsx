@@ -198,9 +198,9 @@ const Story: FC<StoryOptions> = ({ request, connection, server }) => {
         <li>
           <p class="strong">{request.deliveries === 1 ? "A connection got it" : "A connection got it at last"}</p>
           <p>
-            {`${clock(request.startedAt + request.waitedMs)} UTC, ${milliseconds(request.waitedMs)} after it began. ${
-              deliveriesText(request)
-            }.`}
+            {`${clock(request.startedAt + request.waitedMs)} UTC, ${milliseconds(request.waitedMs)} after it began.${
+              request.deliveries === 1 ? "" : ` ${deliveriesText(request)}.`
+            }`}
           </p>
         </li>
       )}

@@ -95,6 +95,7 @@ const Actions: FC<{ request: StoredRequestDetails; base: string }> = ({ request,
   <>
     {request.state === "dead" && (
       <Confirm
+        isHarmless
         label="Send again"
         question="Send again to its target?"
         action={`${base}/${request.id}/resend`}
@@ -145,7 +146,9 @@ const Details: FC<{ request: StoredRequestDetails; nowMs: number }> = ({ request
       <Time at={Date.parse(request.created)} />
     </Fact>
     <Fact name="Expires">
-      <Time at={Date.parse(request.expires)} nowMs={nowMs} />
+      {request.state === "dead"
+        ? "Not as a dead letter: it stays until somebody deletes it"
+        : <Time at={Date.parse(request.expires)} nowMs={nowMs} />}
     </Fact>
     <Fact name="Attempts">{count(request.attempts)}</Fact>
     {request.nextAttempt !== null && (
