@@ -5,67 +5,16 @@
  */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { requireBalancer, startBalancer } from "./testkit/balancer.ts";
 import { answers } from "./testkit/cluster.ts";
 import { startConnector } from "./testkit/connector.ts";
-import { within } from "./testkit/deadline.ts";
 import { Load, tellCounts } from "./testkit/load.ts";
-import { ChildProcess, PROJECT_ROOT } from "./testkit/process.ts";
 import { DataFolder, type ServerProcess, startServerProcess } from "./testkit/programs.ts";
 import { requireRabbitMq, TestBroker } from "./testkit/rabbitmq.ts";
-import { requireCommands } from "./testkit/requirement.ts";
 import { closedPort } from "./testkit/target.ts";
-import { connectTcp } from "./testkit/tcp.ts";
 
 const rabbitmq = await requireRabbitMq();
-const proxy = await requireCommands(["caddy"], { requirement: "proxy" });
-
-/** Starts Caddy with the documented configuration, with quicker checks. */
-async function startBalancer(
-  ports: readonly [number, number],
-): Promise<{ readonly url: string; output(): string } & AsyncDisposable> {
-  await using resources = new AsyncDisposableStack();
-  const folder = await Deno.makeTempDir({ prefix: "relayserver-balancer-" });
-  resources.defer(() => Deno.remove(folder, { recursive: true }));
-  const port = closedPort();
-  let text = await Deno.readTextFile(join(PROJECT_ROOT, "docs", "examples", "Caddyfile.cluster"));
-  const changes = [
-    [":8000 {", `{\n\tadmin off\n}\nhttp://127.0.0.1:${port} {`],
-    ["server-1:8080", `127.0.0.1:${ports[0]}`],
-    ["server-2:8080", `127.0.0.1:${ports[1]}`],
-    ["health_interval 2s", "health_interval 200ms"],
-  ] as const;
-  for (const [from, to] of changes) {
-    assert.ok(text.includes(from), `The documented configuration has no "${from}"`);
-    text = text.replace(from, to);
-  }
-  await Deno.writeTextFile(join(folder, "Caddyfile"), text);
-  const child = new Deno.Command(proxy.path("caddy"), {
-    args: ["run", "--adapter", "caddyfile", "--config", join(folder, "Caddyfile")],
-    cwd: folder,
-    env: { HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const process = resources.use(new ChildProcess(child));
-  const listens = async () => {
-    while (true) {
-      try {
-        return (await connectTcp(port)).close();
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    }
-  };
-  await within(listens(), { timeoutMs: 15_000, what: "the balancer" });
-  const kept = resources.move();
-  return {
-    url: `http://127.0.0.1:${port}`,
-    output: () => process.output,
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
-  };
-}
+const proxy = await requireBalancer();
 
 /** Half of the answers take their time, so that some are always under way. */
 async function target(request: Request): Promise<Response> {
@@ -101,7 +50,7 @@ Deno.test({
     const servers: ServerProcess[] = [await start(0), await start(1)];
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(async () => void await Promise.all(servers.map((server) => server.kill())));
-    await using balancer = await startBalancer(ports);
+    await using balancer = await startBalancer(proxy, ports);
     const tenant = await folder.database.createTenant();
     await using _connector = await startConnector(balancer, tenant, {
       connections: 2,
