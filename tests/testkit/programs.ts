@@ -21,10 +21,11 @@ export class DataFolder implements AsyncDisposable {
     this.database = database;
   }
 
-  static async create(): Promise<DataFolder> {
+  /** @param options `databaseUrl`: where the database is when it is not in the folder. */
+  static async create({ databaseUrl: url }: { readonly databaseUrl?: string | undefined } = {}): Promise<DataFolder> {
     const path = await Deno.makeTempDir({ prefix: "relayserver-" });
     const config = serverConfigSchema.parse(serverConfig(path));
-    return new DataFolder(path, await TestDatabase.open(databaseUrl(config)));
+    return new DataFolder(path, await TestDatabase.open(url ?? databaseUrl(config)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
