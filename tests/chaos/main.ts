@@ -7,6 +7,7 @@
 import { parseArgs } from "node:util";
 import { type CampaignPlan, type CampaignResult, isBroken, type LineCounts, runCampaign } from "./campaign.ts";
 import { FAULTS, obstacle } from "./faults.ts";
+import { requireRabbitMq } from "../testkit/rabbitmq.ts";
 import { everyPlan } from "./plans.ts";
 import { Random } from "./random.ts";
 
@@ -74,7 +75,9 @@ const skipped = new Map(
     return reason === undefined ? [] : [[fault, reason] as const];
   }),
 );
-const plans = wanted.filter(({ fault }) => !skipped.has(fault));
+const hasBroker = !(await requireRabbitMq()).isSkipped;
+if (!hasBroker) skipped.set("everything on amqp", "RabbitMQ is not installed");
+const plans = wanted.filter(({ fault, transport }) => !skipped.has(fault) && (hasBroker || transport === "memory"));
 if (plans.length === 0) {
   write("There is no such campaign that can be run here.");
   Deno.exit(2);
