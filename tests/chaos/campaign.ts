@@ -49,6 +49,8 @@ export interface CampaignResult {
   readonly lines: readonly { readonly line: Line; readonly counts: LineCounts }[];
   /** What did not go away, in words. */
   readonly leftovers: readonly string[];
+  /** What the programs wrote, and what is stored: to find out why something was lost. */
+  readonly evidence: string;
 }
 
 /** Runs a campaign. */
@@ -73,12 +75,19 @@ export async function runCampaign(
   const clients = await load.end();
   const left = await quiet(stage);
   const leftovers = left > 0 ? [`${left} requests are still stored`] : await findLeftovers(stage);
-  return { lines: await count(stage, clients), leftovers };
+  return { lines: await count(stage, clients), leftovers, evidence: await collectEvidence(stage) };
 }
 
 /** Whether what must not happen has happened. */
 export function isBroken({ lines, leftovers }: CampaignResult): boolean {
   return leftovers.length > 0 || lines.some(({ counts: { lost, unmarked, garbled } }) => lost + unmarked + garbled > 0);
+}
+
+async function collectEvidence({ folder, tenant, outputs }: Stage): Promise<string> {
+  const stored = new StoredRequestRepository(folder.database.handle);
+  const { results } = await stored.list(tenant.id, { states: ["waiting", "delivering", "dead"], skip: 0, take: 1_000 });
+  const rows = results.map((request) => JSON.stringify({ ...request, body: null }));
+  return [...outputs, rows.join("\n")].join("\n\n");
 }
 
 async function count(

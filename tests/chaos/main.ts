@@ -57,7 +57,11 @@ async function runOne(plan: CampaignPlan): Promise<boolean> {
   try {
     const result = await runCampaign(plan);
     writeResult(plan, result);
-    return !isBroken(result);
+    if (!isBroken(result)) return true;
+    const file = await Deno.makeTempFile({ prefix: `chaos-${plan.seed}-`, suffix: ".log" });
+    await Deno.writeTextFile(file, result.evidence);
+    write(`BROKEN with seed ${plan.seed}: see ${file}`);
+    return false;
   } catch (error) {
     write(`FAILED: ${carrierOf(plan)}, ${plan.fault}, seed ${plan.seed}: ${error}`);
     return false;

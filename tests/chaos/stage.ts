@@ -122,6 +122,11 @@ export class Stage implements AsyncDisposable {
     return this.#servers;
   }
 
+  /** What the programs that run now have written. */
+  get outputs(): readonly string[] {
+    return [...this.#servers.map(({ process }) => process.output), this.#connector?.output ?? ""];
+  }
+
   get wires(): readonly Wire[] {
     return this.#wires;
   }
