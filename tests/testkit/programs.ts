@@ -21,14 +21,20 @@ export class DataFolder implements AsyncDisposable {
     this.database = database;
   }
 
-  /** @param options `prepare` is called with the path before the database is made, or brought to the present schema. */
+  /**
+   * @param options `prepare` is called with the path before the database is made, or brought to the present schema; `databaseUrl` says where the
+   * database is when it is not in the folder.
+   */
   static async create(
-    { prepare }: { readonly prepare?: (path: string) => Promise<unknown> } = {},
+    { prepare, databaseUrl: url }: {
+      readonly prepare?: (path: string) => Promise<unknown>;
+      readonly databaseUrl?: string | undefined;
+    } = {},
   ): Promise<DataFolder> {
     const path = await Deno.makeTempDir({ prefix: "relayserver-" });
     await prepare?.(path);
     const config = serverConfigSchema.parse(serverConfig(path));
-    return new DataFolder(path, await TestDatabase.open(databaseUrl(config)));
+    return new DataFolder(path, await TestDatabase.open(url ?? databaseUrl(config)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
