@@ -16,7 +16,7 @@ import { type Carrier, Stage } from "./stage.ts";
 export interface CampaignPlan extends Carrier {
   /** A name in {@linkcode FAULTS}. */
   readonly fault: string;
-  /** So many of each line at least; the load goes on as long as the fault does. */
+  /** So many of each line when the fault is over; the load goes on as long as the fault does. */
   readonly requests: number;
   /** The same seed has the same things happen at the same times, as far as programs let themselves be timed. */
   readonly seed: number;
@@ -67,7 +67,7 @@ export async function runCampaign(
   });
   prepare?.(stage);
   const load = new Load({
-    ...{ url: stage.url, tenantName: stage.tenant.name, random: stage.random, minimum: requests },
+    ...{ url: stage.url, tenantName: stage.tenant.name, random: stage.random, afterwards: requests },
     patienceMs: patience && (() => patience(stage)),
   });
   await pause(stage.random.between(50, 400));
