@@ -40,7 +40,7 @@ export interface LineCounts {
   readonly deadLetters: number;
   /** Accepted, and neither delivered nor a dead letter, though the mode promises it. */
   readonly lost: number;
-  /** What a connector had acknowledged and did not bring to its target, in the mode that promises no more than that. */
+  /** What a connector had and did not bring to its target, in the mode that promises no more than that. */
   readonly goneAfterReceipt: number;
 }
 
