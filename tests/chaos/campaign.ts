@@ -74,7 +74,10 @@ export async function runCampaign(
   await strike(stage);
   const clients = await load.end();
   const left = await quiet(stage);
-  const leftovers = left > 0 ? [`${left} requests are still stored`] : await findLeftovers(stage);
+  const ended = await stage.findEnded();
+  const leftovers = left + ended.length > 0
+    ? [...ended, `${left} requests are still stored`]
+    : await findLeftovers(stage);
   return { lines: await count(stage, clients), leftovers, evidence: await collectEvidence(stage) };
 }
 

@@ -128,6 +128,17 @@ export class Stage implements AsyncDisposable {
     return [...this.#servers.map(({ process }) => process.output), this.#connector?.output ?? ""];
   }
 
+  /** Programs that should run and have ended by themselves, in words. */
+  async findEnded(): Promise<string[]> {
+    const programs: [string, ChildProcess][] = this.#servers.map(({ process }, index) => [`server ${index}`, process]);
+    if (this.#connector !== undefined) programs.push(["the connector", this.#connector]);
+    const ended = await Promise.all(programs.map(async ([name, { status }]) => {
+      const hasEnded = await Promise.race([status.then(() => true), pause(0).then(() => false)]);
+      return hasEnded ? [`${name} has ended by itself`] : [];
+    }));
+    return ended.flat();
+  }
+
   get wires(): readonly Wire[] {
     return this.#wires;
   }
