@@ -16,7 +16,7 @@ import { type Carrier, Stage } from "./stage.ts";
 export interface CampaignPlan extends Carrier {
   /** A name in {@linkcode FAULTS}. */
   readonly fault: string;
-  /** So many of each line at least; the load goes on as long as the fault does. */
+  /** So many of each line when the fault is over; the load goes on as long as the fault does. */
   readonly requests: number;
   /** The same seed has the same things happen at the same times, as far as programs let themselves be timed. */
   readonly seed: number;
@@ -40,7 +40,7 @@ export interface LineCounts {
   readonly deadLetters: number;
   /** Accepted, and neither delivered nor a dead letter, though the mode promises it. */
   readonly lost: number;
-  /** What a connector had acknowledged and did not bring to its target, in the mode that promises no more than that. */
+  /** What a connector had and did not bring to its target, in the mode that promises no more than that. */
   readonly goneAfterReceipt: number;
 }
 
@@ -67,14 +67,17 @@ export async function runCampaign(
   });
   prepare?.(stage);
   const load = new Load({
-    ...{ url: stage.url, tenantName: stage.tenant.name, random: stage.random, minimum: requests },
+    ...{ url: stage.url, tenantName: stage.tenant.name, random: stage.random, afterwards: requests },
     patienceMs: patience && (() => patience(stage)),
   });
   await pause(stage.random.between(50, 400));
   await strike(stage);
   const clients = await load.end();
   const left = await quiet(stage);
-  const leftovers = left > 0 ? [`${left} requests are still stored`] : await findLeftovers(stage);
+  const ended = await stage.findEnded();
+  const leftovers = left + ended.length > 0
+    ? [...ended, `${left} requests are still stored`]
+    : await findLeftovers(stage);
   return { lines: await count(stage, clients), leftovers, evidence: await collectEvidence(stage) };
 }
 

@@ -32,10 +32,16 @@ export interface LoadOptions {
   readonly url: string;
   readonly tenantName: string;
   readonly random: Random;
-  /** So many of each line at least. */
-  readonly minimum: number;
+  /** So many of each line after the fault. */
+  readonly afterwards: number;
   /** How long each client waits, in milliseconds. */
   readonly patienceMs?: (() => number) | undefined;
+}
+
+/** How many requests of a line were sent, and how many there are to be. */
+interface Counter {
+  sent: number;
+  last: number;
 }
 
 const NOTHING: ClientResult = { isAccepted: false, isAnswered: false, isGarbled: false };
@@ -45,26 +51,26 @@ export class Load {
   readonly #options: LoadOptions;
   readonly #results = new Map<string, ClientResult>();
   readonly #clients: readonly Promise<void>[];
-  #isEnding = false;
+  readonly #counters: readonly Counter[];
 
   constructor(options: LoadOptions) {
     this.#options = options;
-    this.#clients = LINES.flatMap((line) => {
-      const counter = { sent: 0 };
-      return Array.from({ length: CLIENTS_PER_LINE }, () => this.#run(line, counter));
-    });
+    this.#counters = LINES.map(() => ({ sent: 0, last: MAX_REQUESTS_PER_LINE }));
+    this.#clients = LINES.flatMap((line, index) =>
+      Array.from({ length: CLIENTS_PER_LINE }, () => this.#run(line, this.#counters[index]!))
+    );
   }
 
-  /** Sends what is missing to the minimum, and waits for the last answer. @returns What became of each request. */
+  /** Sends the last ones, and waits for the last answer. @returns What became of each request. */
   async end(): Promise<ReadonlyMap<string, ClientResult>> {
-    this.#isEnding = true;
+    for (const counter of this.#counters) counter.last = counter.sent + this.#options.afterwards;
     await Promise.all(this.#clients);
     return this.#results;
   }
 
-  async #run(line: Line, counter: { sent: number }): Promise<void> {
-    const { minimum, random } = this.#options;
-    while (counter.sent < (this.#isEnding ? minimum : MAX_REQUESTS_PER_LINE)) {
+  async #run(line: Line, counter: Counter): Promise<void> {
+    const { random } = this.#options;
+    while (counter.sent < counter.last) {
       const id = requestId(line, counter.sent++);
       const result = await this.#send(line, id);
       this.#results.set(id, result);

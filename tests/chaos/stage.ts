@@ -74,6 +74,7 @@ export class Stage implements AsyncDisposable {
   #resources: AsyncDisposableStack | undefined;
   #connector: ChildProcess | undefined;
   #replacing: Promise<void> | undefined;
+  #replacingNext: Promise<void> | undefined;
   #watch: Watch | undefined;
 
   private constructor(plan: StagePlan) {
@@ -127,6 +128,17 @@ export class Stage implements AsyncDisposable {
     return [...this.#servers.map(({ process }) => process.output), this.#connector?.output ?? ""];
   }
 
+  /** Programs that should run and have ended by themselves, in words. */
+  async findEnded(): Promise<string[]> {
+    const programs: [string, ChildProcess][] = this.#servers.map(({ process }, index) => [`server ${index}`, process]);
+    if (this.#connector !== undefined) programs.push(["the connector", this.#connector]);
+    const ended = await Promise.all(programs.map(async ([name, { status }]) => {
+      const hasEnded = await Promise.race([status.then(() => true), pause(0).then(() => false)]);
+      return hasEnded ? [`${name} has ended by itself`] : [];
+    }));
+    return ended.flat();
+  }
+
   get wires(): readonly Wire[] {
     return this.#wires;
   }
@@ -174,13 +186,14 @@ export class Stage implements AsyncDisposable {
     await this.#connector?.stop({ signal: "SIGKILL" });
   }
 
-  /** Kills the connector and starts another; once at a time. */
+  /** Kills the connector that runs, and starts another. */
   replaceConnector(): Promise<void> {
-    return this.#replacing ??= (async () => {
-      await this.killConnector();
-      await this.startConnector();
-      this.#replacing = undefined;
-    })();
+    if (this.#replacing === undefined) return this.#replacing = this.#replace();
+    // The one that is coming up may have brought what asks for this.
+    return this.#replacingNext ??= this.#replacing.then(() => {
+      this.#replacingNext = undefined;
+      return this.#replacing = this.#replace();
+    });
   }
 
   /**
@@ -219,9 +232,16 @@ export class Stage implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#replacing;
+    await this.#replacingNext;
     await this.killConnector();
     for (const server of this.#servers) await server.kill();
     await this.#resources?.disposeAsync();
+  }
+
+  async #replace(): Promise<void> {
+    await this.killConnector();
+    await this.startConnector();
+    this.#replacing = undefined;
   }
 
   async #prepare(resources: AsyncDisposableStack): Promise<void> {

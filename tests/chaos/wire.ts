@@ -157,7 +157,9 @@ export class Wire implements AsyncDisposable {
   }
 
   async #toServer(frame: Frame): Promise<boolean> {
-    if (frame.type === FrameType.response) await this.#observer.passing("answered", this.#requests([frame.id]));
+    // An error says as well that the connector had the request (protocol §4).
+    const isAnswer = frame.type === FrameType.response || frame.type === FrameType.error;
+    if (isAnswer) await this.#observer.passing("answered", this.#requests([frame.id]));
     if (frame.type !== FrameType.acknowledge) return false;
     await this.#observer.passing("received", this.#requests(decodeIds(frame.payload)));
     return true;
