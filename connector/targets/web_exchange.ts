@@ -21,7 +21,7 @@ import type { TargetContext } from "./target.ts";
 import { CollectedBody, StreamedBody } from "./web_body.ts";
 import { fromRawResponseHeaders } from "./web_headers.ts";
 import type { WebOrigin } from "./web_origin.ts";
-import { WebUpload } from "./web_upload.ts";
+import { type UploadSink, WebUpload } from "./web_upload.ts";
 
 /** Same as the listener's. */
 const MAX_HEADER_SIZE_BYTES = 65_536;
@@ -36,6 +36,15 @@ export interface WireRequest {
   /** Names and values in turn, `Host` and framing included. */
   readonly rawHeaders: readonly string[];
   readonly body: Body;
+}
+
+/** What a call needs beside its request. */
+export interface ExchangeOptions {
+  readonly context: TargetContext;
+  /** Until the head of the response. */
+  readonly deadlines: Deadlines;
+  /** After these a small body is not waited for any more. */
+  readonly patience: Deadlines;
 }
 
 /** One call. It is over when the response's body has ended, or when anything failed. */
@@ -63,14 +72,9 @@ export class WebExchange {
   /**
    * Starts the call.
    *
-   * @param wire What to send.
-   * @param options The call's context, the deadlines of its target, and those after which a small body is not waited for any more.
    * @throws {RelayError} `invalid_request` when it cannot be written as HTTP.
    */
-  constructor(
-    wire: WireRequest,
-    options: { readonly context: TargetContext; readonly deadlines: Deadlines; readonly patience: Deadlines },
-  ) {
+  constructor(wire: WireRequest, options: ExchangeOptions) {
     this.#context = options.context;
     this.#deadlines = options.deadlines;
     this.#patienceDeadlines = options.patience;
@@ -110,7 +114,7 @@ export class WebExchange {
     }
     // Otherwise the head waits for the body's first bytes, and the target could not refuse or answer before them.
     this.#request.flushHeaders();
-    const upload = new WebUpload(this.#request, body);
+    const upload = new WebUpload(new RequestSink(this.#request), body);
     const onProgress = () => this.#headReceived ? undefined : this.#deadlines.start(this.#deadline);
     upload.run(onProgress).catch((error) => this.#fail(error));
     return upload;
@@ -225,6 +229,27 @@ export class WebExchange {
   }
 }
 
+/** A body's way into a request of `node:http`. */
+class RequestSink implements UploadSink {
+  readonly #request: ClientRequest;
+  #wake: (() => void) | undefined;
+
+  constructor(request: ClientRequest) {
+    this.#request = request;
+    request.on("drain", () => this.#wake?.());
+    request.on("close", () => this.#wake?.());
+  }
+
+  write(bytes: Uint8Array): Promise<void> | undefined {
+    if (this.#request.write(bytes) || this.#request.destroyed) return undefined;
+    return new Promise<void>((resolve) => this.#wake = resolve);
+  }
+
+  end(): void {
+    this.#request.end();
+  }
+}
+
 /** An executable may have been made with an older runtime, whose HTTP client takes no list of header names and values in turn. */
 const IS_RECENT = Number(/^2\.(\d+)\./.exec(Deno.version.deno)?.[1] ?? Infinity) >= 9;
 
@@ -260,7 +285,8 @@ function openRequest(wire: WireRequest): ClientRequest {
   }
 }
 
-function invalidResponse(reason: string): RelayError {
+/** Says of a response that it is of no use. */
+export function invalidResponse(reason: string): RelayError {
   return new RelayError("target_invalid_response", `Cannot read response: ${reason}`);
 }
 

@@ -118,17 +118,17 @@ Deno.test("handle() stops the upload and closes the socket when the response has
 Deno.test("handle() closes the socket without a last chunk when the request's body fails or has another length", async () => {
   const failure = new Error("gone");
   const cases = [
-    ["client_gone", { stream: failing(failure) }],
-    ["invalid_request", { stream: ReadableStream.from([bytes("xx")]), length: 3 }],
-    ["invalid_request", { stream: ReadableStream.from([bytes("xx")]), length: 1 }],
+    ["client_gone", { stream: failing(failure) }, /0\r\n\r\n$/],
+    ["invalid_request", { stream: ReadableStream.from([bytes("xx")]), length: 3 }, /\r\n\r\nxx./],
+    ["invalid_request", { stream: ReadableStream.from([bytes("xx")]), length: 1 }, /\r\n\r\nx/],
   ] as const;
-  for (const [code, body] of cases) {
+  for (const [code, body, whole] of cases) {
     await using server = await RawServer.start(() => {});
     await using target = new WebTarget({ url: server.url });
     const call = target.handle(relayRequest({ method: "POST", body }), targetContext());
     await assert.rejects(call, { name: "RelayError", code });
     await server.connections[0]?.closed;
-    assert.doesNotMatch(server.connections[0]?.received ?? "", /0\r\n\r\n$|xx$/);
+    assert.doesNotMatch(server.connections[0]?.received ?? "", whole);
   }
 });
 
