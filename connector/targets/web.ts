@@ -88,6 +88,8 @@ export class WebTarget implements Target {
   /** For redirects to elsewhere: certificates are checked there whatever the target's options say. */
   readonly #foreignAgents = new Map<string, WebAgents>();
   readonly #webSockets = new Set<SocketStreams>();
+  /** Calls by `node:http` without a response. An agent knows nothing of those whose tunnel is not open yet. */
+  readonly #exchanges = new Set<WebExchange>();
   #disposed = false;
   /** Calls whose response has not been returned yet. */
   #calls = 0;
@@ -146,6 +148,7 @@ export class WebTarget implements Target {
     this.#disposed = true;
     this.#agents[Symbol.dispose]();
     this.#plain?.[Symbol.dispose]();
+    for (const exchange of this.#exchanges) exchange.fail(disposed());
     for (const agents of this.#foreignAgents.values()) agents[Symbol.dispose]();
     this.#deadlines[Symbol.dispose]();
     this.#patience[Symbol.dispose]();
@@ -183,7 +186,7 @@ export class WebTarget implements Target {
   }
 
   async #call(outgoing: Outgoing, context: TargetContext): Promise<RelayResponse> {
-    if (this.#disposed) throw new RelayError("target_unreachable", "Cannot reach target: it is disposed");
+    if (this.#disposed) throw disposed();
     const { origin, method, path, body } = outgoing;
     const request = { origin, method, path, rawHeaders: this.#rawHeaders(outgoing), body };
     const options = { context, deadlines: this.#deadlines, patience: this.#patience };
@@ -193,6 +196,7 @@ export class WebTarget implements Target {
     const agents = this.#agentsFor(origin);
     const wire: WireRequest = { ...request, agent: agents.forMethod(method) };
     const exchange = new WebExchange(wire, options);
+    this.#exchanges.add(exchange);
     try {
       return await exchange.response;
     } catch (error) {
@@ -200,6 +204,8 @@ export class WebTarget implements Target {
       const agent = agents.afterStaleSocket();
       if (!isIdempotent(wire.method) || isStreamBody(wire.body)) throw error;
       return await new WebExchange({ ...wire, agent }, options).response;
+    } finally {
+      this.#exchanges.delete(exchange);
     }
   }
 
@@ -223,6 +229,10 @@ export class WebTarget implements Target {
       configured: isOwnOrigin ? this.#configured : ConfiguredHeaders.none,
     });
   }
+}
+
+function disposed(): RelayError {
+  return new RelayError("target_unreachable", "Cannot reach target: it is disposed");
 }
 
 /** Refuses what another program could read as something else than the server's policies were asked about. */

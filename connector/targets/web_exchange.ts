@@ -58,7 +58,7 @@ export class WebExchange {
   #patience: Deadline | undefined;
   readonly #request: ClientRequest;
   readonly #upload: WebUpload | undefined;
-  readonly #onAbort = () => this.#fail(this.#context.signal.reason);
+  readonly #onAbort = () => this.fail(this.#context.signal.reason);
   readonly #resolve: (response: RelayResponse) => void;
   readonly #reject: (reason: unknown) => void;
   #streamed: StreamedBody | undefined;
@@ -101,7 +101,7 @@ export class WebExchange {
       request.reusedSocket = false;
     });
     request.on("response", (message) => this.#receive(message));
-    request.on("upgrade", () => this.#fail(invalidResponse("it switched protocols unasked")));
+    request.on("upgrade", () => this.fail(invalidResponse("it switched protocols unasked")));
     // It stays for good: the socket's errors after the end must find a listener.
     request.on("error", (error) => this.#onRequestError(error));
   }
@@ -116,7 +116,7 @@ export class WebExchange {
     this.#request.flushHeaders();
     const upload = new WebUpload(new RequestSink(this.#request), body);
     const onProgress = () => this.#headReceived ? undefined : this.#deadlines.start(this.#deadline);
-    upload.run(onProgress).catch((error) => this.#fail(error));
+    upload.run(onProgress).catch((error) => this.fail(error));
     return upload;
   }
 
@@ -127,7 +127,7 @@ export class WebExchange {
       return;
     }
     this.#diedUnused = this.#bytesReadBefore !== undefined && this.#request.socket?.bytesRead === this.#bytesReadBefore;
-    this.#fail(toRelayError(error));
+    this.fail(toRelayError(error));
   }
 
   #receive(message: IncomingMessage): void {
@@ -135,7 +135,7 @@ export class WebExchange {
     message.on("error", (error) => this.#onBroken(error));
     message.on("close", () => this.#onBroken(undefined));
     const status = message.statusCode ?? 0;
-    if (status < 200 || status > 599) return this.#fail(invalidResponse("its status is outside 200 to 599"));
+    if (status < 200 || status > 599) return this.fail(invalidResponse("its status is outside 200 to 599"));
     try {
       const { lines, contentLength, isEndedByClose } = fromRawResponseHeaders(message.rawHeaders);
       const hasBody = this.#request.method !== "HEAD" && status !== 204 && status !== 304;
@@ -147,7 +147,7 @@ export class WebExchange {
         this.#stream(message, { status, headers: lines }, { length: contentLength });
       }
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
@@ -185,7 +185,7 @@ export class WebExchange {
     { length, first }: { readonly length: number | undefined; readonly first?: Uint8Array<ArrayBuffer> },
   ): void {
     this.#deadlines.stop(this.#deadline);
-    const streamed = this.#streamed = new StreamedBody(message, { first, onCancel: (reason) => this.#fail(reason) });
+    const streamed = this.#streamed = new StreamedBody(message, { first, onCancel: (reason) => this.fail(reason) });
     message.on("end", () => {
       // To the parser a reset ends such a body like any other close.
       const isReset = this.#endedByClose && this.#requestError !== undefined;
@@ -197,7 +197,7 @@ export class WebExchange {
   }
 
   #expire(): void {
-    this.#fail(
+    this.fail(
       this.#upload?.waitsForBody && !this.#headReceived
         ? new RelayError("request_timeout", "Cannot send request: its body stopped coming")
         : new RelayError("target_timeout", "Cannot call target: it did not answer in time"),
@@ -206,10 +206,11 @@ export class WebExchange {
 
   #onBroken(error: Error | undefined): void {
     // "close" comes after a complete body too.
-    if (!this.#over) this.#fail(toRelayError(this.#requestError ?? error));
+    if (!this.#over) this.fail(toRelayError(this.#requestError ?? error));
   }
 
-  #fail(reason: unknown): void {
+  /** Ends the call. Without effect when it is over. */
+  fail(reason: unknown): void {
     if (this.#over) return;
     this.#finish(reason);
     this.#streamed?.fail(reason);
