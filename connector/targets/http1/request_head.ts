@@ -4,8 +4,7 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
-
+const encoder = new TextEncoder();
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const TARGET = /^[\x21-\x7e\x80-\xff]+$/;
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -39,7 +38,14 @@ export function encodeRequest({ method, path, rawHeaders, isKept }: RequestHead,
   }
   text += isKept ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
   const bytes = new Uint8Array(text.length + (body?.length ?? 0));
-  Buffer.from(bytes.buffer).write(text, "latin1");
+  writeLatin1(text, bytes);
   if (body !== undefined) bytes.set(body, text.length);
   return bytes;
+}
+
+/** `Buffer.write` would look at every character in JavaScript, also where there is nothing above ASCII. */
+function writeLatin1(text: string, bytes: Uint8Array): void {
+  const { read, written } = encoder.encodeInto(text, bytes);
+  if (read === text.length && written === text.length) return;
+  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index);
 }
