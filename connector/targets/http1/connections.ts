@@ -109,6 +109,10 @@ export class Connections implements Disposable {
     this.#opening.add(opening);
     try {
       const connection = new Connection(await Deno.connect({ ...this.#address, signal: opening.signal }));
+      if (opening.signal.aborted) {
+        connection.close();
+        throw opening.signal.reason;
+      }
       this.#all.add(connection);
       connection.onClose = () => {
         this.#all.delete(connection);
