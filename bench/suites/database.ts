@@ -171,5 +171,8 @@ function request(
     relayedRequestBytes: 0,
     responseBytes: 1024,
     relayedResponseBytes: 1024,
+    waitedMs: 1.5,
+    targetMs: 2.25,
+    deliveries: 1,
   };
 }

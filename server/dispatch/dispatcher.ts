@@ -25,8 +25,16 @@ export interface DispatchOptions {
   readonly requireActiveConnection: boolean;
   /** Whether it is settled when it was handed over, so that nobody has to hear of its receipt and it is never repeated. */
   readonly isSettledByHandover?: boolean;
+  /** Told of every delivery. */
+  readonly handover?: HandoverListener | undefined;
   /** Set when somebody else decides about repeats: there is one delivery at most. */
   readonly attempt?: Attempt;
+}
+
+/** Hears when a request is handed over. Must not throw. */
+export interface HandoverListener {
+  /** @param deliveries How often it was by now, what came back untouched left out. */
+  handedOver(deliveries: number): void;
 }
 
 /** Follows the one delivery of a request. Must not throw. */

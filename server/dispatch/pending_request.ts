@@ -71,7 +71,7 @@ export class PendingRequest implements Dispatch {
     if (this.#isSettled) return;
     clearTimeout(this.#graceTimer);
     this.#deliveries++;
-    const { trace, expiresInMs, isSettledByHandover, attempt } = this.options;
+    const { trace, expiresInMs, isSettledByHandover, attempt, handover } = this.options;
     const acknowledge = isSettledByHandover !== true;
     const deliveredAt = trace ? performance.now() : undefined;
     const delivery = this.#delivery = connection.deliver(
@@ -81,6 +81,7 @@ export class PendingRequest implements Dispatch {
         : { acknowledge, trace, expiresInMs, onAcknowledged: attempt.acknowledged },
     );
     attempt?.delivered();
+    handover?.handedOver(this.#deliveries);
     delivery.response.then(
       (response) =>
         this.#finish(() =>

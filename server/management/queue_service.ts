@@ -9,9 +9,11 @@ import {
   ACKNOWLEDGE_MODES,
   type Actor,
   DEAD_LETTER_REASONS,
+  type StoredCounts,
   type StoredRequest,
   type StoredState,
 } from "../persistence/mod.ts";
+import { ALWAYS_MASKED_HEADERS, maskHeaders } from "../recordings/masking.ts";
 import { record } from "./audit_trail.ts";
 import { ManagementError } from "./management_error.ts";
 import type { Store } from "./store.ts";
@@ -56,7 +58,23 @@ export const storedRequestDocumentSchema = z.object({
 /** A stored request as it is shown. */
 export type StoredRequestDocument = z.output<typeof storedRequestDocumentSchema>;
 
-/** Shows a stored request. Headers and bodies carry secrets, and stay where they are. */
+/** One stored request, with what is too much for a list. */
+export const storedRequestDetailsSchema = storedRequestDocumentSchema.extend({
+  headers: z.array(z.object({ name: z.string(), value: z.string() })).meta({
+    description: "As the target is to get them; credentials are masked.",
+  }),
+}).meta({ id: "StoredRequestDetails" });
+
+/** One stored request, with what is too much for a list. */
+export type StoredRequestDetails = z.output<typeof storedRequestDetailsSchema>;
+
+/** Shows a stored request. Its body stays where it is. */
+export function toStoredRequestDetails(request: StoredRequest): StoredRequestDetails {
+  const headers = maskHeaders(request.headers, (name) => ALWAYS_MASKED_HEADERS.has(name));
+  return { ...toStoredRequestDocument(request), headers: headers.map(([name, value]) => ({ name, value })) };
+}
+
+/** Shows a stored request as one of many. */
 export function toStoredRequestDocument(request: StoredRequest): StoredRequestDocument {
   const { path, state, nextAttemptAt } = request;
   const queryAt = path.indexOf("?");
@@ -114,6 +132,13 @@ export class QueueService {
     return await store.stored.list(id, { states: STATES[list], skip, take });
   }
 
+  /** How many requests a tenant has stored. @throws {ManagementError} `tenant_unknown`. */
+  async count(tenantName: string): Promise<StoredCounts> {
+    const { store } = this.#parts;
+    const { id } = await requireTenant(store, tenantName);
+    return await store.stored.count(id);
+  }
+
   /** @throws {ManagementError} `tenant_unknown`; `not_found`. */
   async get({ tenantName, list, id }: StoredRequestName): Promise<StoredRequest> {
     const { store } = this.#parts;
@@ -121,6 +146,12 @@ export class QueueService {
     const found = await store.stored.find(tenant.id, { id, states: STATES[list] });
     if (found === undefined) throw notFound();
     return found;
+  }
+
+  /** A request of a tenant that may be gone, as long as it is stored. */
+  async find(tenantId: string, id: string): Promise<StoredRequest | undefined> {
+    const states = [...STATES.queue, ...STATES.deadLetters];
+    return await this.#parts.store.stored.find(tenantId, { id, states });
   }
 
   /**

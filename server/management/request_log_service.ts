@@ -72,6 +72,15 @@ export const requestDocumentSchema = z.object({
   relayedRequestBytes: z.int().meta({ description: "As it went to the target." }),
   responseBytes: z.int().meta({ description: "Body of the response as it came from the target." }),
   relayedResponseBytes: z.int().meta({ description: "As it went to the client." }),
+  waitedMs: z.number().nullable().meta({
+    description: "From the start until a connection got it, the last one if there were several; null when none got it.",
+  }),
+  targetMs: z.number().nullable().meta({
+    description: "From then until the head of the target's response; null when there was none.",
+  }),
+  deliveries: z.int().nullable().meta({
+    description: "How often connections got it; null when a release logged it that did not count.",
+  }),
 }).meta({ id: "LoggedRequest" });
 
 /** A request as it is shown. */

@@ -14,6 +14,9 @@ export const COMPONENTS = ["database", "transport", "bodyStore"] as const;
 /** How something is. `blocked`: it takes nothing at present, but has lost nothing. */
 export const COMPONENT_STATES = ["ready", "blocked", "away"] as const;
 
+/** How many tenants are named that have stored requests. */
+const STORED_TENANTS = 5;
+
 /** Something that the server stands on. */
 export interface ComponentStatus {
   readonly name: typeof COMPONENTS[number];
@@ -32,6 +35,11 @@ export const statusDocumentSchema = z.object({
   tenants: z.int(),
   tenantsOnline: z.int(),
   connections: z.int(),
+  queuedRequests: z.int().meta({ description: "Of all tenants, stored until they are settled." }),
+  deadLetters: z.int().meta({ description: "Of all tenants." }),
+  stored: z.array(z.object({ tenantName: z.string(), queuedRequests: z.int(), deadLetters: z.int() })).meta({
+    description: "The tenants that have most dead letters, then those that have most queued requests.",
+  }),
   components: z.array(z.object({
     name: z.enum(COMPONENTS),
     kind: z.string(),
@@ -46,7 +54,7 @@ export type StatusDocument = z.output<typeof statusDocumentSchema>;
 
 /** What {@link StatusService} works with. */
 export interface StatusServiceParts {
-  readonly store: Pick<Store, "tenants">;
+  readonly store: Pick<Store, "tenants" | "stored">;
   readonly connections: Pick<ConnectionService, "totals">;
   readonly components: () => readonly ComponentStatus[];
   readonly originId: string;
@@ -64,11 +72,23 @@ export class StatusService {
   async read(): Promise<StatusDocument> {
     const { store, connections, originId } = this.#parts;
     const totals = connections.totals();
+    const [{ totalCount }, { queued, dead }, stored] = await Promise.all([
+      store.tenants.list({ take: 0 }),
+      store.stored.count(),
+      store.stored.countByTenant({ take: STORED_TENANTS }),
+    ]);
     return {
       originId,
-      tenants: (await store.tenants.list({ take: 0 })).totalCount,
+      tenants: totalCount,
       tenantsOnline: totals.tenantIds.length,
       connections: totals.connections,
+      queuedRequests: queued,
+      deadLetters: dead,
+      stored: stored.map(({ tenantName, queued, dead }) => ({
+        tenantName,
+        queuedRequests: queued,
+        deadLetters: dead,
+      })),
       components: this.components(),
     };
   }

@@ -76,10 +76,12 @@ export {
   type Burial,
   type NextAttempt,
   type RemovedRequest,
+  type StoredCounts,
   type StoredRequest,
   StoredRequestRepository,
   type StoredTotals,
   type StoredUsage,
+  type TenantStoredCounts,
 } from "./stored_requests.ts";
 export { readAcknowledgeKey, readDatabaseId } from "./properties.ts";
 export { SigningKeyRepository, type StoredSigningKey } from "./signing_keys.ts";

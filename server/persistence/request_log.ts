@@ -51,6 +51,12 @@ export interface LoggedRequest {
   readonly responseBytes: number;
   /** Size of the response's body as it went to the client, after interceptors. */
   readonly relayedResponseBytes: number;
+  /** From the start until a connection got it, the last one if there were several; null when none got it. */
+  readonly waitedMs: number | null;
+  /** From then until the head of the target's response; null when there was none. */
+  readonly targetMs: number | null;
+  /** How often connections got it; null when a release logged it that did not count. */
+  readonly deliveries: number | null;
 }
 
 /** Which requests to find. All conditions must hold; texts are compared exactly unless it says otherwise. */
@@ -223,6 +229,9 @@ function toRow(request: LoggedRequest): RequestTable {
     relayed_request_bytes: request.relayedRequestBytes,
     response_bytes: request.responseBytes,
     relayed_response_bytes: request.relayedResponseBytes,
+    waited_ms: request.waitedMs,
+    target_ms: request.targetMs,
+    deliveries: request.deliveries,
   };
 }
 
@@ -252,5 +261,8 @@ function toRequest(row: RequestTable): LoggedRequest {
     relayedRequestBytes: row.relayed_request_bytes,
     responseBytes: row.response_bytes,
     relayedResponseBytes: row.relayed_response_bytes,
+    waitedMs: row.waited_ms,
+    targetMs: row.target_ms,
+    deliveries: row.deliveries,
   };
 }

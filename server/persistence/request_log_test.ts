@@ -25,6 +25,9 @@ function request(changes: Partial<LoggedRequest> = {}): LoggedRequest {
     relayedRequestBytes: 1,
     responseBytes: 2 ** 40,
     relayedResponseBytes: 3,
+    waitedMs: 1.5,
+    targetMs: 2.25,
+    deliveries: 1,
     ...changes,
   };
 }

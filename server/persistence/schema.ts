@@ -169,6 +169,9 @@ export interface RequestTable {
   relayed_request_bytes: number;
   response_bytes: number;
   relayed_response_bytes: number;
+  waited_ms: number | null;
+  target_ms: number | null;
+  deliveries: number | null;
 }
 
 /** One row per tenant, target and minute with requests. */

@@ -78,12 +78,22 @@ export interface StoredUsage {
   readonly bytes: number;
 }
 
+/** How many requests a tenant has stored. */
+export interface TenantStoredCounts extends StoredCounts {
+  readonly tenantName: string;
+}
+
 /** What all tenants have stored. */
-export interface StoredTotals {
-  readonly queued: number;
-  readonly dead: number;
+export interface StoredTotals extends StoredCounts {
   /** When the oldest request that is not dead came; `undefined` when there is none. */
   readonly oldestAt: number | undefined;
+}
+
+/** How many requests are stored. */
+export interface StoredCounts {
+  /** Those that are not dead. */
+  readonly queued: number;
+  readonly dead: number;
 }
 
 /** A body in the body store that nobody needs any more. */
@@ -262,6 +272,34 @@ export class StoredRequestRepository {
     const count = (some: typeof rows) => some.reduce((sum, { count }) => sum + Number(count), 0);
     const oldestAt = live.length === 0 ? undefined : Math.min(...live.map(({ oldest }) => Number(oldest)));
     return { queued: count(live), dead: count(rows) - count(live), oldestAt };
+  }
+
+  /** How many requests a tenant has stored, or all tenants when none is named. */
+  async count(tenantId?: string): Promise<StoredCounts> {
+    let query = this.#db.selectFrom("stored_requests").select(({ fn }) => ["state", fn.countAll().as("count")]);
+    if (tenantId !== undefined) query = query.where("tenant_id", "=", tenantId);
+    const counts = { queued: 0, dead: 0 };
+    for (const { state, count } of await query.groupBy("state").execute()) {
+      counts[state === "dead" ? "dead" : "queued"] += Number(count);
+    }
+    return counts;
+  }
+
+  /** The tenants that have stored requests: those with most dead letters first, then those with most that wait. */
+  async countByTenant({ take }: { readonly take: number }): Promise<TenantStoredCounts[]> {
+    const rows = await this.#db.selectFrom("stored_requests").innerJoin("tenants", "tenants.id", "tenant_id")
+      .select(({ fn, eb }) => [
+        "tenants.name",
+        fn.countAll().as("count"),
+        fn.sum(eb.case().when("state", "=", "dead").then(1).else(0).end()).as("dead"),
+      ])
+      .groupBy(["tenants.id", "tenants.name"])
+      .orderBy("dead", "desc").orderBy("count", "desc").orderBy("tenants.name").limit(take).execute();
+    return rows.map(({ name, count, dead }) => ({
+      tenantName: name,
+      queued: Number(count) - Number(dead),
+      dead: Number(dead),
+    }));
   }
 
   /** A tenant's requests in these states in their order, without their bodies. */

@@ -23,7 +23,7 @@ import type { TenantQueues } from "../transport/transport.ts";
 import type { AcknowledgeTokens } from "./acknowledge_tokens.ts";
 import { Ledger } from "./ledger.ts";
 import { Pumps } from "./pumps.ts";
-import { type RunOptions, type RunParts, StoredRun } from "./stored_run.ts";
+import { type RunOptions, type RunParts, StoredRun, type WaitingClient } from "./stored_run.ts";
 import { Sweeper } from "./sweeper.ts";
 import { Tickets } from "./tickets.ts";
 import type { Amount } from "./usage.ts";
@@ -138,7 +138,7 @@ export class StoredRequests {
    */
   async dispatch(
     request: NewStoredRequest,
-    client: { readonly requireActiveConnection: boolean },
+    client: WaitingClient,
   ): Promise<StoredDispatch> {
     if (client.requireActiveConnection && !this.#parts.dispatcher.isReachable(request.tenantId)) {
       throw new RelayError("connector_unavailable", "No connector of this tenant is connected", {
@@ -273,7 +273,7 @@ export class StoredRequests {
     this.#hold(request).start();
   }
 
-  #hold(request: StoredRequest, client?: { readonly requireActiveConnection: boolean }): StoredRun {
+  #hold(request: StoredRequest, client?: WaitingClient): StoredRun {
     const run = new StoredRun(request, {
       parts: this.#runParts,
       options: this.#options,

@@ -31,6 +31,9 @@ const PERMANENT: ReadonlySet<RelayErrorCode> = new Set([
   "body_too_large",
 ]);
 
+/** What somebody asks for who waits for the response. */
+export type WaitingClient = Pick<DispatchOptions, "requireActiveConnection" | "handover">;
+
 /** What a {@link StoredRun} works with. */
 export interface RunParts {
   readonly dispatcher: Pick<Dispatcher, "dispatch">;
@@ -87,8 +90,11 @@ export class StoredRun {
   readonly #client = Promise.withResolvers<DispatchedResponse>();
   readonly #awake = new AbortController();
   readonly #requireActiveConnection: boolean;
+  readonly #handover: WaitingClient["handover"];
   #isClientWaiting: boolean;
   #attempts: number;
+  /** Deliveries since the run began. */
+  #handovers = 0;
   #isSettled = false;
   #isStopping = false;
   #isWaiting = false;
@@ -101,7 +107,7 @@ export class StoredRun {
       readonly parts: RunParts;
       readonly options: RunOptions;
       readonly port: RunPort;
-      readonly client?: Pick<DispatchOptions, "requireActiveConnection"> | undefined;
+      readonly client?: WaitingClient | undefined;
     },
   ) {
     this.request = request;
@@ -111,6 +117,7 @@ export class StoredRun {
     this.#attempts = request.attempts;
     this.#isClientWaiting = client !== undefined;
     this.#requireActiveConnection = client?.requireActiveConnection ?? true;
+    this.#handover = client?.handover;
     this.response = this.#client.promise;
     this.response.catch(() => {});
   }
@@ -178,6 +185,7 @@ export class StoredRun {
         attempt: {
           delivered: () => {
             deliveredAtMs = this.#parts.now();
+            this.#handover?.handedOver(++this.#handovers);
             clearTimeout(timer);
             timer = setTimeout(() => this.#dispatch?.cancel("expired"), acknowledgeTimeoutMs);
           },

@@ -43,7 +43,7 @@ export interface RequestKeeper {
   /** Stores a request and delivers it. */
   dispatch(
     request: KeptRequest,
-    client: { readonly requireActiveConnection: boolean },
+    client: Pick<DispatchOptions, "requireActiveConnection" | "handover">,
   ): Promise<Pick<Dispatch, "response" | "cancel">>;
   /** Stores a request, to be delivered when a connector is there. */
   enqueue(request: KeptRequest): Promise<void>;

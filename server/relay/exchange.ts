@@ -6,6 +6,7 @@
 
 import type { RelayError } from "../../shared/errors/relay_error.ts";
 import type { Hop } from "../interceptors/mod.ts";
+import type { HandoverListener } from "../dispatch/dispatcher.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
 import type { Tenant } from "../persistence/tenants.ts";
 import type { RelayAddress } from "./address.ts";
@@ -24,7 +25,7 @@ export interface ExchangeOptions {
 }
 
 /** One request and its answer. */
-export class Exchange {
+export class Exchange implements HandoverListener {
   readonly #startedAtMs = Date.now();
   readonly requestId: string = newRequestId(this.#startedAtMs);
   readonly request: ListenerRequest;
@@ -43,6 +44,11 @@ export class Exchange {
   responseBytes: number | undefined;
   relayedResponseBytes = 0;
   readonly #startedAt = performance.now();
+  #deliveries = 0;
+  /** By `performance.now()`, like all here that end so. */
+  #handedOverAt: number | undefined;
+  #headAt: number | undefined;
+  #isAnswered = false;
   readonly #options: ExchangeOptions;
   #clientAddress: string | undefined;
 
@@ -63,6 +69,22 @@ export class Exchange {
     return { peerAddress, host, scheme: this.#options.scheme };
   }
 
+  handedOver(deliveries: number): void {
+    this.#deliveries = deliveries;
+    this.#handedOverAt = performance.now();
+  }
+
+  /**
+   * The head of the target's response is here.
+   *
+   * @param isBodyAhead Whether its body is still on its way. Otherwise the end is at hand, and the clock is read then.
+   */
+  answered(connectionId: string, isBodyAhead: boolean): void {
+    this.connectionId = connectionId;
+    this.#isAnswered = true;
+    if (isBodyAhead) this.#headAt = performance.now();
+  }
+
   /**
    * What there is to tell when it is over.
    *
@@ -71,6 +93,8 @@ export class Exchange {
   record(status: number, error: RelayError | undefined): RelayedRequest {
     const path = this.address?.path ?? "";
     const queryAt = path.indexOf("?");
+    const endedAt = performance.now();
+    const handedOverAt = this.#handedOverAt;
     return {
       requestId: this.requestId,
       traceId: traceIdOf(this.request.headers),
@@ -82,8 +106,7 @@ export class Exchange {
       path: queryAt === -1 ? path : path.slice(0, queryAt),
       clientAddress: this.clientAddress,
       startedAtMs: this.#startedAtMs,
-      // To a hundredth: clocks are no more exact, and people read it.
-      durationMs: Math.round((performance.now() - this.#startedAt) * 100) / 100,
+      durationMs: toHundredth(endedAt - this.#startedAt),
       status,
       outcome: outcomeOf(error?.code),
       errorCode: error?.code,
@@ -92,7 +115,15 @@ export class Exchange {
       relayedRequestBytes: this.relayedRequestBytes ?? this.requestBytes,
       responseBytes: this.responseBytes ?? this.relayedResponseBytes,
       relayedResponseBytes: this.relayedResponseBytes,
+      waitedMs: handedOverAt && toHundredth(handedOverAt - this.#startedAt),
+      targetMs: handedOverAt && this.#isAnswered ? toHundredth((this.#headAt ?? endedAt) - handedOverAt) : undefined,
+      deliveries: this.#deliveries,
       connectionId: this.connectionId,
     };
   }
+}
+
+/** Clocks are no more exact, and people read it. */
+function toHundredth(durationMs: number): number {
+  return Math.round(durationMs * 100) / 100;
 }

@@ -51,6 +51,12 @@ export interface RelayedRequest {
   readonly responseBytes: number;
   /** Body of the response after interceptors, as it went to the client. */
   readonly relayedResponseBytes: number;
+  /** From the start until a connection got it, the last one if there were several; `undefined` when none got it. */
+  readonly waitedMs: number | undefined;
+  /** From then until the head of the target's response; `undefined` when there was none. */
+  readonly targetMs: number | undefined;
+  /** How often connections got it. */
+  readonly deliveries: number;
   /** UUID of the connection that brought the response. */
   readonly connectionId: string | undefined;
 }

@@ -210,7 +210,7 @@ export class Relay implements Disposable {
     }
     using _running = expiration;
     const response = await this.#deliveries.deliver(this.#relayed(exchange, request, delivery), signal, delivery);
-    exchange.connectionId = response.connection.id;
+    exchange.answered(response.connection.id, isStreamBody(response.body));
     operator?.answered(response);
     const seen = tap === undefined ? response : { ...response, body: tap.targetResponse(response) };
     const plain = withClientHeaders(seen, method);
@@ -251,6 +251,7 @@ export class Relay implements Disposable {
       expiresInMs: requestExpirationMs,
       requireActiveConnection: tenant.requireActiveConnection ?? requireActiveConnection,
       isSettledByHandover: mode === "disabled",
+      handover: exchange,
     };
     // A WebSocket's messages cannot be kept: it ends with its connection.
     const isKept = isStored(mode) && exchange.request.upgrade === undefined;

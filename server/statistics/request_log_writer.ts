@@ -171,5 +171,8 @@ function toRow(request: RelayedRequest): LoggedRequest {
     relayedRequestBytes: request.relayedRequestBytes,
     responseBytes: request.responseBytes,
     relayedResponseBytes: request.relayedResponseBytes,
+    waitedMs: request.waitedMs ?? null,
+    targetMs: request.targetMs ?? null,
+    deliveries: request.deliveries,
   };
 }

@@ -29,6 +29,9 @@ export function relayedRequest(differences: Partial<RelayedRequest> = {}): Relay
     relayedRequestBytes: 11,
     responseBytes: 20,
     relayedResponseBytes: 22,
+    waitedMs: 1.5,
+    targetMs: 2.25,
+    deliveries: 1,
     connectionId: "0f0f0f0f-0000-4000-8000-000000000003",
     ...differences,
   };

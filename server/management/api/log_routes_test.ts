@@ -30,6 +30,9 @@ function logged(tenantId: string | null, minute: number, changes: Partial<Logged
     relayedRequestBytes: 2,
     responseBytes: 3,
     relayedResponseBytes: 4,
+    waitedMs: 1.5,
+    targetMs: 2.25,
+    deliveries: 1,
     ...changes,
   };
 }

@@ -8,7 +8,9 @@ import { z } from "@hono/zod-openapi";
 import {
   type QueueService,
   type StoredList,
+  storedRequestDetailsSchema,
   storedRequestDocumentSchema,
+  toStoredRequestDetails,
   toStoredRequestDocument,
 } from "../queue_service.ts";
 import { actorOf, type Api, type ApiBasics } from "./environment.ts";
@@ -66,11 +68,11 @@ function addReading(api: Api, { credentials, queue }: QueueRoutesParts, { list, 
     tags: [tag],
     summary: `Read one of the ${entries}`,
     request: { params: one },
-    responses: { 200: jsonAnswer("The request.", storedRequestDocumentSchema) },
+    responses: { 200: jsonAnswer("The request.", storedRequestDetailsSchema) },
   }, options);
   api.openapi(reading, async (context) => {
     const { name: tenantName, id } = context.req.valid("param");
-    return context.json(toStoredRequestDocument(await queue.get({ tenantName, list, id })), 200);
+    return context.json(toStoredRequestDetails(await queue.get({ tenantName, list, id })), 200);
   });
 }
 

@@ -13,6 +13,7 @@ import type { ConnectionService } from "../connection_service.ts";
 import type { PingService } from "../recordings/ping_service.ts";
 import type { RecordingService } from "../recordings/recording_service.ts";
 import type { TryService } from "../recordings/try_service.ts";
+import type { QueueService } from "../queue_service.ts";
 import type { RequestLogService } from "../request_log_service.ts";
 import { includesRole } from "../roles.ts";
 import type { SecretService } from "../secret_service.ts";
@@ -36,6 +37,7 @@ export interface WebParts extends ApiBasics {
   readonly users: UserService;
   readonly apiKeys: ApiKeyService;
   readonly connections: ConnectionService;
+  readonly queue: QueueService;
   readonly requests: RequestLogService;
   readonly statistics: StatisticsService;
   readonly recordings: RecordingService;

@@ -16,6 +16,7 @@ import { Pill, PresencePill } from "./parts/blocks.tsx";
 export const TENANT_TABS = [
   { path: "", label: "Overview", role: "reader" },
   { path: "/requests", label: "Requests", role: "reader" },
+  { path: "/queue", label: "Queue", role: "reader" },
   { path: "/recordings", label: "Recordings", role: "reader" },
   { path: "/try", label: "Try it", role: "writer" },
   { path: "/settings", label: "Settings", role: "writer" },

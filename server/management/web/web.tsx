@@ -20,6 +20,7 @@ import { addAuditPage } from "./pages/audit.tsx";
 import { addDashboard } from "./pages/dashboard.tsx";
 import { addEventsPage } from "./pages/events.tsx";
 import { addLoginPages } from "./pages/login.tsx";
+import { addQueuePages } from "./pages/queue.tsx";
 import { addRecordedRequestPages } from "./pages/recorded_request.tsx";
 import { addRecordingPages } from "./pages/recordings.tsx";
 import { addTryPages } from "./pages/try_it.tsx";
@@ -27,6 +28,7 @@ import { addRequestPages } from "./pages/requests.tsx";
 import { addSecretPages } from "./pages/secrets.tsx";
 import { addTenantListPages } from "./pages/tenant_list.tsx";
 import { addTenantPage } from "./pages/tenant.tsx";
+import { addTenantRemovalPage } from "./pages/tenant_removal.tsx";
 import { addTenantSettingsPages } from "./pages/tenant_settings.tsx";
 import { addUserPages } from "./pages/users.tsx";
 
@@ -50,9 +52,11 @@ export function createWeb(parts: WebParts): Web {
   addDashboard(web, parts);
   addTenantListPages(web, parts);
   addTenantPage(web, parts);
+  addTenantRemovalPage(web, parts);
   addTenantSettingsPages(web, parts);
   addSecretPages(web, parts);
   addRequestPages(web, parts);
+  addQueuePages(web, parts);
   addRecordingPages(web, parts);
   addRecordedRequestPages(web, parts);
   addTryPages(web, parts);

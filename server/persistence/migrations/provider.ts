@@ -16,6 +16,7 @@ import * as operation from "./0003_operation.ts";
 import * as properties from "./0005_properties.ts";
 import * as storedRequests from "./0006_stored_requests.ts";
 import * as recordings from "./0007_recordings.ts";
+import * as requestHops from "./0008_request_hops.ts";
 import type { MigratedDatabase } from "./dialect.ts";
 
 /** A migration. */
@@ -33,6 +34,7 @@ export const MIGRATIONS: Readonly<Record<string, RelayMigration>> = {
   "0005_properties": properties,
   "0006_stored_requests": storedRequests,
   "0007_recordings": recordings,
+  "0008_request_hops": requestHops,
 };
 
 /** Gives {@link MIGRATIONS} to Kysely's migrator. */

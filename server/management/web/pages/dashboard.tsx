@@ -15,6 +15,7 @@ import { showPage } from "../layout.tsx";
 import { Card, Empty, Heading, Notice, Pill, TableBox, Tile, Time } from "../parts/blocks.tsx";
 import { type ChartRange, chartRange, Charts, RangeLinks } from "../parts/charts.tsx";
 import { RequestTable } from "../parts/request_table.tsx";
+import { tenantPath } from "../tenant_frame.tsx";
 import { TargetTable } from "../parts/target_table.tsx";
 
 const TARGETS = 5;
@@ -71,6 +72,7 @@ async function showDashboard(
         <TargetCard title="Slowest targets" targets={slowest} empty="Nothing was relayed in this time" />
         <TargetCard title="Most failing targets" targets={failing} empty="Nothing has failed in this time" />
       </div>
+      <Stored status={status} />
       <Card title="Last requests" wide aside={<a href="/requests">All requests</a>}>
         <div id="no-requests" hidden={requests.results.length > 0}>
           <Empty title="No requests yet">They appear here as they happen.</Empty>
@@ -127,6 +129,12 @@ const Totals: FC<{ status: StatusDocument; totals: StatisticsDocument; range: Ch
     <dl class="tiles" id="totals" {...REFRESHING} hx-select="#totals">
       <Tile label="Tenants online" value={count(status.tenantsOnline)} about={`of ${count(status.tenants)}`} />
       <Tile label="Connections" value={count(status.connections)} about="to this server" />
+      <Tile
+        label="Queued requests"
+        value={count(status.queuedRequests)}
+        about={counted(status.deadLetters, "dead letter")}
+        {...(status.deadLetters > 0 ? { kind: "bad" as const } : {})}
+      />
       <Tile label="Requests" value={count(sum.requests)} about={`last ${range.last}`} />
       <Tile
         label="Failed"
@@ -156,6 +164,46 @@ export function summed({ results }: StatisticsDocument) {
   }
   return { ...sum, averageDurationMs: sum.requests === 0 ? 0 : sum.durations / sum.requests };
 }
+
+/** Whose requests wait, and whose were given up. */
+const Stored: FC<{ status: StatusDocument }> = ({ status }) => (
+  <div id="stored" {...REFRESHING} hx-select="#stored">
+    {status.stored.length > 0 && (
+      <Card title="Queued requests and dead letters" wide>
+        <TableBox label="Queued requests and dead letters">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Tenant</th>
+                <th scope="col" class="number">Queued</th>
+                <th scope="col" class="number">Dead letters</th>
+              </tr>
+            </thead>
+            <tbody>
+              {status.stored.map(({ tenantName, queuedRequests, deadLetters }) => (
+                <tr>
+                  <td>
+                    <a class="name" href={tenantPath(tenantName)}>{tenantName}</a>
+                  </td>
+                  <td class="number">
+                    <a href={`${tenantPath(tenantName)}/queue`} aria-label={`Queue of ${tenantName}`}>
+                      {count(queuedRequests)}
+                    </a>
+                  </td>
+                  <td class="number">
+                    <a href={`${tenantPath(tenantName)}/dead-letters`} aria-label={`Dead letters of ${tenantName}`}>
+                      {count(deadLetters)}
+                    </a>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </TableBox>
+      </Card>
+    )}
+  </div>
+);
 
 const COMPONENT_NAMES = { database: "Database", transport: "Server transport", bodyStore: "Body store" } as const;
 

@@ -1,23 +1,21 @@
 /**
- * One tenant: who is connected, what was relayed; on and off, and removal.
+ * One tenant: who is connected, what was relayed; on and off.
  *
  * @module
  */
 
 import type { FC } from "hono/jsx";
-import type { Tenant } from "../../../persistence/mod.ts";
+import type { StoredCounts, Tenant } from "../../../persistence/mod.ts";
 import { allow } from "../../api/authentication.ts";
 import { actorOf } from "../../api/environment.ts";
 import type { ConnectionEntry } from "../../connection_service.ts";
 import { tenantChangeSchema, toTenantDocument } from "../../tenant_document.ts";
 import { parseInput } from "../../input.ts";
 import { may, type Web, type WebContext, type WebParts } from "../environment.ts";
-import { type FormState, freshForm, readForm } from "../form.ts";
 import { bytes, count, counted, milliseconds, percent } from "../format.ts";
 import { goTo } from "../guards.ts";
 import { Card, Confirm, Empty, Notice, Pill, TableBox, Tile, Time } from "../parts/blocks.tsx";
 import { type ChartRange, chartRange, Charts, RangeLinks } from "../parts/charts.tsx";
-import { Faults, TextField } from "../parts/fields.tsx";
 import { RequestTable } from "../parts/request_table.tsx";
 import { TargetTable } from "../parts/target_table.tsx";
 import { showTenantPage, tenantPath } from "../tenant_frame.tsx";
@@ -47,20 +45,6 @@ export function addTenantPage(web: Web, parts: WebParts): void {
     await connections.disconnect(name, { id, actor: actorOf(context, parts) });
     return goTo(context, `${tenantPath(name)}?done=disconnected`);
   });
-  web.get("/tenants/:name/remove", writer, async (context) => {
-    const tenant = await tenants.get(context.req.param("name"));
-    return await showRemoval(context, { parts, tenant, form: freshForm() });
-  });
-  web.post("/tenants/:name/remove", writer, async (context) => {
-    const values = await readForm(context);
-    const tenant = await tenants.get(context.req.param("name"));
-    if (values.repeated?.toLowerCase() !== tenant.name.toLowerCase()) {
-      const form = { values, faults: { repeated: "Is not the name of the tenant" } };
-      return await showRemoval(context, { parts, tenant, form });
-    }
-    await tenants.remove(tenant.name, { actor: actorOf(context, parts) });
-    return goTo(context, "/tenants");
-  });
 }
 
 async function setEnabled(
@@ -83,11 +67,12 @@ async function showTenant(context: WebContext, { parts, tenant }: TenantOptions)
   const range = chartRange(context.req.query("range"), context.req.query("step"));
   const nowMs = parts.now();
   const span = { from: nowMs - range.spanMs, to: nowMs };
-  const [connections, totals, targets, requests] = await Promise.all([
+  const [connections, totals, targets, requests, stored] = await Promise.all([
     parts.connections.list(tenant.name),
     parts.statistics.find(tenant.name, { ...span, resolution: range.stepMs }),
     parts.statistics.findTargets(tenant.name, { ...span, order: "requests", take: TARGETS }),
     parts.requests.find({ filter: {}, tenantName: tenant.name, skip: 0, take: LAST_REQUESTS }),
+    parts.queue.count(tenant.name),
   ]);
   const done = DONE[context.req.query("done") ?? ""];
   const path = tenantPath(tenant.name);
@@ -121,6 +106,7 @@ async function showTenant(context: WebContext, { parts, tenant }: TenantOptions)
         <RangeLinks range={range} path={path} />
       </div>
       <Totals totals={summed(totals)} range={range} />
+      <Stored stored={stored} path={path} />
       <div class="columns three">
         <Charts range={range} url={`/management/tenants/${encodeURIComponent(tenant.name)}/statistics`} />
       </div>
@@ -153,6 +139,25 @@ const Totals: FC<{ totals: ReturnType<typeof summed>; range: ChartRange }> = ({ 
     />
     <Tile label="Average duration" value={totals.requests === 0 ? "–" : milliseconds(totals.averageDurationMs)} />
     <Tile label="Traffic" value={bytes(totals.bytes)} about="bodies, in and out" />
+  </dl>
+);
+
+const Stored: FC<{ stored: StoredCounts; path: string }> = ({ stored, path }) => (
+  <dl
+    class="tiles"
+    id="stored"
+    hx-get=""
+    hx-trigger="relay-changed from:body throttle:1s, every 10s"
+    hx-select="#stored"
+    hx-swap="outerHTML"
+  >
+    <Tile label="Queued requests" value={count(stored.queued)} about={<a href={`${path}/queue`}>What waits</a>} />
+    <Tile
+      label="Dead letters"
+      value={count(stored.dead)}
+      about={<a href={`${path}/dead-letters`}>What was given up</a>}
+      {...(stored.dead > 0 ? { kind: "bad" as const } : {})}
+    />
   </dl>
 );
 
@@ -279,35 +284,3 @@ const ConnectionRow: FC<{ entry: ConnectionEntry; tenant: Tenant; nowMs: number;
     )}
   </tr>
 );
-
-async function showRemoval(
-  context: WebContext,
-  { parts, tenant, form }: TenantOptions & { readonly form: FormState },
-): Promise<Response> {
-  const [connections, secrets] = await Promise.all([
-    parts.connections.list(tenant.name),
-    parts.secrets.list(tenant.name),
-  ]);
-  return await showTenantPage(
-    context,
-    { parts, tenant, title: "Delete", status: Object.keys(form.faults).length > 0 ? 400 : 200 },
-    <Card title={`Delete ${tenant.name}?`}>
-      <ul>
-        <li>{counted(connections.length, "connection")} to this server will end; requests under way are cut off.</li>
-        <li>{counted(secrets.length, "secret")} will be deleted and never work again.</li>
-        <li>Its settings and its access policy are gone. The audit keeps what they were.</li>
-        <li>Its requests are answered with 404 tenant_unknown from now on.</li>
-        <li>The request log and the statistics stay until they are too old.</li>
-      </ul>
-      <p class="strong">This cannot be undone. To keep it from working for a while, disable it instead.</p>
-      <Faults form={form} labels={{ repeated: "Name of the tenant" }} />
-      <form method="post" action={`${tenantPath(tenant.name)}/remove`} class="form">
-        <TextField form={form} name="repeated" label="Name of the tenant" required help={`Enter ${tenant.name}.`} />
-        <div class="actions">
-          <button type="submit" class="danger solid">Delete tenant</button>
-          <a class="button" href={tenantPath(tenant.name)}>Cancel</a>
-        </div>
-      </form>
-    </Card>,
-  );
-}
