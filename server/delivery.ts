@@ -89,6 +89,8 @@ export interface Delivery extends AsyncDisposable {
   readonly status: TransportStatus;
   /** Requests of other origins that are served here. */
   readonly served: number;
+  /** Connections at each other origin that takes new ones; none while nothing can be heard of them. */
+  connectionsAtOthers(): readonly number[];
   /** Other origins send nothing more here by themselves. */
   drain(): void;
   /** Nothing of other origins is taken any more; what runs finishes. */
@@ -139,6 +141,10 @@ export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
     },
     get served() {
       return cluster?.served ?? 0;
+    },
+    connectionsAtOthers() {
+      if (cluster?.isReachable !== true) return [];
+      return cluster.peers.filter(({ state }) => state === "ready").map(({ connections }) => connections);
     },
     drain: () => cluster?.drain(),
     leave: () => cluster?.leave(),

@@ -17,6 +17,7 @@ import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
 import { ConnectorEndpoint } from "./connectors/endpoint.ts";
 import { ConnectionDirectory } from "./connectors/connection_directory.ts";
 import { ConnectionRegistry } from "./connectors/registry.ts";
+import { Shedding } from "./connectors/shedding.ts";
 import { TenantWatch } from "./connectors/tenant_watch.ts";
 import { createDelivery, type CreateServerTransport, type Delivery } from "./delivery.ts";
 import { allowLoopback } from "./http/allow_loopback.ts";
@@ -160,6 +161,7 @@ class Server implements RelayServer {
   readonly #recording: Recording;
   readonly #connectors: ConnectorEndpoint;
   readonly #bodies: BodyEndpoint;
+  readonly #shedding: Shedding;
   readonly #publicHandler: ListenerHandler;
   readonly #managementHandler: ListenerHandler;
   readonly #webSockets: WebSocketRelay;
@@ -229,6 +231,11 @@ class Server implements RelayServer {
       maxMessageBytes: config.limits.connectorMessage,
       maxConnections: config.limits.connections,
       endpointTimeoutMs: config.endpointTimeout,
+    });
+    this.#shedding = new Shedding({
+      registry,
+      others: () => delivery.connectionsAtOthers(),
+      now: () => performance.now(),
     });
     this.#bodies = new BodyEndpoint({
       authentication: new ConnectorAuthentication({ verifier, tenants: tenantCache }),
@@ -380,6 +387,7 @@ class Server implements RelayServer {
     this.#isReady = true;
     this.#operation.start();
     this.#delivery.start(this.#bodies);
+    this.#shedding.start(this.#config.keepAliveInterval);
     await this.#operation.offerSetup();
     Promise.race([this.#managementListener.finished, this.#publicListener.finished, this.#delivery.conflict])
       .then(this.#finished.resolve, this.#finished.reject);
@@ -393,6 +401,7 @@ class Server implements RelayServer {
     const { shutdownDelay, drainTimeout } = this.#config;
     // 1. Unready but serving, until load balancers have noticed. Whoever keeps connections has to make new ones.
     this.#isReady = false;
+    this.#shedding[Symbol.dispose]();
     this.#operation.drain();
     this.#publicListener?.drain();
     await new Delay(shutdownDelay).over;
@@ -422,6 +431,7 @@ class Server implements RelayServer {
   #close(): Promise<void> {
     return this.#closing ??= (async () => {
       this.#isReady = false;
+      this.#shedding[Symbol.dispose]();
       this.#connectors.close();
       // 1. Requests that wait are answered, also those that wait for their next delivery.
       this.#delivery.stop();

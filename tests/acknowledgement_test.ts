@@ -238,6 +238,41 @@ Deno.test("manual settles when the target calls its URL, once, whoever it asks",
   assert.equal(urls.length, 1);
 });
 
+Deno.test("manual takes an acknowledgement after a restart of the server that gave the URL, and the body goes with the request", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "relayserver-" });
+  const settings = { dataDirectory: folder, acknowledgeMode: "manual" } as const;
+  try {
+    const urls: string[] = [];
+    let isFirst = true;
+    const app = (request: Request) => {
+      urls.push(request.headers.get("RelayServer-AcknowledgeUrl") ?? "");
+      return new Response();
+    };
+    const bodies = async () => (await Array.fromAsync(Deno.readDir(`${folder}/bodies`))).map(({ name }) => name);
+    for (const _start of ["first", "second"]) {
+      await using server = await startServer(settings);
+      if (isFirst) {
+        const tenant = await server.database.createTenant();
+        await using _connector = await startConnector(server, tenant, { targets: { app } });
+        const body = "x".repeat(100_000);
+        const response = await server.relay(tenant, "app/x", { method: "POST", body });
+        assert.equal(response.status, 200);
+        await response.body?.cancel();
+        assert.equal((await bodies()).length, 2);
+        isFirst = false;
+        continue;
+      }
+      const { pathname, search } = new URL(urls[0] ?? "");
+      assert.equal((await fetch(server.url + pathname + search, { method: "POST" })).status, 204);
+      await nothingStored(server);
+    }
+    assert.deepEqual(await bodies(), ["body-store"]);
+    assert.equal(urls.length, 1);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("manual delivers again what was not acknowledged in time, and then gives it up", async () => {
   const marks: (string | null)[] = [];
   await using site = await startSite({

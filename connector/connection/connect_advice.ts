@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { PeerCertificate } from "../../shared/net/peer_certificate.ts";
+import { chainOf, codesOf } from "../../shared/errors/error_chain.ts";
+import { isCertificateFailure } from "../../shared/net/certificate_fault.ts";
 import { ProxyError, type ProxyErrorCode } from "../../shared/net/proxy_error.ts";
 import type { ConnectError, ConnectErrorCode } from "./connect_error.ts";
 
@@ -33,10 +34,6 @@ const SYSTEM_ADVICE: Readonly<Record<string, string>> = {
   ERR_SSL_WRONG_VERSION_NUMBER: "what answers there speaks no TLS: a captive portal, or a port for plain http",
 };
 
-/** Codes of errors that are about the certificate. */
-const CERTIFICATE_CODE =
-  /^(?:CERT_|ERR_TLS_CERT|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY|GET_ISSUER))/;
-
 /** Advice by why there is no connection, where the cause says nothing. */
 const CODE_ADVICE: Partial<Record<ConnectErrorCode, string>> = {
   authentication_failed: "check tenantName and tenantSecret",
@@ -44,11 +41,6 @@ const CODE_ADVICE: Partial<Record<ConnectErrorCode, string>> = {
   not_a_relayserver: "check relayServerBaseUri; a captive portal or a web server in between may answer in its place",
   protocol_mismatch: "update the older one of the two",
 };
-
-/** Whether a connection failed because of the server's certificate. */
-export function isCertificateFailure(error: unknown): boolean {
-  return codesOf(error).some((code) => CERTIFICATE_CODE.test(code));
-}
 
 /** The proxy's part in a failure, when there is one. */
 export function proxyErrorIn(error: unknown): ProxyError | undefined {
@@ -72,43 +64,4 @@ export function adviceForProxy(error: ProxyError): string {
 /** Advice for an error of the platform; `undefined` for one that is not known. */
 export function systemAdvice(error: unknown): string | undefined {
   return codesOf(error).map((code) => SYSTEM_ADVICE[code]).find((advice) => advice !== undefined);
-}
-
-/**
- * What is wrong with a certificate, and what to do.
- *
- * @param now This machine's time, in milliseconds since 1970.
- */
-export function describeCertificate(certificate: PeerCertificate, { host, now }: { host: string; now: number }) {
-  const { subject, issuer, validFrom, validTo, names, isSelfSigned } = certificate;
-  const clock = `this machine's clock says ${new Date(now).toISOString()}`;
-  if (validTo < now) return `the certificate of ${subject} expired on ${day(validTo)}; ${clock}`;
-  if (validFrom > now) return `the certificate of ${subject} is not valid before ${day(validFrom)}; ${clock}`;
-  if (isSelfSigned) return `the certificate of ${subject} is signed by itself: put it into the file of caFile`;
-  return `the certificate of ${subject} (${
-    names || "no names"
-  }) was signed by ${issuer}: if this machine is to trust ` +
-    `it for ${host}, put the certificate of ${issuer} into the file of caFile; a proxy that inspects TLS signs by itself`;
-}
-
-function day(time: number): string {
-  return new Date(time).toISOString().slice(0, 10);
-}
-
-/** The codes and names of an error and of what caused it. */
-export function codesOf(error: unknown): string[] {
-  return chainOf(error).flatMap((each) =>
-    "code" in each && typeof each.code === "string" ? [each.code, each.name] : [each.name]
-  );
-}
-
-const MAX_DEPTH = 6;
-
-function chainOf(error: unknown): Error[] {
-  const chain: Error[] = [];
-  for (let each = error; each instanceof Error && chain.length < MAX_DEPTH; each = each.cause) chain.push(each);
-  // Several addresses were tried.
-  return chain.flatMap((each) =>
-    each instanceof AggregateError ? [each, ...each.errors.filter((inner) => inner instanceof Error)] : [each]
-  );
 }

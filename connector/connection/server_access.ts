@@ -5,12 +5,13 @@
  */
 
 import type { Hello, ServedTargets, Welcome } from "../../shared/protocol/handshake_heads.ts";
+import { describeCertificate, isCertificateFailure } from "../../shared/net/certificate_fault.ts";
 import { readPeerCertificate } from "../../shared/net/peer_certificate.ts";
 import { offerSession } from "../../shared/protocol/handshake.ts";
 import { ProtocolError } from "../../shared/protocol/protocol_error.ts";
 import type { Session, SessionHandlers } from "../../shared/protocol/session.ts";
 import { ClockSkew } from "./clock_skew.ts";
-import { adviceFor, describeCertificate, isCertificateFailure, proxyErrorIn } from "./connect_advice.ts";
+import { adviceFor, proxyErrorIn } from "./connect_advice.ts";
 import { ConnectError } from "./connect_error.ts";
 import { dial } from "./dial.ts";
 import { discover, type Discovery, reasonOf } from "./discovery.ts";
@@ -159,7 +160,7 @@ export class ServerAccess {
     const certificate = await readPeerCertificate(address, { agent, timeoutMs: STEP_TIMEOUT_MS, signal });
     const what = certificate === undefined
       ? "check the certificate"
-      : describeCertificate(certificate, { host: address.hostname, now: Date.now() });
+      : describeCertificate(certificate, { host: address.hostname, now: Date.now(), setting: "caFile" });
     return new ConnectError("certificate_refused", `${error.message}; ${what}`, { cause: error });
   }
 

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { adviceForProxy, codesOf, proxyErrorIn, systemAdvice } from "../connection/connect_advice.ts";
+import { codesOf } from "../../shared/errors/error_chain.ts";
+import { adviceForProxy, proxyErrorIn, systemAdvice } from "../connection/connect_advice.ts";
 import type { ConnectError, ConnectErrorCode } from "../connection/connect_error.ts";
 import { endpointOf, type SeenCertificate } from "./sockets.ts";
 

@@ -71,7 +71,7 @@ export async function openTcp(hostname: string, port: number, options: SocketOpt
   } catch (cause) {
     const refused = /ECONNREFUSED|refused/.test(messageOf(cause));
     const advice = refused
-      ? `Nothing listens on port ${port}, or a firewall refuses: check the port, and that the server runs`
+      ? `Nothing listens on port ${port}, or a firewall refuses: check the port, that the server runs, and whether a proxy is needed`
       : `A firewall may drop what goes to port ${port}: it must be open outgoing, or a proxy configured`;
     throw new StepError(`Cannot connect to ${hostname} port ${port}: ${messageOf(cause)}`, advice, { cause });
   } finally {

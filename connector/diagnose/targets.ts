@@ -6,7 +6,7 @@
 
 import { isStreamBody } from "../../shared/http/message.ts";
 import type { TargetRegistry } from "../targets/registry.ts";
-import { isCertificateFailure } from "../connection/connect_advice.ts";
+import { isCertificateFailure } from "../../shared/net/certificate_fault.ts";
 import { adviceForCertificate, adviceForTarget } from "./advice.ts";
 import { endpointOf, messageOf, readChain } from "./sockets.ts";
 import { StepError, type StepResult, StepSequence } from "./step.ts";

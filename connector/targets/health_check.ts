@@ -6,7 +6,6 @@
 
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { isStreamBody, type RelayRequest } from "../../shared/http/message.ts";
-import { explainError } from "../../shared/log/describe_error.ts";
 import { VERSION } from "../../shared/version.ts";
 import type { Target } from "./target.ts";
 
@@ -49,6 +48,7 @@ export class HealthCheck implements Disposable {
   readonly #name: string;
   readonly #options: HealthCheckOptions;
   readonly #onChange: (status: HealthStatus) => void;
+  readonly #explain: (error: unknown, signal: AbortSignal) => Promise<string>;
   readonly #stopping = new AbortController();
   #status: HealthStatus = { health: "unknown" };
   #inARow = 0;
@@ -62,12 +62,18 @@ export class HealthCheck implements Disposable {
    */
   constructor(
     target: Target,
-    options: HealthCheckOptions & { readonly name: string; readonly onChange: (status: HealthStatus) => void },
+    options: HealthCheckOptions & {
+      readonly name: string;
+      readonly onChange: (status: HealthStatus) => void;
+      /** Why a check failed that brought no answer. */
+      readonly explain: (error: unknown, signal: AbortSignal) => Promise<string>;
+    },
   ) {
     this.#target = target;
     this.#options = options;
     this.#name = options.name;
     this.#onChange = options.onChange;
+    this.#explain = options.explain;
     this.#schedule(Math.random() * Math.min(SPREAD_MS, options.interval));
   }
 
@@ -102,7 +108,7 @@ export class HealthCheck implements Disposable {
       if (isStreamBody(response.body)) await response.body.stream.cancel();
       return this.#isExpected(response.status) ? undefined : `it answered ${response.status}`;
     } catch (error) {
-      return explainError(error);
+      return await this.#explain(error, this.#stopping.signal);
     } finally {
       clearTimeout(timer);
     }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { explainError } from "../../shared/log/describe_error.ts";
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import type { RelayRequest, RelayResponse } from "../../shared/http/message.ts";
 import { FakeTime } from "../../shared/protocol/testing.ts";
@@ -35,6 +36,7 @@ function check(answers: (number | Error | undefined)[], options: Partial<HealthC
     ...options,
     name: "erp",
     onChange: (status) => changes.push(status),
+    explain: (error) => Promise.resolve(explainError(error)),
   });
   return {
     changes,

@@ -16,6 +16,7 @@ import {
 } from "./create_target.ts";
 import { type FetchHandler, FetchHandlerTarget } from "./fetch_handler.ts";
 import { HealthCheck, type HealthStatus } from "./health_check.ts";
+import { explainTargetFailure } from "./target_failure.ts";
 import type { Target } from "./target.ts";
 
 export type { TargetOptions } from "./create_target.ts";
@@ -209,6 +210,7 @@ export class TargetRegistry implements AsyncDisposable {
       ...options.healthCheck,
       name,
       onChange: (status) => this.#healthChanged(name, status),
+      explain: (error, signal) => explainTargetFailure(error, options, signal),
     });
   }
 

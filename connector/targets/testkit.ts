@@ -6,10 +6,11 @@
 
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { Body, RelayRequest, RelayResponse } from "../../shared/http/message.ts";
 import { isStreamBody } from "../../shared/http/message.ts";
 import type { TargetContext } from "./target.ts";
+import { WebTarget, type WebTargetOptions } from "./web.ts";
 
 /** One connection to a {@linkcode RawServer}. */
 export class RawConnection {
@@ -137,4 +138,47 @@ export async function textOf({ body }: { readonly body: Body }): Promise<string>
 export function streamOf(response: RelayResponse): ReadableStream<Uint8Array> {
   if (!isStreamBody(response.body)) throw new TypeError("Cannot read stream: the body is not one");
   return response.body.stream;
+}
+
+/** Makes the target that a test calls. */
+export type NewTarget = (options: WebTargetOptions) => WebTarget;
+
+/** Runs a test with both HTTP clients that a {@linkcode WebTarget} has: the own one for plain HTTP, and `node:http`, here through a proxy. */
+export function testClients(name: string, test: (newTarget: NewTarget) => Promise<void>): void {
+  Deno.test(name, () => test((options) => new WebTarget(options)));
+  Deno.test(`${name} (node:http)`, async () => {
+    await using proxy = await startProxy();
+    await test((options) => new WebTarget({ ...options, proxy: proxy.url }));
+  });
+}
+
+/** A proxy that opens tunnels, and passes on how their ends break. */
+async function startProxy(): Promise<AsyncDisposable & { readonly url: URL }> {
+  const sockets = new Set<Socket>();
+  const server = createServer({ noDelay: true }, (client) => {
+    client.on("error", () => {});
+    sockets.add(client);
+    client.once("data", (head: Buffer) => {
+      const [, hostname, port] = /^CONNECT (\S+):(\d+) /.exec(head.toString("latin1")) ?? [];
+      const target = connect({ host: hostname ?? "", port: Number(port), noDelay: true });
+      sockets.add(target);
+      target.once("connect", () => {
+        client.write("HTTP/1.1 200 OK\r\n\r\n");
+        client.pipe(target);
+        target.pipe(client);
+      });
+      target.on("error", () => client.resetAndDestroy());
+      target.on("close", () => client.destroySoon());
+      client.on("close", () => target.destroy());
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
 }

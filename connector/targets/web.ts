@@ -20,6 +20,7 @@ import type { SocketStreams } from "../../shared/websocket/socket_streams.ts";
 import type { Target, TargetContext } from "./target.ts";
 import { isIdempotent, WebAgents, type WebTls } from "./web_agents.ts";
 import { WebExchange, type WireRequest } from "./web_exchange.ts";
+import { PlainCalls } from "./web_plain_calls.ts";
 import { ConfiguredHeaders, type Framing, toRawRequestHeaders } from "./web_headers.ts";
 import { callWebSocket } from "./web_socket.ts";
 import { WebBase, type WebOrigin } from "./web_origin.ts";
@@ -80,11 +81,15 @@ export class WebTarget implements Target {
   readonly #deadlines: Deadlines;
   readonly #patience = new Deadlines(PATIENCE_MS);
   readonly #agents: WebAgents;
+  /** Without TLS and proxies. */
+  readonly #plain: PlainCalls | undefined;
   readonly #proxy: URL | undefined;
   readonly #isAllowed: ((address: URL) => boolean) | undefined;
   /** For redirects to elsewhere: certificates are checked there whatever the target's options say. */
   readonly #foreignAgents = new Map<string, WebAgents>();
   readonly #webSockets = new Set<SocketStreams>();
+  /** Calls by `node:http` without a response. An agent knows nothing of those whose tunnel is not open yet. */
+  readonly #exchanges = new Set<WebExchange>();
   #disposed = false;
   /** Calls whose response has not been returned yet. */
   #calls = 0;
@@ -98,7 +103,10 @@ export class WebTarget implements Target {
     this.#deadlines = new Deadlines(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     this.#proxy = options.proxy;
     this.#isAllowed = options.isAllowed;
-    this.#agents = new WebAgents(this.#base.origin.protocol, options.tls ?? {}, options.proxy);
+    const { origin } = this.#base;
+    this.#agents = new WebAgents(origin.protocol, options.tls ?? {}, options.proxy);
+    const isPlain = origin.protocol === "http:" && options.proxy === undefined;
+    this.#plain = isPlain ? new PlainCalls(origin) : undefined;
   }
 
   /** {@inheritDoc Target.handle} */
@@ -125,12 +133,13 @@ export class WebTarget implements Target {
   /** {@inheritDoc Target.isIdle} */
   get isIdle(): boolean {
     return this.#calls === 0 && this.#webSockets.size === 0 && this.#agents.isIdle &&
-      [...this.#foreignAgents.values()].every((agents) => agents.isIdle);
+      (this.#plain?.isIdle ?? true) && [...this.#foreignAgents.values()].every((agents) => agents.isIdle);
   }
 
   /** {@inheritDoc Target.retire} */
   retire(): void {
     this.#agents.retire();
+    this.#plain?.retire();
     for (const agents of this.#foreignAgents.values()) agents.retire();
   }
 
@@ -138,6 +147,8 @@ export class WebTarget implements Target {
   [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     this.#agents[Symbol.dispose]();
+    this.#plain?.[Symbol.dispose]();
+    for (const exchange of this.#exchanges) exchange.fail(disposed());
     for (const agents of this.#foreignAgents.values()) agents[Symbol.dispose]();
     this.#deadlines[Symbol.dispose]();
     this.#patience[Symbol.dispose]();
@@ -175,18 +186,17 @@ export class WebTarget implements Target {
   }
 
   async #call(outgoing: Outgoing, context: TargetContext): Promise<RelayResponse> {
-    if (this.#disposed) throw new RelayError("target_unreachable", "Cannot reach target: it is disposed");
-    const agents = this.#agentsFor(outgoing.origin);
-    const wire: WireRequest = {
-      origin: outgoing.origin,
-      agent: agents.forMethod(outgoing.method),
-      method: outgoing.method,
-      path: outgoing.path,
-      rawHeaders: this.#rawHeaders(outgoing),
-      body: outgoing.body,
-    };
+    if (this.#disposed) throw disposed();
+    const { origin, method, path, body } = outgoing;
+    const request = { origin, method, path, rawHeaders: this.#rawHeaders(outgoing), body };
     const options = { context, deadlines: this.#deadlines, patience: this.#patience };
+    if (this.#plain !== undefined && origin.href === this.#base.origin.href) {
+      return await this.#plain.call(request, options);
+    }
+    const agents = this.#agentsFor(origin);
+    const wire: WireRequest = { ...request, agent: agents.forMethod(method) };
     const exchange = new WebExchange(wire, options);
+    this.#exchanges.add(exchange);
     try {
       return await exchange.response;
     } catch (error) {
@@ -194,6 +204,8 @@ export class WebTarget implements Target {
       const agent = agents.afterStaleSocket();
       if (!isIdempotent(wire.method) || isStreamBody(wire.body)) throw error;
       return await new WebExchange({ ...wire, agent }, options).response;
+    } finally {
+      this.#exchanges.delete(exchange);
     }
   }
 
@@ -217,6 +229,10 @@ export class WebTarget implements Target {
       configured: isOwnOrigin ? this.#configured : ConfiguredHeaders.none,
     });
   }
+}
+
+function disposed(): RelayError {
+  return new RelayError("target_unreachable", "Cannot reach target: it is disposed");
 }
 
 /** Refuses what another program could read as something else than the server's policies were asked about. */

@@ -35,10 +35,10 @@ export function isIdempotent(method: string): boolean {
 }
 
 /** Below the idle limits that servers usually have (5 s and more). */
-const IDLE_LIMIT_MS = 4_000;
+export const IDLE_LIMIT_MS = 4_000;
 /** Far below them, for calls that cannot be repaired. */
-const SHORT_IDLE_LIMIT_MS = 1_000;
-const DISTRUST_MS = 60_000;
+export const SHORT_IDLE_LIMIT_MS = 1_000;
+export const DISTRUST_MS = 60_000;
 
 /**
  * The sockets to one scheme's targets.

@@ -21,7 +21,7 @@ import type { TargetContext } from "./target.ts";
 import { CollectedBody, StreamedBody } from "./web_body.ts";
 import { fromRawResponseHeaders } from "./web_headers.ts";
 import type { WebOrigin } from "./web_origin.ts";
-import { WebUpload } from "./web_upload.ts";
+import { type UploadSink, WebUpload } from "./web_upload.ts";
 
 /** Same as the listener's. */
 const MAX_HEADER_SIZE_BYTES = 65_536;
@@ -38,6 +38,15 @@ export interface WireRequest {
   readonly body: Body;
 }
 
+/** What a call needs beside its request. */
+export interface ExchangeOptions {
+  readonly context: TargetContext;
+  /** Until the head of the response. */
+  readonly deadlines: Deadlines;
+  /** After these a small body is not waited for any more. */
+  readonly patience: Deadlines;
+}
+
 /** One call. It is over when the response's body has ended, or when anything failed. */
 export class WebExchange {
   /** Resolves when the head is there, and the body too where it is small. */
@@ -49,7 +58,7 @@ export class WebExchange {
   #patience: Deadline | undefined;
   readonly #request: ClientRequest;
   readonly #upload: WebUpload | undefined;
-  readonly #onAbort = () => this.#fail(this.#context.signal.reason);
+  readonly #onAbort = () => this.fail(this.#context.signal.reason);
   readonly #resolve: (response: RelayResponse) => void;
   readonly #reject: (reason: unknown) => void;
   #streamed: StreamedBody | undefined;
@@ -63,14 +72,9 @@ export class WebExchange {
   /**
    * Starts the call.
    *
-   * @param wire What to send.
-   * @param options The call's context, the deadlines of its target, and those after which a small body is not waited for any more.
    * @throws {RelayError} `invalid_request` when it cannot be written as HTTP.
    */
-  constructor(
-    wire: WireRequest,
-    options: { readonly context: TargetContext; readonly deadlines: Deadlines; readonly patience: Deadlines },
-  ) {
+  constructor(wire: WireRequest, options: ExchangeOptions) {
     this.#context = options.context;
     this.#deadlines = options.deadlines;
     this.#patienceDeadlines = options.patience;
@@ -97,7 +101,7 @@ export class WebExchange {
       request.reusedSocket = false;
     });
     request.on("response", (message) => this.#receive(message));
-    request.on("upgrade", () => this.#fail(invalidResponse("it switched protocols unasked")));
+    request.on("upgrade", () => this.fail(invalidResponse("it switched protocols unasked")));
     // It stays for good: the socket's errors after the end must find a listener.
     request.on("error", (error) => this.#onRequestError(error));
   }
@@ -110,9 +114,9 @@ export class WebExchange {
     }
     // Otherwise the head waits for the body's first bytes, and the target could not refuse or answer before them.
     this.#request.flushHeaders();
-    const upload = new WebUpload(this.#request, body);
+    const upload = new WebUpload(new RequestSink(this.#request), body);
     const onProgress = () => this.#headReceived ? undefined : this.#deadlines.start(this.#deadline);
-    upload.run(onProgress).catch((error) => this.#fail(error));
+    upload.run(onProgress).catch((error) => this.fail(error));
     return upload;
   }
 
@@ -123,7 +127,7 @@ export class WebExchange {
       return;
     }
     this.#diedUnused = this.#bytesReadBefore !== undefined && this.#request.socket?.bytesRead === this.#bytesReadBefore;
-    this.#fail(toRelayError(error));
+    this.fail(toRelayError(error));
   }
 
   #receive(message: IncomingMessage): void {
@@ -131,7 +135,7 @@ export class WebExchange {
     message.on("error", (error) => this.#onBroken(error));
     message.on("close", () => this.#onBroken(undefined));
     const status = message.statusCode ?? 0;
-    if (status < 200 || status > 599) return this.#fail(invalidResponse("its status is outside 200 to 599"));
+    if (status < 200 || status > 599) return this.fail(invalidResponse("its status is outside 200 to 599"));
     try {
       const { lines, contentLength, isEndedByClose } = fromRawResponseHeaders(message.rawHeaders);
       const hasBody = this.#request.method !== "HEAD" && status !== 204 && status !== 304;
@@ -143,7 +147,7 @@ export class WebExchange {
         this.#stream(message, { status, headers: lines }, { length: contentLength });
       }
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
@@ -181,7 +185,7 @@ export class WebExchange {
     { length, first }: { readonly length: number | undefined; readonly first?: Uint8Array<ArrayBuffer> },
   ): void {
     this.#deadlines.stop(this.#deadline);
-    const streamed = this.#streamed = new StreamedBody(message, { first, onCancel: (reason) => this.#fail(reason) });
+    const streamed = this.#streamed = new StreamedBody(message, { first, onCancel: (reason) => this.fail(reason) });
     message.on("end", () => {
       // To the parser a reset ends such a body like any other close.
       const isReset = this.#endedByClose && this.#requestError !== undefined;
@@ -193,7 +197,7 @@ export class WebExchange {
   }
 
   #expire(): void {
-    this.#fail(
+    this.fail(
       this.#upload?.waitsForBody && !this.#headReceived
         ? new RelayError("request_timeout", "Cannot send request: its body stopped coming")
         : new RelayError("target_timeout", "Cannot call target: it did not answer in time"),
@@ -202,10 +206,11 @@ export class WebExchange {
 
   #onBroken(error: Error | undefined): void {
     // "close" comes after a complete body too.
-    if (!this.#over) this.#fail(toRelayError(this.#requestError ?? error));
+    if (!this.#over) this.fail(toRelayError(this.#requestError ?? error));
   }
 
-  #fail(reason: unknown): void {
+  /** Ends the call. Without effect when it is over. */
+  fail(reason: unknown): void {
     if (this.#over) return;
     this.#finish(reason);
     this.#streamed?.fail(reason);
@@ -222,6 +227,27 @@ export class WebExchange {
     this.#context.signal.removeEventListener("abort", this.#onAbort);
     this.#upload?.stop(reason);
     if (!this.#request.writableEnded) this.#request.destroy();
+  }
+}
+
+/** A body's way into a request of `node:http`. */
+class RequestSink implements UploadSink {
+  readonly #request: ClientRequest;
+  #wake: (() => void) | undefined;
+
+  constructor(request: ClientRequest) {
+    this.#request = request;
+    request.on("drain", () => this.#wake?.());
+    request.on("close", () => this.#wake?.());
+  }
+
+  write(bytes: Uint8Array): Promise<void> | undefined {
+    if (this.#request.write(bytes) || this.#request.destroyed) return undefined;
+    return new Promise<void>((resolve) => this.#wake = resolve);
+  }
+
+  end(): void {
+    this.#request.end();
   }
 }
 
@@ -260,7 +286,8 @@ function openRequest(wire: WireRequest): ClientRequest {
   }
 }
 
-function invalidResponse(reason: string): RelayError {
+/** Says of a response that it is of no use. */
+export function invalidResponse(reason: string): RelayError {
   return new RelayError("target_invalid_response", `Cannot read response: ${reason}`);
 }
 

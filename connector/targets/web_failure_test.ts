@@ -1,14 +1,24 @@
 import assert from "node:assert/strict";
 import type { RelayErrorCode } from "../../shared/errors/relay_error.ts";
 import { RelayError } from "../../shared/errors/relay_error.ts";
-import { bytes, type RawConnection, RawServer, relayRequest, streamOf, targetContext, textOf } from "./testkit.ts";
-import { WebTarget } from "./web.ts";
+import {
+  bytes,
+  type NewTarget,
+  type RawConnection,
+  RawServer,
+  relayRequest,
+  streamOf,
+  targetContext,
+  testClients,
+  textOf,
+} from "./testkit.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const ABORTED = new RelayError("client_gone", "Cannot go on: the client left");
 
 /** What a call fails with when the target behaves in a given way after the request's head. */
 async function failureOf(
+  newTarget: NewTarget,
   behave: (connection: RawConnection) => unknown,
   options: { timeoutMs?: number; inlineBodyLimitBytes?: number } = {},
 ): Promise<unknown> {
@@ -16,7 +26,7 @@ async function failureOf(
     await connection.head();
     await behave(connection);
   });
-  await using target = new WebTarget({ url: server.url, timeoutMs: options.timeoutMs });
+  await using target = newTarget({ url: server.url, timeoutMs: options.timeoutMs });
   const { inlineBodyLimitBytes = 65_536 } = options;
   try {
     return await textOf(await target.handle(relayRequest(), targetContext({ inlineBodyLimitBytes })));
@@ -31,12 +41,12 @@ function assertCode(error: unknown, code: RelayErrorCode, message?: string): voi
   assert.equal(error.code, code, message);
 }
 
-Deno.test("handle() fails with target_unreachable when nobody listens or the name is unknown", async () => {
+testClients("handle() fails with target_unreachable when nobody listens or the name is unknown", async (newTarget) => {
   const server = await RawServer.start(() => {});
   const { url } = server;
   await server[Symbol.asyncDispose]();
   for (const unreachable of [url, "http://does-not-exist.invalid/"]) {
-    await using target = new WebTarget({ url: unreachable });
+    await using target = newTarget({ url: unreachable });
     await assert.rejects(target.handle(relayRequest(), targetContext()), (error) => {
       assertCode(error, "target_unreachable");
       return (error as Error).cause instanceof Error;
@@ -44,48 +54,54 @@ Deno.test("handle() fails with target_unreachable when nobody listens or the nam
   }
 });
 
-Deno.test("handle() fails with target_unreachable when the target closes or resets before the head is complete", async () => {
-  for (const partial of ["", "HTTP/1.1 200 OK\r\nX: "]) {
-    assertCode(await failureOf(({ socket }) => socket.end(partial)), "target_unreachable");
-    const reset = await failureOf((connection) => {
-      connection.send(partial);
-      connection.socket.resetAndDestroy();
-    });
-    assertCode(reset, "target_unreachable");
-  }
-});
+testClients(
+  "handle() fails with target_unreachable when the target closes or resets before the head is complete",
+  async (newTarget) => {
+    for (const partial of ["", "HTTP/1.1 200 OK\r\nX: "]) {
+      assertCode(await failureOf(newTarget, ({ socket }) => socket.end(partial)), "target_unreachable");
+      const reset = await failureOf(newTarget, (connection) => {
+        connection.send(partial);
+        connection.socket.resetAndDestroy();
+      });
+      assertCode(reset, "target_unreachable");
+    }
+  },
+);
 
-Deno.test("handle() fails with target_invalid_response when the answer is not HTTP, or not relayable", async () => {
-  const garbage = [
-    "SSH-2.0-OpenSSH_9.2p1\r\n",
-    "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
-    "HTTP/1.1 200 OK\r\nA: \x01\r\n\r\n",
-    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nokk",
-    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
-    `HTTP/1.1 200 OK\r\nX: ${"x".repeat(70_000)}\r\n\r\n`,
-    "HTTP/1.1 600 X\r\nContent-Length: 0\r\n\r\n",
-    "HTTP/1.1 999 X\r\nContent-Length: 0\r\n\r\n",
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
-  ];
-  for (const response of garbage) {
-    assertCode(
-      await failureOf((connection) => connection.send(response)),
-      "target_invalid_response",
-      response.slice(0, 60),
-    );
-  }
-});
+testClients(
+  "handle() fails with target_invalid_response when the answer is not HTTP, or not relayable",
+  async (newTarget) => {
+    const garbage = [
+      "SSH-2.0-OpenSSH_9.2p1\r\n",
+      "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nA: \x01\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nokk",
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+      `HTTP/1.1 200 OK\r\nX: ${"x".repeat(70_000)}\r\n\r\n`,
+      "HTTP/1.1 600 X\r\nContent-Length: 0\r\n\r\n",
+      "HTTP/1.1 999 X\r\nContent-Length: 0\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+    ];
+    for (const response of garbage) {
+      assertCode(
+        await failureOf(newTarget, (connection) => connection.send(response)),
+        "target_invalid_response",
+        response.slice(0, 60),
+      );
+    }
+  },
+);
 
-Deno.test("handle() takes response heads of up to 60 KiB", async () => {
-  const text = await failureOf((connection) => {
+testClients("handle() takes response heads of up to 60 KiB", async (newTarget) => {
+  const text = await failureOf(newTarget, (connection) => {
     connection.send(`HTTP/1.1 200 OK\r\nX: ${"x".repeat(60_000)}\r\nContent-Length: 2\r\n\r\nok`);
   });
   assert.equal(text, "ok");
 });
 
-Deno.test("handle() never returns a body that broke off as complete", async () => {
+testClients("handle() never returns a body that broke off as complete", async (newTarget) => {
   const cases = [
     ["short of its length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", "target_unreachable"],
     ["without last chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n", "target_unreachable"],
@@ -98,13 +114,13 @@ Deno.test("handle() never returns a body that broke off as complete", async () =
   ] as const;
   for (const [name, response, code] of cases) {
     for (const inlineBodyLimitBytes of [0, 65_536]) {
-      const closed = await failureOf(({ socket }) => socket.end(response), { inlineBodyLimitBytes });
+      const closed = await failureOf(newTarget, ({ socket }) => socket.end(response), { inlineBodyLimitBytes });
       assertCode(closed, code, name);
     }
   }
 });
 
-Deno.test("handle() errors a streamed body when the target resets", async () => {
+testClients("handle() errors a streamed body when the target resets", async (newTarget) => {
   for (const head of ["Content-Length: 100000", "Transfer-Encoding: chunked", "X: until-close"]) {
     const resets = Promise.withResolvers<void>();
     await using server = await RawServer.start(async (connection) => {
@@ -113,7 +129,7 @@ Deno.test("handle() errors a streamed body when the target resets", async () => 
       await resets.promise;
       connection.socket.resetAndDestroy();
     });
-    await using target = new WebTarget({ url: server.url });
+    await using target = newTarget({ url: server.url });
     const reader = streamOf(await target.handle(relayRequest(), targetContext())).getReader();
     await reader.read();
     resets.resolve();
@@ -123,20 +139,25 @@ Deno.test("handle() errors a streamed body when the target resets", async () => 
   }
 });
 
-Deno.test("handle() returns a complete body whatever follows it", async () => {
+testClients("handle() returns a complete body whatever follows it", async (newTarget) => {
   for (const inlineBodyLimitBytes of [0, 65_536]) {
-    const text = await failureOf((connection) => connection.send(`${OK}garbage\r\n\r\n`), { inlineBodyLimitBytes });
+    const text = await failureOf(newTarget, (connection) => connection.send(`${OK}garbage\r\n\r\n`), {
+      inlineBodyLimitBytes,
+    });
     assert.equal(text, "ok");
   }
 });
 
-Deno.test("handle() fails with target_timeout when no head comes, and closes the socket", async () => {
+testClients("handle() fails with target_timeout when no head comes, and closes the socket", async (newTarget) => {
   for (const partial of ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Continue\r\n\r\n"]) {
-    assertCode(await failureOf((connection) => connection.send(partial), { timeoutMs: 50 }), "target_timeout");
+    assertCode(
+      await failureOf(newTarget, (connection) => connection.send(partial), { timeoutMs: 50 }),
+      "target_timeout",
+    );
   }
 });
 
-Deno.test("handle() passes on what is there of a small body that takes its time", async () => {
+testClients("handle() passes on what is there of a small body that takes its time", async (newTarget) => {
   const release = Promise.withResolvers<void>();
   await using server = await RawServer.start(async (connection) => {
     await connection.head();
@@ -144,13 +165,13 @@ Deno.test("handle() passes on what is there of a small body that takes its time"
     await release.promise;
     connection.send(" last");
   });
-  await using target = new WebTarget({ url: server.url });
+  await using target = newTarget({ url: server.url });
   const response = await target.handle(relayRequest(), targetContext());
   release.resolve();
   assert.equal(await textOf(response), "first last");
 });
 
-Deno.test("handle() lets a streamed body take longer than the timeout", async () => {
+testClients("handle() lets a streamed body take longer than the timeout", async (newTarget) => {
   const release = Promise.withResolvers<void>();
   await using server = await RawServer.start(async (connection, index) => {
     await connection.head();
@@ -160,26 +181,26 @@ Deno.test("handle() lets a streamed body take longer than the timeout", async ()
     await release.promise;
     connection.socket.end(" last");
   });
-  await using target = new WebTarget({ url: server.url, timeoutMs: 50 });
+  await using target = newTarget({ url: server.url, timeoutMs: 50 });
   const response = await target.handle(relayRequest(), targetContext());
   await assert.rejects(target.handle(relayRequest(), targetContext()), { code: "target_timeout" });
   release.resolve();
   assert.equal(await textOf(response), "first last");
 });
 
-Deno.test("handle() fails with request_timeout when the request's body stops coming", async () => {
+testClients("handle() fails with request_timeout when the request's body stops coming", async (newTarget) => {
   await using server = await RawServer.start(() => {});
-  await using target = new WebTarget({ url: server.url, timeoutMs: 50 });
+  await using target = newTarget({ url: server.url, timeoutMs: 50 });
   const stream = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(bytes("x")) });
   const call = target.handle(relayRequest({ method: "POST", body: { stream } }), targetContext());
   await assert.rejects(call, { name: "RelayError", code: "request_timeout" });
   await server.connections[0]?.closed;
 });
 
-Deno.test("handle() repeats a GET on a new connection when a kept one dies", async () => {
+testClients("handle() repeats a GET on a new connection when a kept one dies", async (newTarget) => {
   for (const how of ["end", "resetAndDestroy"] as const) {
     await using server = await closingOnSecondRequest(how);
-    await using target = new WebTarget({ url: server.url });
+    await using target = newTarget({ url: server.url });
     for (let count = 0; count < 2; count++) {
       assert.equal(await textOf(await target.handle(relayRequest(), targetContext())), "ok");
     }
@@ -187,22 +208,25 @@ Deno.test("handle() repeats a GET on a new connection when a kept one dies", asy
   }
 });
 
-Deno.test("handle() does not send a POST again when a kept connection dies, and opens new ones from then on", async () => {
-  for (const how of ["end", "resetAndDestroy"] as const) {
-    await using server = await closingOnSecondRequest(how);
-    await using target = new WebTarget({ url: server.url });
-    const request = relayRequest({ method: "POST", body: bytes("once") });
-    await target.handle(request, targetContext());
-    await assert.rejects(target.handle(request, targetContext()), { name: "RelayError", code: "target_unreachable" });
-    assert.equal(server.connections.length, 1);
-    for (let count = 0; count < 3; count++) await target.handle(request, targetContext());
-    assert.equal(server.connections.length, 4);
-  }
-});
+testClients(
+  "handle() does not send a POST again when a kept connection dies, and opens new ones from then on",
+  async (newTarget) => {
+    for (const how of ["end", "resetAndDestroy"] as const) {
+      await using server = await closingOnSecondRequest(how);
+      await using target = newTarget({ url: server.url });
+      const request = relayRequest({ method: "POST", body: bytes("once") });
+      await target.handle(request, targetContext());
+      await assert.rejects(target.handle(request, targetContext()), { name: "RelayError", code: "target_unreachable" });
+      assert.equal(server.connections.length, 1);
+      for (let count = 0; count < 3; count++) await target.handle(request, targetContext());
+      assert.equal(server.connections.length, 4);
+    }
+  },
+);
 
-Deno.test("handle() gives a POST no connection that a GET has used", async () => {
+testClients("handle() gives a POST no connection that a GET has used", async (newTarget) => {
   await using server = await closingOnSecondRequest("end");
-  await using target = new WebTarget({ url: server.url });
+  await using target = newTarget({ url: server.url });
   await target.handle(relayRequest(), targetContext());
   assert.equal(
     await textOf(await target.handle(relayRequest({ method: "POST", body: bytes("x") }), targetContext())),
@@ -210,68 +234,74 @@ Deno.test("handle() gives a POST no connection that a GET has used", async () =>
   );
 });
 
-Deno.test("handle() does not repeat a GET when a part of the head came, or its body is a stream", async () => {
-  await using server = await RawServer.start(async (connection) => {
-    await connection.head();
-    connection.send(OK);
-    await connection.head();
-    connection.socket.end("HTTP/1.1 200");
-  });
-  await using target = new WebTarget({ url: server.url });
-  await target.handle(relayRequest(), targetContext());
-  await assert.rejects(target.handle(relayRequest(), targetContext()), { code: "target_unreachable" });
-  assert.equal(server.connections.length, 1);
+testClients(
+  "handle() does not repeat a GET when a part of the head came, or its body is a stream",
+  async (newTarget) => {
+    await using server = await RawServer.start(async (connection) => {
+      await connection.head();
+      connection.send(OK);
+      await connection.head();
+      connection.socket.end("HTTP/1.1 200");
+    });
+    await using target = newTarget({ url: server.url });
+    await target.handle(relayRequest(), targetContext());
+    await assert.rejects(target.handle(relayRequest(), targetContext()), { code: "target_unreachable" });
+    assert.equal(server.connections.length, 1);
 
-  await using closing = await closingOnSecondRequest("end");
-  await using other = new WebTarget({ url: closing.url });
-  await other.handle(relayRequest(), targetContext());
-  const body = { stream: ReadableStream.from([bytes("x")]) };
-  await assert.rejects(other.handle(relayRequest({ body }), targetContext()), { code: "target_unreachable" });
-  assert.equal(closing.connections.length, 1);
-});
+    await using closing = await closingOnSecondRequest("end");
+    await using other = newTarget({ url: closing.url });
+    await other.handle(relayRequest(), targetContext());
+    const body = { stream: ReadableStream.from([bytes("x")]) };
+    await assert.rejects(other.handle(relayRequest({ body }), targetContext()), { code: "target_unreachable" });
+    assert.equal(closing.connections.length, 1);
+  },
+);
 
-Deno.test("handle() rejects with the signal's reason when aborted before it started", async () => {
+testClients("handle() rejects with the signal's reason when aborted before it started", async (newTarget) => {
   await using server = await RawServer.start(() => {});
-  await using target = new WebTarget({ url: server.url });
+  await using target = newTarget({ url: server.url });
   await assert.rejects(target.handle(relayRequest(), targetContext({ signal: AbortSignal.abort(ABORTED) })), ABORTED);
   assert.equal(server.connections.length, 0);
 });
 
-Deno.test("handle() rejects with the signal's reason when aborted while it connects", async () => {
+testClients("handle() rejects with the signal's reason when aborted while it connects", async (newTarget) => {
   await using server = await RawServer.start(() => {});
-  await using target = new WebTarget({ url: server.url });
+  await using target = newTarget({ url: server.url });
   const controller = new AbortController();
   const call = target.handle(relayRequest(), targetContext({ signal: controller.signal }));
   controller.abort(ABORTED);
   await assert.rejects(call, ABORTED);
 });
 
-Deno.test("handle() closes the socket when aborted before the head, while it uploads, or in a small body", async () => {
-  const phases: [string, Parameters<typeof relayRequest>[0], string][] = [
-    ["\r\n\r\n", {}, ""],
-    ["hello", { method: "POST", body: { stream: endless("hello") } }, ""],
-    ["\r\n\r\n", {}, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"],
-  ];
-  for (const [mark, parts, partial] of phases) {
-    const controller = new AbortController();
-    await using server = await RawServer.start(async (connection) => {
-      await connection.take(mark);
-      connection.send(partial);
-      controller.abort(ABORTED);
-    });
-    await using target = new WebTarget({ url: server.url });
-    const call = target.handle(relayRequest(parts), targetContext({ signal: controller.signal }));
-    await assert.rejects(call, ABORTED);
-    await server.connections[0]?.closed;
-  }
-});
+testClients(
+  "handle() closes the socket when aborted before the head, while it uploads, or in a small body",
+  async (newTarget) => {
+    const phases: [string, Parameters<typeof relayRequest>[0], string][] = [
+      ["\r\n\r\n", {}, ""],
+      ["hello", { method: "POST", body: { stream: endless("hello") } }, ""],
+      ["\r\n\r\n", {}, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"],
+    ];
+    for (const [mark, parts, partial] of phases) {
+      const controller = new AbortController();
+      await using server = await RawServer.start(async (connection) => {
+        await connection.take(mark);
+        connection.send(partial);
+        controller.abort(ABORTED);
+      });
+      await using target = newTarget({ url: server.url });
+      const call = target.handle(relayRequest(parts), targetContext({ signal: controller.signal }));
+      await assert.rejects(call, ABORTED);
+      await server.connections[0]?.closed;
+    }
+  },
+);
 
-Deno.test("handle() errors the body and closes the socket when aborted after the head", async () => {
+testClients("handle() errors the body and closes the socket when aborted after the head", async (newTarget) => {
   await using server = await RawServer.start(async (connection) => {
     await connection.head();
     connection.send("HTTP/1.1 200 OK\r\n\r\nfirst");
   });
-  await using target = new WebTarget({ url: server.url });
+  await using target = newTarget({ url: server.url });
   const controller = new AbortController();
   const response = await target.handle(relayRequest(), targetContext({ signal: controller.signal }));
   const reader = streamOf(response).getReader();
@@ -282,20 +312,20 @@ Deno.test("handle() errors the body and closes the socket when aborted after the
   await server.connections[0]?.closed;
 });
 
-Deno.test("handle() closes the socket when the body is cancelled", async () => {
+testClients("handle() closes the socket when the body is cancelled", async (newTarget) => {
   await using server = await RawServer.start(async (connection) => {
     await connection.head();
     connection.send("HTTP/1.1 200 OK\r\n\r\nfirst");
   });
-  await using target = new WebTarget({ url: server.url });
+  await using target = newTarget({ url: server.url });
   const response = await target.handle(relayRequest(), targetContext());
   await streamOf(response).cancel();
   await server.connections[0]?.closed;
 });
 
-Deno.test("dispose ends the calls that run", async () => {
+testClients("dispose ends the calls that run", async (newTarget) => {
   await using server = await RawServer.start(() => {});
-  const target = new WebTarget({ url: server.url });
+  const target = newTarget({ url: server.url });
   const call = target.handle(relayRequest(), targetContext());
   const failed = assert.rejects(call, { name: "RelayError", code: "target_unreachable" });
   await target[Symbol.asyncDispose]();

@@ -13,6 +13,9 @@ import type { HeaderLine, HeaderLines } from "../../shared/http/message.ts";
 /** Request lines the connector writes itself. `Expect` is gone because the client had its `100 Continue` from the listener. */
 const NOT_FORWARDED = new Set([...HOP_BY_HOP, "content-length", "expect", "host"]);
 
+/** Lists no names of headers. */
+const USUAL_CONNECTION = /^,(?:keep-alive|close)$/i;
+
 /** How a request's body is marked off: not at all, by its length in bytes, or by chunks. */
 export type Framing = undefined | number | "chunked";
 
@@ -114,7 +117,7 @@ export function fromRawResponseHeaders(raw: readonly string[]): ResponseHeaders 
   if (transferEncoding !== undefined && transferEncoding.trim().toLowerCase() !== "chunked") {
     throw new RelayError("target_invalid_response", "Cannot read response: its transfer encoding is not chunked");
   }
-  if (connection !== "") lines = withoutListed(lines, connection);
+  if (connection !== "" && !USUAL_CONNECTION.test(connection)) lines = withoutListed(lines, connection);
   const isEndedByClose = contentLength === undefined && transferEncoding === undefined;
   return { lines, contentLength, isEndedByClose };
 }

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { bytes, RawServer, relayRequest, streamOf, targetContext, textOf } from "./testkit.ts";
-import { WebTarget } from "./web.ts";
+import { bytes, RawServer, relayRequest, streamOf, targetContext, testClients, textOf } from "./testkit.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
-Deno.test("handle() passes each part of a body on before the next one exists", async () => {
+testClients("handle() passes each part of a body on before the next one exists", async (newTarget) => {
   const parts = ["data: 1\n\n", "data: 2\n\n", "data: 3\n\n"];
   const wanted = parts.map(() => Promise.withResolvers<void>());
   await using server = await RawServer.start(async (connection) => {
@@ -17,7 +16,7 @@ Deno.test("handle() passes each part of a body on before the next one exists", a
     }
     connection.send("0\r\n\r\n");
   });
-  await using target = new WebTarget({ url: server.url });
+  await using target = newTarget({ url: server.url });
   const reader = streamOf(await target.handle(relayRequest(), targetContext())).getReader();
   for (const [index, part] of parts.entries()) {
     wanted[index]!.resolve();
@@ -26,7 +25,7 @@ Deno.test("handle() passes each part of a body on before the next one exists", a
   assert.equal((await reader.read()).done, true);
 });
 
-Deno.test("handle() stops the target when nobody reads the body, and loses nothing", async () => {
+testClients("handle() stops the target when nobody reads the body, and loses nothing", async (newTarget) => {
   const sizeBytes = 64 * MEBIBYTE;
   let sentBytes = 0;
   await using server = await RawServer.start(async (connection) => {
@@ -40,7 +39,7 @@ Deno.test("handle() stops the target when nobody reads the body, and loses nothi
       }
     }
   });
-  await using target = new WebTarget({ url: server.url });
+  await using target = newTarget({ url: server.url });
   const response = await target.handle(relayRequest(), targetContext());
   const takenBytes = await settled(() => sentBytes);
   assert.ok(takenBytes < 32 * MEBIBYTE, `${takenBytes} bytes were taken`);
@@ -54,7 +53,7 @@ Deno.test("handle() stops the target when nobody reads the body, and loses nothi
   assert.ok(largestBytes <= 2 * 65_536, `a chunk of ${largestBytes} bytes`);
 });
 
-Deno.test("handle() reads the request's body only as fast as the target does", async () => {
+testClients("handle() reads the request's body only as fast as the target does", async (newTarget) => {
   const reads = Promise.withResolvers<void>();
   await using server = await RawServer.start(async (connection) => {
     connection.socket.pause();
@@ -63,7 +62,7 @@ Deno.test("handle() reads the request's body only as fast as the target does", a
     await connection.take("0\r\n\r\n");
     connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
   });
-  await using target = new WebTarget({ url: server.url });
+  await using target = newTarget({ url: server.url });
   let producedBytes = 0;
   const stream = new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -80,14 +79,14 @@ Deno.test("handle() reads the request's body only as fast as the target does", a
   assert.equal(producedBytes, 32 * MEBIBYTE);
 });
 
-Deno.test("handle() returns an early answer while the upload runs, and goes on with it", async () => {
+testClients("handle() returns an early answer while the upload runs, and goes on with it", async (newTarget) => {
   await using server = await RawServer.start(async (connection) => {
     await connection.head();
     connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nearly\r\n");
     await connection.take("later");
     connection.send("4\r\nlate\r\n0\r\n\r\n");
   });
-  await using target = new WebTarget({ url: server.url });
+  await using target = newTarget({ url: server.url });
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
   const response = await target.handle(relayRequest({ method: "POST", body: { stream: readable } }), targetContext());
@@ -99,14 +98,14 @@ Deno.test("handle() returns an early answer while the upload runs, and goes on w
   assert.equal((await reader.read()).done, true);
 });
 
-Deno.test("handle() stops the upload and closes the socket when the response has ended", async () => {
+testClients("handle() stops the upload and closes the socket when the response has ended", async (newTarget) => {
   for (const response of ["Content-Length: 2\r\n\r\nno", "Transfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"]) {
     const cancelled = Promise.withResolvers<void>();
     await using server = await RawServer.start(async (connection) => {
       await connection.head();
       connection.send(`HTTP/1.1 413 Content Too Large\r\n${response}`);
     });
-    await using target = new WebTarget({ url: server.url });
+    await using target = newTarget({ url: server.url });
     const stream = new ReadableStream<Uint8Array>({ cancel: () => cancelled.resolve() });
     const answer = await target.handle(relayRequest({ method: "POST", body: { stream } }), targetContext());
     assert.deepEqual([answer.status, await textOf(answer)], [413, "no"]);
@@ -115,22 +114,25 @@ Deno.test("handle() stops the upload and closes the socket when the response has
   }
 });
 
-Deno.test("handle() closes the socket without a last chunk when the request's body fails or has another length", async () => {
-  const failure = new Error("gone");
-  const cases = [
-    ["client_gone", { stream: failing(failure) }],
-    ["invalid_request", { stream: ReadableStream.from([bytes("xx")]), length: 3 }],
-    ["invalid_request", { stream: ReadableStream.from([bytes("xx")]), length: 1 }],
-  ] as const;
-  for (const [code, body] of cases) {
-    await using server = await RawServer.start(() => {});
-    await using target = new WebTarget({ url: server.url });
-    const call = target.handle(relayRequest({ method: "POST", body }), targetContext());
-    await assert.rejects(call, { name: "RelayError", code });
-    await server.connections[0]?.closed;
-    assert.doesNotMatch(server.connections[0]?.received ?? "", /0\r\n\r\n$|xx$/);
-  }
-});
+testClients(
+  "handle() closes the socket without a last chunk when the request's body fails or has another length",
+  async (newTarget) => {
+    const failure = new Error("gone");
+    const cases = [
+      ["client_gone", { stream: failing(failure) }, /0\r\n\r\n$/],
+      ["invalid_request", { stream: ReadableStream.from([bytes("xx")]), length: 3 }, /\r\n\r\nxx./],
+      ["invalid_request", { stream: ReadableStream.from([bytes("xx")]), length: 1 }, /\r\n\r\nx/],
+    ] as const;
+    for (const [code, body, whole] of cases) {
+      await using server = await RawServer.start(() => {});
+      await using target = newTarget({ url: server.url });
+      const call = target.handle(relayRequest({ method: "POST", body }), targetContext());
+      await assert.rejects(call, { name: "RelayError", code });
+      await server.connections[0]?.closed;
+      assert.doesNotMatch(server.connections[0]?.received ?? "", whole);
+    }
+  },
+);
 
 function failing(error: Error): ReadableStream<Uint8Array> {
   let count = 0;

@@ -4,25 +4,35 @@
  * @module
  */
 
-import type { ClientRequest } from "node:http";
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import type { StreamBody } from "../../shared/http/message.ts";
 
+/** Where a body is written to. */
+export interface UploadSink {
+  /** Returns a promise where the next part has to wait. It resolves when there is room, and also when the connection is closed. */
+  write(bytes: Uint8Array): Promise<void> | undefined;
+  /** The body is complete. */
+  end(): void;
+}
+
 /** A streamed request body on its way to the target. */
 export class WebUpload {
-  readonly #request: ClientRequest;
+  readonly #sink: UploadSink;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #length: number | undefined;
   #waitsForBody = false;
   #stopped = false;
   #finished = false;
-  #wake: (() => void) | undefined;
 
-  constructor(request: ClientRequest, body: StreamBody) {
-    this.#request = request;
+  constructor(sink: UploadSink, body: StreamBody) {
+    this.#sink = sink;
     this.#reader = body.stream.getReader();
     this.#length = body.length;
-    request.on("drain", () => this.#wake?.());
+  }
+
+  /** Whether the whole body was written. */
+  get isFinished(): boolean {
+    return this.#finished;
   }
 
   /** Whether the next step is the client's, not the target's. */
@@ -42,21 +52,20 @@ export class WebUpload {
     for (let chunk = await this.#read(); chunk !== undefined; chunk = await this.#read()) {
       sizeBytes += chunk.byteLength;
       if (this.#length !== undefined && sizeBytes > this.#length) throw wrongLength("longer");
-      if (chunk.byteLength > 0 && !this.#request.write(chunk)) await this.#drained();
+      if (chunk.byteLength > 0) await this.#sink.write(chunk);
       if (this.#stopped) return;
       onProgress();
     }
     if (this.#stopped) return;
     if (this.#length !== undefined && sizeBytes < this.#length) throw wrongLength("shorter");
     this.#finished = true;
-    this.#request.end();
+    this.#sink.end();
   }
 
   /** Ends the upload; what was not read of the body is cancelled. */
   stop(reason: unknown): void {
     if (this.#stopped || this.#finished) return;
     this.#stopped = true;
-    this.#wake?.();
     // A body that already failed rejects here as well; the failure was or will be reported by `run`.
     this.#reader.cancel(reason).catch(() => {});
   }
@@ -72,12 +81,6 @@ export class WebUpload {
     } finally {
       this.#waitsForBody = false;
     }
-  }
-
-  async #drained(): Promise<void> {
-    if (this.#stopped) return;
-    await new Promise<void>((resolve) => this.#wake = resolve);
-    this.#wake = undefined;
   }
 }
 

@@ -203,7 +203,8 @@ export class Dispatcher implements Disposable {
   }
 
   #withdraw({ tenantId, request: { requestId } }: PendingRequest): void {
-    if (this.#waiting.delete(requestId)) this.#queues.withdraw(tenantId, { requestId });
+    // Most never wait.
+    if (this.#waiting.size > 0 && this.#waiting.delete(requestId)) this.#queues.withdraw(tenantId, { requestId });
   }
 
   #take(tenantId: string, ticket: QueuedRequest, settlement: Settlement): boolean {

@@ -29,8 +29,10 @@ export interface TenantCacheOptions {
   readonly isSourceAvailable?: () => boolean;
 }
 
-/** Entries kept at most; names of tenants that do not exist take places too. */
+/** Tenants kept at most. */
 const MAX_ENTRIES = 20_000;
+/** Names kept at most of which there is no tenant. Anybody can make them up, so they take no places from tenants. */
+const MAX_UNKNOWN = 5_000;
 /** How long a request for a known tenant waits for a source that is slow or away. */
 const PATIENCE_MS = 500;
 /** How long an old entry holds before the source is asked again. */
@@ -53,6 +55,8 @@ export class TenantCache implements CachedTenants {
   readonly #source: CachedTenants;
   readonly #options: TenantCacheOptions;
   readonly #entries = new Map<string, Entry>();
+  /** Until when it holds that there is no tenant of that name. */
+  readonly #unknown = new Map<string, number>();
 
   constructor(source: CachedTenants, options: TenantCacheOptions) {
     this.#source = source;
@@ -63,6 +67,7 @@ export class TenantCache implements CachedTenants {
     const key = name.toLowerCase();
     const entry = this.#entries.get(key);
     if (entry !== undefined && entry.expiresAt > this.#options.now()) return entry.tenant;
+    if ((this.#unknown.get(key) ?? -Infinity) > this.#options.now()) return Promise.resolve(undefined);
     return this.#renew(key, entry?.known);
   }
 
@@ -81,6 +86,7 @@ export class TenantCache implements CachedTenants {
   /** Drops a tenant whose settings have changed. */
   forget(name: string): void {
     this.#entries.delete(name.toLowerCase());
+    this.#unknown.delete(name.toLowerCase());
   }
 
   /** Drops the tenant with that id, whatever its name. */
@@ -96,7 +102,7 @@ export class TenantCache implements CachedTenants {
     const entry: Entry = { tenant: promise, expiresAt: now() + durationMs, known };
     this.#entries.delete(key);
     this.#entries.set(key, entry);
-    this.#makeRoom();
+    makeRoom(this.#entries, MAX_ENTRIES);
     const useKnown = () => {
       entry.expiresAt = now() + STALE_DURATION_MS;
       resolve(known);
@@ -105,6 +111,7 @@ export class TenantCache implements CachedTenants {
     const asked = this.#isSourceAvailable() ? this.#source.findByName(key) : Promise.reject(unavailable());
     asked.then((tenant) => {
       entry.known = tenant;
+      if (tenant === undefined) this.#noteUnknown(key, entry);
       resolve(tenant);
     }, (error) => {
       if (known !== undefined) return useKnown();
@@ -118,12 +125,20 @@ export class TenantCache implements CachedTenants {
     return this.#options.isSourceAvailable?.() ?? true;
   }
 
-  /** The entries that were looked up longest ago go first. */
-  #makeRoom(): void {
-    for (const key of this.#entries.keys()) {
-      if (this.#entries.size <= MAX_ENTRIES) return;
-      this.#entries.delete(key);
-    }
+  #noteUnknown(key: string, entry: Entry): void {
+    if (this.#entries.get(key) !== entry) return;
+    this.#entries.delete(key);
+    this.#unknown.delete(key);
+    this.#unknown.set(key, entry.expiresAt);
+    makeRoom(this.#unknown, MAX_UNKNOWN);
+  }
+}
+
+/** What was looked up longest ago goes first. */
+function makeRoom(entries: Map<string, unknown>, maximum: number): void {
+  for (const key of entries.keys()) {
+    if (entries.size <= maximum) return;
+    entries.delete(key);
   }
 }
 

@@ -165,3 +165,20 @@ Deno.test("forget() is not undone by an answer that was under way", async () => 
   await asking;
   assert.equal(await cache.findByName("acme"), fresh);
 });
+
+Deno.test("names that somebody makes up do not push a tenant out, which could not be looked up again while the source is away", async () => {
+  const { source, cache } = setUp();
+  await cache.findByName("acme");
+  for (let index = 0; index < 30_000; index++) await cache.findByName(`nobody-${index}`);
+  source.goAway();
+  assert.equal(await cache.findByName("acme"), acme);
+});
+
+Deno.test("forget() has the source asked again for a name that nobody had", async () => {
+  const { source, cache } = setUp();
+  source.tenant = undefined;
+  assert.equal(await cache.findByName("acme"), undefined);
+  source.tenant = acme;
+  cache.forget("ACME");
+  assert.equal(await cache.findByName("acme"), acme);
+});

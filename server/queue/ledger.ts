@@ -111,9 +111,10 @@ export class Ledger {
     this.#stopping.abort();
   }
 
+  /** The row goes first: whoever finds it after a crash needs the body, and a body that is left is an orphan that the maintenance removes. */
   #remove({ id, bodyKey }: SettledRequest): void {
-    this.removeBody(bodyKey);
-    const removed = retryWrite(() => this.#removals.add(id), this.#patience);
+    const removed = retryWrite(() => this.#removals.add(id), this.#patience)
+      .then((isRemoved) => isRemoved && this.removeBody(bodyKey));
     this.#follow(removed, "Cannot remove stored request: {error}");
   }
 

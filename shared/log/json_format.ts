@@ -8,6 +8,8 @@
 import { jsonLinesFormatter, type LogRecord } from "@logtape/logtape";
 import { describeError } from "./describe_error.ts";
 
+const OWN_FIELDS = new Set(["time", "level", "category", "message"]);
+
 /**
  * Makes a formatter. Properties named like one of the record's own fields do not replace it.
  *
@@ -15,6 +17,8 @@ import { describeError } from "./describe_error.ts";
  */
 export function jsonFormatter({ showsStacks }: { showsStacks: boolean }): (record: LogRecord) => string {
   return (record) => {
+    const plain = formatPlain(record);
+    if (plain !== undefined) return plain;
     const isSevere = record.level === "error" || record.level === "fatal";
     const message = record.message.map((part) => part instanceof Error ? describeError(part) : String(part)).join("");
     // Named first to stand first, and again to win over properties of the same names.
@@ -34,6 +38,27 @@ export function jsonFormatter({ showsStacks }: { showsStacks: boolean }): (recor
       return jsonLinesFormatter(record);
     }
   };
+}
+
+/** Without a copy of the properties, where they need none: they hold no errors, and are not named like the record's own fields. */
+function formatPlain({ properties, message, timestamp, level, category }: LogRecord): string | undefined {
+  for (const name in properties) {
+    if (OWN_FIELDS.has(name) || typeof properties[name] === "object") return undefined;
+  }
+  let text = "";
+  for (const part of message) {
+    if (part instanceof Error) return undefined;
+    text += String(part);
+  }
+  const own = `{"time":"${new Date(timestamp).toISOString()}","level":"${level}","category":"${
+    category.join(".")
+  }","message":`;
+  try {
+    const rest = JSON.stringify(properties).slice(1);
+    return `${own}${JSON.stringify(text)}${rest === "}" ? rest : `,${rest}`}\n`;
+  } catch {
+    return undefined;
+  }
 }
 
 function errorFields(error: Error, hasStack: boolean): Record<string, unknown> {

@@ -1,36 +1,29 @@
 /**
- * One campaign: requests under load, one fault, and then the counting.
+ * One campaign: requests of every line under load, one fault, and then the counting.
  *
  * @module
  */
 
-import { type AcknowledgeMode, StoredRequestRepository } from "../../server/persistence/mod.ts";
-import { within } from "../testkit/deadline.ts";
-import { DataFolder, type ServerProcess, startConnectorProcess, startServerProcess } from "../testkit/programs.ts";
-import type { ChildProcess } from "../testkit/process.ts";
-import { TestBroker } from "../testkit/rabbitmq.ts";
-import type { ServerOverrides } from "../testkit/server.ts";
-import { closedPort } from "../testkit/target.ts";
-import type { TestTenant } from "../testkit/tenants.ts";
-import { ChaosTarget, ID_HEADER, pause } from "./chaos_target.ts";
-import { type Fault, FAULTS } from "./faults.ts";
-import { Random } from "./random.ts";
+import { StoredRequestRepository } from "../../server/persistence/mod.ts";
+import { pause } from "./chaos_target.ts";
+import { FAULTS, volumeBytes } from "./faults.ts";
+import { findLeftovers, quiet } from "./leftovers.ts";
+import { isOfLine, type Line, LINES } from "./lines.ts";
+import { type ClientResult, Load } from "./load.ts";
+import { type Carrier, Stage } from "./stage.ts";
 
 /** What a campaign is about. */
-export interface CampaignPlan {
-  readonly mode: AcknowledgeMode;
-  readonly route: "relay" | "queue";
-  readonly fault: Fault;
-  readonly transport: "memory" | "amqp";
-  readonly queueType: "quorum" | "classic";
-  /** How many. */
+export interface CampaignPlan extends Carrier {
+  /** A name in {@linkcode FAULTS}. */
+  readonly fault: string;
+  /** So many of each line when the fault is over; the load goes on as long as the fault does. */
   readonly requests: number;
   /** The same seed has the same things happen at the same times, as far as programs let themselves be timed. */
   readonly seed: number;
 }
 
-/** What was counted. */
-export interface CampaignCounts {
+/** What was counted of one line. */
+export interface LineCounts {
   readonly sent: number;
   /** The client was told that it is done (`/relay`) or safe (`/queue`). */
   readonly accepted: number;
@@ -42,227 +35,89 @@ export interface CampaignCounts {
   readonly duplicated: number;
   /** Deliveries after the first one that did not say so. */
   readonly unmarked: number;
+  /** Bodies, of requests or of responses, that looked complete and were not what had been sent. */
+  readonly garbled: number;
   readonly deadLetters: number;
   /** Accepted, and neither delivered nor a dead letter, though the mode promises it. */
   readonly lost: number;
-  /** What a connector had received and did not bring to its target, in the modes that promise no more than that. */
+  /** What a connector had and did not bring to its target, in the mode that promises no more than that. */
   readonly goneAfterReceipt: number;
-  /** Still stored when everything was over. */
-  readonly left: number;
 }
 
-const CONCURRENCY = 16;
-const QUIET_TIMEOUT_MS = 90_000;
-const POLL_MS = 50;
-const FAILURE_PAUSE_MS = 400;
-/** A client that gets no answer by then counts as not answered, in milliseconds. */
-const CLIENT_PATIENCE_MS = 60_000;
-
-/** Short times, so that a campaign is short. */
-const CONFIG: ServerOverrides = {
-  keepAliveInterval: "1s",
-  acknowledgeTimeout: "4s",
-  requestExpiration: "30s",
-  redeliveryLimit: 8,
-  connectionGrace: "5s",
-  log: { level: "warning", format: "text" },
-};
-
-/** The programs of a campaign, and what faults may do to them. */
-export class Stage implements AsyncDisposable {
-  readonly plan: CampaignPlan;
-  readonly random: Random;
-  readonly folder: DataFolder;
-  readonly tenant: TestTenant;
-  readonly target: ChaosTarget;
-  readonly broker: TestBroker | undefined;
-  readonly #ports: readonly number[];
-  readonly #servers: ServerProcess[] = [];
-  #connector: ChildProcess | undefined;
-  #replacing: Promise<void> | undefined;
-
-  private constructor(
-    parts: Pick<Stage, "plan" | "folder" | "tenant" | "target"> & { readonly broker: TestBroker | undefined },
-  ) {
-    this.plan = parts.plan;
-    this.folder = parts.folder;
-    this.tenant = parts.tenant;
-    this.target = parts.target;
-    this.broker = parts.broker;
-    this.random = new Random(parts.plan.seed);
-    this.#ports = Array.from({ length: parts.plan.transport === "amqp" ? 2 : 1 }, closedPort);
-  }
-
-  static async open(plan: CampaignPlan): Promise<Stage> {
-    await using resources = new AsyncDisposableStack();
-    const folder = resources.use(await DataFolder.create());
-    const broker = plan.transport === "amqp" ? resources.use(await TestBroker.start()) : undefined;
-    const target = resources.use(new ChaosTarget());
-    const tenant = await folder.database.createTenant({ acknowledgeMode: plan.mode });
-    const stage = new Stage({ plan, folder, tenant, target, broker });
-    target.start();
-    for (let index = 0; index < stage.#ports.length; index++) await stage.startServer(index);
-    await stage.startConnector();
-    resources.move();
-    return stage;
-  }
-
-  /** Where clients send their requests. */
-  get url(): string {
-    return `http://127.0.0.1:${this.#ports[0]}`;
-  }
-
-  /** How many servers there are. */
-  get servers(): number {
-    return this.#ports.length;
-  }
-
-  async startServer(index: number): Promise<void> {
-    const { transport, queueType, fault } = this.plan;
-    const amqp = { urls: this.broker === undefined ? [] : [this.broker.url], queueType };
-    this.#servers[index] = await startServerProcess(this.folder, {
-      ...CONFIG,
-      // The pauses between so many deliveries would make a campaign long.
-      ...(fault === "poison" ? { redeliveryLimit: 3 } : {}),
-      port: this.#ports[index]!,
-      transport: { type: transport, amqp },
-      log: { level: "info", format: "text" },
-    });
-  }
-
-  async killServer(index: number): Promise<void> {
-    await this.#servers[index]?.kill();
-  }
-
-  /** The connector prefers the last server, so that requests go from one to the other where there are two. */
-  async startConnector(): Promise<void> {
-    const [first, ...others] = this.#ports.toReversed().map((port) => `http://127.0.0.1:${port}`);
-    this.#connector = await startConnectorProcess({ url: first! }, this.tenant, {
-      folder: this.folder,
-      targets: { app: this.target.url },
-      relayServerBaseUri: [first!, ...others],
-    });
-  }
-
-  async killConnector(): Promise<void> {
-    await this.#connector?.stop({ signal: "SIGKILL" });
-  }
-
-  /** Kills the connector and starts another; once at a time. */
-  replaceConnector(): Promise<void> {
-    return this.#replacing ??= (async () => {
-      await this.killConnector();
-      await this.startConnector();
-      this.#replacing = undefined;
-    })();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#replacing;
-    await this.killConnector();
-    for (const server of this.#servers) await server.kill();
-    await this.target[Symbol.asyncDispose]();
-    await this.broker?.[Symbol.asyncDispose]();
-    await this.folder[Symbol.asyncDispose]();
-  }
+/** What came of a campaign. */
+export interface CampaignResult {
+  readonly lines: readonly { readonly line: Line; readonly counts: LineCounts }[];
+  /** What did not go away, in words. */
+  readonly leftovers: readonly string[];
+  /** What the programs wrote, and what is stored: to find out why something was lost. */
+  readonly evidence: string;
 }
 
 /** Runs a campaign. */
-export async function runCampaign(plan: CampaignPlan): Promise<CampaignCounts> {
-  await using stage = await Stage.open(plan);
-  const { prepare, strike, patience } = FAULTS[plan.fault];
+export async function runCampaign(
+  { transport, queueType, fault, requests, seed }: CampaignPlan,
+): Promise<CampaignResult> {
+  const script = FAULTS[fault];
+  if (script === undefined) throw new TypeError(`There is no fault "${fault}"`);
+  const { prepare, strike, patience, config, needs } = script;
+  const volume = volumeBytes(script);
+  await using stage = await Stage.open({
+    ...{ transport, queueType, seed, config, volumeBytes: volume },
+    hasPostgres: needs === "postgres",
+  });
   prepare?.(stage);
-  const sent = Array.from({ length: plan.requests }, (_, index) => `${plan.seed}-${index}`);
-  const load = sendAll(stage, sent, patience?.(stage));
+  const load = new Load({
+    ...{ url: stage.url, tenantName: stage.tenant.name, random: stage.random, afterwards: requests },
+    patienceMs: patience && (() => patience(stage)),
+  });
   await pause(stage.random.between(50, 400));
   await strike(stage);
-  const clients = await load;
+  const clients = await load.end();
   const left = await quiet(stage);
-  return count(stage, { sent, clients, left });
+  const ended = await stage.findEnded();
+  const leftovers = left + ended.length > 0
+    ? [...ended, `${left} requests are still stored`]
+    : await findLeftovers(stage);
+  return { lines: await count(stage, clients), leftovers, evidence: await collectEvidence(stage) };
 }
 
-/** What a client got. */
-interface ClientResult {
-  readonly isAccepted: boolean;
-  readonly isAnswered: boolean;
+/** Whether what must not happen has happened. */
+export function isBroken({ lines, leftovers }: CampaignResult): boolean {
+  return leftovers.length > 0 || lines.some(({ counts: { lost, unmarked, garbled } }) => lost + unmarked + garbled > 0);
 }
 
-async function sendAll(
-  stage: Stage,
-  ids: readonly string[],
-  patienceMs: () => number = () => CLIENT_PATIENCE_MS,
-): Promise<Map<string, ClientResult>> {
-  const results = new Map<string, ClientResult>();
-  const waiting = ids.values();
-  const client = async () => {
-    for (const id of waiting) results.set(id, await send(stage, id, patienceMs()));
-  };
-  await Promise.all(Array.from({ length: CONCURRENCY }, client));
-  return results;
-}
-
-async function send({ url, plan, tenant }: Stage, id: string, patienceMs: number): Promise<ClientResult> {
-  try {
-    const response = await fetch(`${url}/${plan.route}/${tenant.name}/app/${id}`, {
-      method: "POST",
-      body: `body of ${id}`,
-      headers: { [ID_HEADER]: id },
-      signal: AbortSignal.timeout(patienceMs),
-    });
-    await response.body?.cancel();
-    return { isAccepted: response.status === (plan.route === "queue" ? 202 : 200), isAnswered: true };
-  } catch {
-    // The server was killed, or the client has left: nothing was promised. The load is to outlast the fault.
-    await pause(FAILURE_PAUSE_MS);
-    return { isAccepted: false, isAnswered: false };
-  }
-}
-
-/** Waits until nothing is under way any more. @returns How many requests are stored nevertheless. */
-async function quiet({ folder }: Stage): Promise<number> {
+async function collectEvidence({ folder, tenant, outputs }: Stage): Promise<string> {
   const stored = new StoredRequestRepository(folder.database.handle);
-  let left = Infinity;
-  const poll = async () => {
-    while ((left = (await stored.totals()).queued) > 0) await pause(POLL_MS);
-  };
-  try {
-    await within(poll(), { timeoutMs: QUIET_TIMEOUT_MS, what: "an empty queue" });
-  } catch {
-    return left;
-  }
-  return 0;
-}
-
-/** Whether requests are settled when a connector has them, and something happens to them after that. */
-function settlesBefore({ mode, fault }: CampaignPlan): boolean {
-  return (mode === "disabled" || mode === "connectorReceived") &&
-    ["connector killed", "poison", "target down"].includes(fault);
+  const { results } = await stored.list(tenant.id, { states: ["waiting", "delivering", "dead"], skip: 0, take: 1_000 });
+  const rows = results.map((request) => JSON.stringify({ ...request, body: null }));
+  return [...outputs, rows.join("\n")].join("\n\n");
 }
 
 async function count(
-  { folder, tenant, target, plan }: Stage,
-  { sent, clients, left }: {
-    readonly sent: readonly string[];
-    readonly clients: ReadonlyMap<string, ClientResult>;
-    readonly left: number;
-  },
-): Promise<CampaignCounts> {
+  { folder, tenant, target, settled }: Stage,
+  clients: ReadonlyMap<string, ClientResult>,
+): Promise<CampaignResult["lines"]> {
   const stored = new StoredRequestRepository(folder.database.handle);
-  const { results } = await stored.list(tenant.id, { states: ["dead"], skip: 0, take: sent.length + 1 });
+  const { results } = await stored.list(tenant.id, { states: ["dead"], skip: 0, take: clients.size + 1 });
   const dead = new Set(results.map(({ path }) => path.slice(1)));
-  const accepted = sent.filter((id) => clients.get(id)?.isAccepted);
-  const received = [...target.received.values()];
-  const missing = accepted.filter((id) => !target.received.has(id) && !dead.has(id)).length;
-  return {
-    sent: sent.length,
-    accepted: accepted.length,
-    delivered: received.length,
-    answered: sent.filter((id) => clients.get(id)?.isAnswered).length,
-    duplicated: received.filter(({ deliveries }) => deliveries > 1).length,
-    unmarked: received.reduce((sum, { unmarked }) => sum + unmarked, 0),
-    deadLetters: dead.size,
-    lost: settlesBefore(plan) ? 0 : missing,
-    goneAfterReceipt: settlesBefore(plan) ? missing : 0,
-    left,
-  };
+  return LINES.map((line) => {
+    const sent = [...clients].filter(([id]) => isOfLine(id, line));
+    const received = sent.flatMap(([id]) => target.received.get(id) ?? []);
+    const missing = sent.filter(([id, { isAccepted }]) => isAccepted && !target.received.has(id) && !dead.has(id));
+    const gone = line.mode === "connectorReceived" ? missing.filter(([id]) => settled.has(id)).length : 0;
+    const counts = {
+      sent: sent.length,
+      accepted: sent.filter(([, { isAccepted }]) => isAccepted).length,
+      delivered: received.length,
+      answered: sent.filter(([, { isAnswered }]) => isAnswered).length,
+      duplicated: received.filter(({ deliveries }) => deliveries > 1).length,
+      unmarked: received.reduce((sum, { unmarked }) => sum + unmarked, 0),
+      garbled: received.reduce((sum, { garbled }) => sum + garbled, 0) +
+        sent.filter(([, { isGarbled }]) => isGarbled).length,
+      deadLetters: sent.filter(([id]) => dead.has(id)).length,
+      lost: missing.length - gone,
+      goneAfterReceipt: gone,
+    };
+    return { line, counts };
+  });
 }

@@ -5,6 +5,7 @@
  */
 
 import { closedPort } from "../testkit/target.ts";
+import { bodyFor } from "./lines.ts";
 
 /** Header by which a request is known at both ends. */
 export const ID_HEADER = "X-Chaos-Id";
@@ -20,13 +21,15 @@ export interface Received {
   readonly deliveries: number;
   /** Deliveries after the first one that did not say so. */
   readonly unmarked: number;
+  /** Deliveries whose body was another than the one that was sent. */
+  readonly garbled: number;
 }
 
 /** Listens until it is disposed. */
 export class ChaosTarget implements AsyncDisposable {
   readonly port = closedPort();
-  /** Called before a request is answered; what it throws ends the connection without an answer. */
-  onRequest: (id: string) => Promise<void> | void = () => {};
+  /** Called before a request is answered. */
+  onRequest: (id: string, deliveries: number) => Promise<void> | void = () => {};
   habit: AcknowledgeHabit = "once";
   /** How late a target acknowledges that is late, in milliseconds. */
   lateMs = 0;
@@ -63,15 +66,24 @@ export class ChaosTarget implements AsyncDisposable {
 
   async #answer(request: Request): Promise<Response> {
     const id = request.headers.get(ID_HEADER) ?? "";
-    const isMarked = request.headers.has("RelayServer-Redelivered");
-    await request.body?.cancel();
-    const { deliveries, unmarked } = this.#received.get(id) ?? { deliveries: 0, unmarked: 0 };
-    const isUnmarked = deliveries > 0 && !isMarked;
-    this.#received.set(id, { deliveries: deliveries + 1, unmarked: unmarked + (isUnmarked ? 1 : 0) });
-    await this.onRequest(id);
+    let body: string;
+    try {
+      body = await request.text();
+    } catch {
+      // It broke off on its way: that is no delivery.
+      return new Response(null, { status: 400 });
+    }
+    const { deliveries, unmarked, garbled } = this.#received.get(id) ?? { deliveries: 0, unmarked: 0, garbled: 0 };
+    const isUnmarked = deliveries > 0 && !request.headers.has("RelayServer-Redelivered");
+    this.#received.set(id, {
+      deliveries: deliveries + 1,
+      unmarked: unmarked + (isUnmarked ? 1 : 0),
+      garbled: garbled + (body === bodyFor(id) ? 0 : 1),
+    });
+    await this.onRequest(id, deliveries + 1);
     const url = request.headers.get("RelayServer-AcknowledgeUrl");
     if (url !== null) this.#follow(this.#acknowledge(url));
-    return new Response(id);
+    return new Response(body);
   }
 
   async #acknowledge(url: string): Promise<void> {

@@ -5,78 +5,103 @@
  */
 
 import { parseArgs } from "node:util";
-import type { CampaignCounts, CampaignPlan } from "./campaign.ts";
-import { runCampaign } from "./campaign.ts";
+import { type CampaignPlan, type CampaignResult, isBroken, type LineCounts, runCampaign } from "./campaign.ts";
+import { FAULTS, obstacle } from "./faults.ts";
+import { requireRabbitMq } from "../testkit/rabbitmq.ts";
 import { everyPlan } from "./plans.ts";
+import { Random } from "./random.ts";
 
 const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "10" },
     seed: { type: "string" },
-    requests: { type: "string", default: "200" },
+    requests: { type: "string", default: "40" },
     transport: { type: "string" },
-    mode: { type: "string" },
+    "queue-type": { type: "string" },
     fault: { type: "string" },
-    route: { type: "string" },
   },
 });
 
-const COUNTS = [
+const COUNTS: readonly (keyof LineCounts)[] = [
   "sent",
   "accepted",
   "delivered",
   "answered",
   "duplicated",
   "unmarked",
+  "garbled",
   "deadLetters",
-  "lost",
   "goneAfterReceipt",
-  "left",
-] as const;
+  "lost",
+];
 
 function write(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
 }
 
-function describe({ transport, queueType, route, mode, fault, seed }: CampaignPlan): string {
-  const carrier = transport === "amqp" ? `amqp ${queueType}` : transport;
-  return `| ${carrier} | ${route} | ${mode} | ${fault} | ${seed} |`;
+function carrierOf({ transport, queueType }: CampaignPlan): string {
+  return transport === "amqp" ? `amqp ${queueType}` : transport;
 }
 
-/** Whether what must not happen has happened. */
-function isBroken({ lost, left, unmarked }: CampaignCounts): boolean {
-  return lost + left + unmarked > 0;
+function writeResult(plan: CampaignPlan, result: CampaignResult): void {
+  const { fault, seed } = plan;
+  for (const { line: { route, mode }, counts } of result.lines) {
+    const numbers = COUNTS.map((name) => counts[name]).join(" | ");
+    write(`| ${carrierOf(plan)} | ${fault} | ${route} | ${mode} | ${seed} | ${numbers} |`);
+  }
+  for (const leftover of result.leftovers) write(`LEFT with seed ${seed}: ${leftover}`);
 }
 
-function isWanted(plan: CampaignPlan): boolean {
-  const { transport, mode, fault, route } = values;
-  return (transport ?? plan.transport) === plan.transport && (mode ?? plan.mode) === plan.mode &&
-    (fault ?? plan.fault) === plan.fault && (route ?? plan.route) === plan.route;
-}
-
-const until = performance.now() + Number(values.minutes) * 60_000;
-let seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
-let broken = 0;
-write(`| transport | route | mode | fault | seed | ${COUNTS.join(" | ")} |`);
-write(`|${" --- |".repeat(COUNTS.length + 5)}`);
-for (let isFirst = true; isFirst || (performance.now() < until && values.seed === undefined); isFirst = false) {
-  for (const draft of everyPlan().filter((plan) => isWanted({ ...plan, requests: 0, seed: 0 }))) {
-    if (!isFirst && performance.now() >= until) break;
-    if (performance.now() >= until && values.seed === undefined) break;
-    const plan = { ...draft, requests: Number(values.requests), seed: values.seed === undefined ? seed++ : seed };
-    try {
-      const counts = await runCampaign(plan);
-      if (isBroken(counts)) broken++;
-      write(
-        `${describe(plan)} ${COUNTS.map((name) => counts[name]).join(" | ")} |${isBroken(counts) ? " BROKEN" : ""}`,
-      );
-    } catch (error) {
-      broken++;
-      write(`${describe(plan)} failed: ${error}`);
-    }
+/** @returns Whether nothing was lost. */
+async function runOne(plan: CampaignPlan): Promise<boolean> {
+  try {
+    const result = await runCampaign(plan);
+    writeResult(plan, result);
+    if (!isBroken(result)) return true;
+    const file = await Deno.makeTempFile({ prefix: `chaos-${plan.seed}-`, suffix: ".log" });
+    await Deno.writeTextFile(file, result.evidence);
+    write(`BROKEN with seed ${plan.seed}: see ${file}`);
+    return false;
+  } catch (error) {
+    write(`FAILED: ${carrierOf(plan)}, ${plan.fault}, seed ${plan.seed}: ${error}`);
+    return false;
   }
 }
+
+const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
+const wanted = everyPlan(new Random(seed)).filter(({ transport, queueType, fault }) =>
+  (values.transport ?? transport) === transport && (values["queue-type"] ?? queueType) === queueType &&
+  (values.fault ?? fault) === fault
+);
+const skipped = new Map(
+  Object.entries(FAULTS).flatMap(([fault, script]) => {
+    const reason = obstacle(script);
+    return reason === undefined ? [] : [[fault, reason] as const];
+  }),
+);
+const hasBroker = !(await requireRabbitMq()).isSkipped;
+if (!hasBroker) skipped.set("everything on amqp", "RabbitMQ is not installed");
+const plans = wanted.filter(({ fault, transport }) => !skipped.has(fault) && (hasBroker || transport === "memory"));
+if (plans.length === 0) {
+  write("There is no such campaign that can be run here.");
+  Deno.exit(2);
+}
+for (const [fault, reason] of skipped) write(`Skipped: ${fault} (${reason})`);
+write(`| transport | fault | route | mode | seed | ${COUNTS.join(" | ")} |`);
+write(`|${" --- |".repeat(COUNTS.length + 5)}`);
+
+const until = performance.now() + Number(values.minutes) * 60_000;
+const requests = Number(values.requests);
+let ran = 0;
+let broken = 0;
+do {
+  // With a seed that was given, every campaign has that one, so that it can be repeated by itself.
+  const plan = { ...plans[ran % plans.length]!, requests, seed: values.seed === undefined ? seed + ran : seed };
+  if (!await runOne(plan)) broken++;
+  ran++;
+} while (performance.now() < until && (values.seed === undefined || ran < plans.length));
+write(`${ran} campaigns ran; there are ${plans.length}.`);
 write(
-  broken === 0 ? "Nothing was lost." : `${broken} campaigns are broken; repeat one with --seed and its other options.`,
+  broken === 0 ? "Nothing was lost." : `${broken} are broken; repeat one with its --seed, --fault and --transport.`,
 );
 Deno.exit(broken === 0 ? 0 : 1);

@@ -5,42 +5,30 @@
  */
 
 import type { CampaignPlan } from "./campaign.ts";
-import { type Fault, FAULTS } from "./faults.ts";
+import { FAULTS } from "./faults.ts";
+import type { Random } from "./random.ts";
+import type { Carrier } from "./stage.ts";
 
 /** A campaign without its size and its seed. */
 export type PlanDraft = Omit<CampaignPlan, "requests" | "seed">;
 
-const MODES = [
-  { route: "relay", mode: "disabled" },
-  { route: "relay", mode: "connectorReceived" },
-  { route: "relay", mode: "connectorFinished" },
-  { route: "relay", mode: "manual" },
-  { route: "queue", mode: "connectorReceived" },
-  { route: "queue", mode: "connectorFinished" },
-  { route: "queue", mode: "manual" },
-] as const;
-
-const CARRIERS = [
+const CARRIERS: readonly Carrier[] = [
   { transport: "memory", queueType: "classic" },
   { transport: "amqp", queueType: "classic" },
   { transport: "amqp", queueType: "quorum" },
-] as const;
+];
 
-/** Every mode on every carrier with every fault that can happen to it. */
-export function everyPlan(): PlanDraft[] {
-  const faults = Object.keys(FAULTS) as Fault[];
-  return faults.flatMap((fault) =>
-    CARRIERS.flatMap((carrier) =>
-      MODES.filter(({ mode }) => isPossible(fault, { ...carrier, mode })).map((mode) => ({
-        ...carrier,
-        ...mode,
-        fault,
-      }))
-    )
+/** Every fault on every carrier that it can happen to; each campaign has all modes. In an order by chance, so that a short run is a sample. */
+export function everyPlan(random: Random): PlanDraft[] {
+  const plans = Object.entries(FAULTS).flatMap(([fault, { needs }]) =>
+    CARRIERS.filter(({ transport }) => needs !== "broker" || transport === "amqp").map((carrier) => ({
+      ...carrier,
+      fault,
+    }))
   );
-}
-
-function isPossible(fault: Fault, { transport, mode }: Pick<PlanDraft, "transport" | "mode">): boolean {
-  if (fault.startsWith("broker")) return transport === "amqp";
-  return fault.startsWith("acknowledged") ? mode === "manual" : true;
+  for (let last = plans.length - 1; last > 0; last--) {
+    const other = random.between(0, last);
+    [plans[last], plans[other]] = [plans[other]!, plans[last]!];
+  }
+  return plans;
 }

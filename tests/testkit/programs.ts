@@ -21,10 +21,20 @@ export class DataFolder implements AsyncDisposable {
     this.database = database;
   }
 
-  static async create(): Promise<DataFolder> {
+  /**
+   * @param options `prepare` is called with the path before the database is made, or brought to the present schema; `databaseUrl` says where the
+   * database is when it is not in the folder.
+   */
+  static async create(
+    { prepare, databaseUrl: url }: {
+      readonly prepare?: (path: string) => Promise<unknown>;
+      readonly databaseUrl?: string | undefined;
+    } = {},
+  ): Promise<DataFolder> {
     const path = await Deno.makeTempDir({ prefix: "relayserver-" });
+    await prepare?.(path);
     const config = serverConfigSchema.parse(serverConfig(path));
-    return new DataFolder(path, await TestDatabase.open(databaseUrl(config)));
+    return new DataFolder(path, await TestDatabase.open(url ?? databaseUrl(config)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -74,6 +84,8 @@ export class ServerProcess implements AsyncDisposable {
 
 /** How a program is started. */
 export interface ProgramOptions {
+  /** The folder of its `deno.json`; this project's unless given. */
+  readonly root?: string | undefined;
   readonly env?: Readonly<Record<string, string>>;
   /** A module that runs before the program itself. */
   readonly preload?: string;
@@ -81,15 +93,15 @@ export interface ProgramOptions {
 
 /** Starts a server and waits until it is ready. */
 export async function startServerProcess(
-  folder: DataFolder,
+  folder: Pick<DataFolder, "path">,
   overrides: ServerOverrides = {},
-  { env = {}, preload }: ProgramOptions = {},
+  { env = {}, preload, root = PROJECT_ROOT }: ProgramOptions = {},
 ): Promise<ServerProcess> {
   const file = join(folder.path, "server.json");
   await Deno.writeTextFile(file, JSON.stringify(serverConfig(folder.path, { log: { format: "text" }, ...overrides })));
-  const [run = "", ...rest] = await command("server");
+  const [run = "", ...rest] = await command("server", root);
   const preloaded = preload === undefined ? [] : [`--preload=${preload}`];
-  const process = startDeno([run, ...preloaded, ...rest, "serve", "--config", file], { env });
+  const process = startDeno([run, ...preloaded, ...rest, "serve", "--config", file], { env, cwd: root });
   try {
     const [, url = "", managementUrl = ""] = await process.waitForLine(
       /is ready: "?(https?:[^ "]+)"? \(public\), "?(http:[^ "]+)"? \(management\)/,
@@ -105,8 +117,10 @@ export async function startServerProcess(
 export async function startConnectorProcess(
   server: ConnectorPlace,
   tenant: TestTenant,
-  { folder, awaited = /Connected to /, env = {}, namespace, ...options }: ConnectorOverrides & {
+  { folder, awaited = /Connected to /, env = {}, namespace, root = PROJECT_ROOT, ...options }: ConnectorOverrides & {
     readonly folder: DataFolder;
+    /** The folder of its `deno.json`; this project's unless given. */
+    readonly root?: string | undefined;
     readonly awaited?: RegExp;
     readonly env?: Readonly<Record<string, string>>;
     /** Network namespace it runs in. */
@@ -117,8 +131,8 @@ export async function startConnectorProcess(
   const file = join(folder.path, `connector-${crypto.randomUUID()}.json`);
   const config = connectorConfig(server, tenant, { log: { format: "text" }, ...options });
   await Deno.writeTextFile(file, JSON.stringify(config));
-  const args = [...await command("connector"), "run", "--config", file];
-  const process = startDeno(args, { env, ...(namespace === undefined ? {} : { namespace }) });
+  const args = [...await command("connector", root), "run", "--config", file];
+  const process = startDeno(args, { env, cwd: root, ...(namespace === undefined ? {} : { namespace }) });
   try {
     await process.waitForLine(awaited);
     return process;
@@ -129,7 +143,7 @@ export async function startConnectorProcess(
 }
 
 /** The arguments of `deno` that a task is made of: without the task's own process, signals reach the program itself. */
-async function command(task: "server" | "connector"): Promise<string[]> {
-  const { tasks } = JSON.parse(await Deno.readTextFile(join(PROJECT_ROOT, "deno.json")));
+async function command(task: "server" | "connector", root: string): Promise<string[]> {
+  const { tasks } = JSON.parse(await Deno.readTextFile(join(root, "deno.json")));
   return tasks[task].command.split(" ").slice(1);
 }

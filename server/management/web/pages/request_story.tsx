@@ -70,7 +70,7 @@ export async function showStory(
               <Fact name="Server">
                 {`${origin?.machineName ?? "one that is gone"} (${request.originId.slice(0, 8)})`}
               </Fact>
-              <Fact name="Connection">{request.connectionId ?? "none"}</Fact>
+              <Fact name="Answered by connection">{request.connectionId ?? "none"}</Fact>
               {recorded.map(({ recordingId, id }) => (
                 <Fact name="Recorded">
                   <a href={`${tenantPath(request.tenantName)}/recordings/${recordingId}/requests/${id}`}>

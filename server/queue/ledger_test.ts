@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { MemoryBodyStore } from "../body_store/mod.ts";
+import { PersistenceError, type StoredRequestRepository } from "../persistence/mod.ts";
+import { Ledger } from "./ledger.ts";
+
+const REQUEST = { id: "request", tenantId: "tenant", bodyKey: "body", bodyBytes: 3 };
+
+async function startLedger(removeMany: () => Promise<void>) {
+  const bodies = new MemoryBodyStore({ maxTotalBytes: 100 });
+  await bodies.put(REQUEST.bodyKey, new Blob(["abc"]).stream());
+  const requests = { removeMany } as Partial<StoredRequestRepository> as StoredRequestRepository;
+  const ledger = new Ledger({ requests, bodies, limit: { requests: 1, bytes: 100 } });
+  return { bodies, ledger };
+}
+
+Deno.test("settle() keeps the body as long as the row may be there: whoever takes over after a crash needs it", async () => {
+  const tried = Promise.withResolvers<void>();
+  const { bodies, ledger } = await startLedger(() => {
+    tried.resolve();
+    return Promise.reject(new PersistenceError("database_unavailable", "The database is away"));
+  });
+  ledger.settle(REQUEST);
+  await tried.promise;
+  ledger.stop();
+  await ledger.idle();
+  const body = await bodies.open(REQUEST.bodyKey);
+  assert.equal(body?.sizeBytes, 3);
+  await body?.stream.cancel();
+});
+
+Deno.test("settle() removes the body after the row", async () => {
+  const { bodies, ledger } = await startLedger(() => Promise.resolve());
+  ledger.settle(REQUEST);
+  await ledger.idle();
+  assert.equal(await bodies.open(REQUEST.bodyKey), undefined);
+});
