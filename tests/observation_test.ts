@@ -58,6 +58,44 @@ Deno.test("a relayed request is found in metrics, request log and statistics", a
   assert.equal(origin?.state, "stopped");
 });
 
+Deno.test("the request log tells where the time went and how often a request was delivered", async () => {
+  const rest = Promise.withResolvers<void>();
+  await using site = await startSite({
+    app: () => new Response("whole"),
+    stream: () =>
+      new Response(
+        new ReadableStream({
+          async start(controller) {
+            controller.enqueue(new Uint8Array(70_000));
+            await rest.promise;
+            controller.close();
+          },
+        }),
+      ),
+  });
+  const { server, tenant } = site;
+  await (await server.relay(tenant, "app")).text();
+  const streamed = await server.relay(tenant, "stream");
+  rest.resolve();
+  await streamed.arrayBuffer();
+  await (await server.relay(tenant, "no-such-target")).body?.cancel();
+  await (await server.relay({ ...tenant, name: "nobody" }, "app")).body?.cancel();
+  await server.relayServer.drain();
+  const { results } = await new RequestLogRepository(server.database.handle).find();
+  const [app, stream] = ["app", "stream"].map((target) =>
+    results.find((request) => request.target === target && request.tenantId !== null)
+  );
+  for (const request of [app, stream]) {
+    assert.equal(request?.deliveries, 1);
+    assert.ok(request.waitedMs! > 0 && request.targetMs! > 0, JSON.stringify(request));
+    assert.ok(request.waitedMs! + request.targetMs! <= request.durationMs + 0.02, JSON.stringify(request));
+  }
+  const unknown = results.find(({ errorCode }) => errorCode === "target_unknown");
+  assert.deepEqual([unknown?.deliveries, unknown?.targetMs], [1, null]);
+  const refused = results.find(({ errorCode }) => errorCode === "tenant_unknown");
+  assert.deepEqual([refused?.deliveries, refused?.waitedMs, refused?.targetMs], [0, null, null]);
+});
+
 Deno.test("requestLogger decides which requests are logged", async () => {
   await using site = await startSite({ app: () => new Response() }, { requestLogger: ["failed"] });
   const { server, tenant } = site;

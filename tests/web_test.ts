@@ -13,6 +13,7 @@ const JOURNEYS = {
   "first run, login, roles and people": "people.ts",
   "tenants from their making to their end": "tenants.ts",
   "what comes in by itself": "live.ts",
+  "queued requests, dead letters and the story of a request": "queue.ts",
   "recordings and trying a target": "recordings.ts",
   "every page is accessible in both themes and loads nothing from elsewhere": "accessibility.ts",
 };

@@ -18,6 +18,8 @@ import {
   openDatabase,
   SecretRepository,
   StatisticsRepository,
+  type StoredRequest,
+  StoredRequestRepository,
   TenantRepository,
   UserRepository,
 } from "../server/persistence/mod.ts";
@@ -59,6 +61,7 @@ if (import.meta.main) {
   await fill(databaseUrl(config));
   resources.use(await connect(server, databaseUrl(config)));
   await sendTraffic(server);
+  const deadLetterId = await queue(server, databaseUrl(config));
   const requestId = await idOfFailure(server);
   const pages = {
     login: "/login",
@@ -68,6 +71,9 @@ if (import.meta.main) {
     tenant: "/tenants/acme",
     "tenant-offline": "/tenants/contoso",
     "tenant-requests": "/tenants/acme/requests",
+    queue: "/tenants/contoso/queue",
+    "dead-letters": "/tenants/contoso/dead-letters",
+    "dead-letter": `/tenants/contoso/dead-letters/${deadLetterId}`,
     "tenant-settings": "/tenants/acme/settings",
     "tenant-access": "/tenants/acme/access",
     "tenant-secrets": "/tenants/acme/secrets",
@@ -207,6 +213,45 @@ async function sendTraffic(server: RelayServer): Promise<void> {
   }
   await (await fetch(`${base}/contoso/erp/stock`)).body?.cancel();
   await new Promise((resolve) => setTimeout(resolve, 1_500));
+}
+
+/** Queues requests of a tenant that is offline; gives the id of one of its dead letters. */
+async function queue(server: RelayServer, url: string): Promise<string> {
+  const base = `http://127.0.0.1:${server.publicAddress.port}/queue/contoso/erp`;
+  for (let index = 0; index < 8; index++) {
+    await (await fetch(`${base}/stock/${4_711 + index}`, { method: "POST", body: "x".repeat(900 + 137 * index) }))
+      .text();
+  }
+  await using database = openDatabase({ url });
+  const tenant = await new TenantRepository(database, Date.now).findByName("contoso");
+  if (tenant === undefined) throw new Error("There is no tenant contoso");
+  const deadLetter = (minutes: number, path: string): StoredRequest => ({
+    id: crypto.randomUUID(),
+    tenantId: tenant.id,
+    kind: "queue",
+    mode: "connectorFinished",
+    state: "dead",
+    sequence: 0,
+    method: "POST",
+    target: "erp",
+    path,
+    headers: [["Host", "relay.example.com"], ["Content-Type", "application/json"], ["Authorization", "Bearer secret"]],
+    isTraced: false,
+    body: new TextEncoder().encode("{}"),
+    bodyKey: null,
+    bodyBytes: 2,
+    acknowledgeBase: base,
+    createdAt: Date.now() - minutes * MINUTE_MS,
+    expiresAt: Date.now() - minutes * MINUTE_MS + 86_400_000,
+    attempts: 6,
+    nextAttemptAt: 0,
+    holder: null,
+    reason: "redelivery_limit",
+    lastError: "target_unreachable: The target refuses connections",
+  });
+  const deadLetters = [deadLetter(95, "/orders/2026/81"), deadLetter(90, "/orders/2026/82")];
+  await new StoredRequestRepository(database).insertMany(deadLetters);
+  return deadLetters[0]!.id;
 }
 
 async function idOfFailure(server: RelayServer): Promise<string> {

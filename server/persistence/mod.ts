@@ -31,6 +31,7 @@ export {
   type RecordedBody,
   type RecordedHead,
   type RecordedMessages,
+  type RecordedPlace,
   type RecordedRequest,
   type RecordedRequestSummary,
   type RecordedResponseHead,

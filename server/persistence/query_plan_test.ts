@@ -14,6 +14,7 @@ import type { Database, Schema } from "./schema.ts";
 import { openSqlite } from "./sqlite.ts";
 import { NodeSqliteDialect } from "./sqlite_dialect.ts";
 import { StatisticsRepository } from "./statistics.ts";
+import { StoredRequestRepository } from "./stored_requests.ts";
 import { TenantRepository } from "./tenants.ts";
 
 const postgres = await findPostgres();
@@ -96,6 +97,16 @@ const CASES: Readonly<Record<string, Case>> = {
   "a page of the requests of a recording": {
     read: (db) => new RecordingRepository(db, Date.now).listRequests({ recordingId: "r", skip: 10, take: 10 }),
     index: /recorded_requests_of_recording\b/,
+  },
+  "where a request was recorded": {
+    read: (db) => new RecordingRepository(db, Date.now).findByRequest("t", { requestId: "r", startedAt: 5 }),
+    index: /recorded_requests_of_recording\b/,
+    isGrouped: true,
+  },
+  "how much a tenant has stored": {
+    read: (db) => new StoredRequestRepository(db).count("t"),
+    index: /stored_requests_of_tenant\b/,
+    isGrouped: true,
   },
   "the newest changes": {
     read: (db) => new AuditRepository(db, Date.now).find({ take: 10 }),

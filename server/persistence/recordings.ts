@@ -153,6 +153,13 @@ export function isRecordingRunning({ endedAt, endsAt }: Recording, nowMs: number
   return endedAt === null && nowMs < endsAt;
 }
 
+/** Where a request was recorded. */
+export interface RecordedPlace {
+  readonly recordingId: string;
+  /** Of the recorded request. */
+  readonly id: string;
+}
+
 /** Keeps recordings and their requests. */
 export class RecordingRepository {
   readonly #db: Database;
@@ -271,6 +278,19 @@ export class RecordingRepository {
       .execute();
     const { count } = await found.select(({ fn }) => fn.countAll<number>().as("count")).executeTakeFirstOrThrow();
     return { results: rows.map(toSummary), totalCount: count };
+  }
+
+  /** Where a request of a tenant was recorded. Its beginning must be given: with it an index knows where to look. */
+  async findByRequest(
+    tenantId: string,
+    { requestId, startedAt }: { readonly requestId: string; readonly startedAt: number },
+  ): Promise<RecordedPlace[]> {
+    const rows = await this.#db.selectFrom("recordings")
+      .innerJoin("recorded_requests", "recorded_requests.recording_id", "recordings.id")
+      .select(["recorded_requests.id", "recording_id"])
+      .where("tenant_id", "=", tenantId).where("recorded_requests.started_at", "=", startedAt)
+      .where("request_id", "=", requestId).execute();
+    return rows.map(({ id, recording_id }) => ({ id, recordingId: recording_id }));
   }
 
   /** A request of a recording. */

@@ -176,3 +176,17 @@ testOnDatabases("prune() removes old recordings a few rows at a time", async (db
   assert.deepEqual((await recordings.list(acme.id)).results.map(({ id }) => id), [young.id]);
   assert.equal((await recordings.listRequests({ recordingId: old.id })).totalCount, 0);
 });
+
+testOnDatabases("findByRequest() finds where a request of a tenant was recorded, and nothing of others", async (db) => {
+  const { acme, other, recordings, begin, request } = await setUp(db);
+  const [first, second] = [await begin(), await begin()];
+  const recorded = request();
+  await recordings.addRequest(first.id, recorded);
+  await recordings.addRequest(second.id, request({ requestId: recorded.requestId }));
+  await recordings.addRequest(second.id, request());
+  const { requestId, startedAt } = recorded;
+  const found = await recordings.findByRequest(acme.id, { requestId, startedAt });
+  assert.deepEqual(found.map(({ recordingId }) => recordingId).sort(), [first.id, second.id].sort());
+  assert.ok(found.some(({ id }) => id === recorded.id));
+  assert.deepEqual(await recordings.findByRequest(other.id, { requestId, startedAt }), []);
+});

@@ -114,3 +114,18 @@ testOnDatabases("expire() gives up what waited too long, and revive() sends it o
   assert.equal(await stored.revive(tenantId, { id: old!.id, nowMs: NOW, expiresAt: NOW + 9 }), true);
   assert.equal((await stored.claim(tenantId, { holder: "a", limit: 9, nowMs: NOW })).length, 2);
 });
+
+testOnDatabases("count() and countByTenant() tell who has stored how many, most dead letters first", async (db) => {
+  const { stored, make, tenantId } = await open(db);
+  const { id: other } = await new TenantRepository(db, () => NOW).insert("other", {});
+  const dead = { tenantId: other, state: "dead", reason: "expired" } as const;
+  await stored.insertMany([make(), make(), make({ state: "delivering", holder: "a" }), make(dead), make(dead)]);
+  assert.deepEqual(await stored.count(), { queued: 3, dead: 2 });
+  assert.deepEqual(await stored.count(tenantId), { queued: 3, dead: 0 });
+  const counts = await stored.countByTenant({ take: 2 });
+  assert.deepEqual(counts, [
+    { tenantName: "other", queued: 0, dead: 2 },
+    { tenantName: "acme", queued: 3, dead: 0 },
+  ]);
+  assert.equal((await stored.countByTenant({ take: 1 })).length, 1);
+});

@@ -50,6 +50,25 @@ managementTestOnDatabases("GET queue lists what waits and is delivered, in order
   assert.equal(one.json.originId, second.holder);
 });
 
+managementTestOnDatabases("GET one stored request shows its headers, credentials masked", async (site) => {
+  const headers = [["Authorization", "Bearer secret"], ["X-Mine", "1"], ["Referer", "/a?token=secret"]] as const;
+  const { id } = await store(site, { headers });
+  const { json } = await site.call("GET", `${PATH}/queue/${id}`, { as: "reader" });
+  assert.deepEqual(json.headers, [
+    { name: "Authorization", value: "[masked]" },
+    { name: "X-Mine", value: "1" },
+    { name: "Referer", value: "/a?token=******" },
+  ]);
+});
+
+managementTestOnDatabases("GET status counts stored requests, and names the tenants that have them", async (site) => {
+  await store(site);
+  await store(site, { state: "dead", reason: "expired" });
+  const { json } = await site.call("GET", "/management/status", { as: "reader" });
+  assert.deepEqual([json.queuedRequests, json.deadLetters], [1, 1]);
+  assert.deepEqual(json.stored, [{ tenantName: "acme", queuedRequests: 1, deadLetters: 1 }]);
+});
+
 managementTestOnDatabases("DELETE queue removes one request, or all, and writes it down", async (site) => {
   const first = await store(site);
   await store(site);

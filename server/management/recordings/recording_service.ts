@@ -4,7 +4,15 @@
  * @module
  */
 
-import type { Actor, Page, RecordedRequest, RecordedRequestSummary, Recording, Tenant } from "../../persistence/mod.ts";
+import type {
+  Actor,
+  Page,
+  RecordedPlace,
+  RecordedRequest,
+  RecordedRequestSummary,
+  Recording,
+  Tenant,
+} from "../../persistence/mod.ts";
 import { record } from "../audit_trail.ts";
 import { ManagementError } from "../management_error.ts";
 import type { Repositories, Store } from "../store.ts";
@@ -135,6 +143,14 @@ export class RecordingService {
     const { store } = this.#parts;
     await this.#require(store, key);
     return await store.recordings.listRequests({ recordingId: key.id, ...range });
+  }
+
+  /** Where a request of a tenant that may be gone was recorded. */
+  async findByRequest(
+    tenantId: string,
+    request: { readonly requestId: string; readonly startedAt: number },
+  ): Promise<RecordedPlace[]> {
+    return await this.#parts.store.recordings.findByRequest(tenantId, request);
   }
 
   /** A recorded request. @throws {ManagementError} `tenant_unknown`, `not_found`. */

@@ -130,9 +130,9 @@ const Totals: FC<{ status: StatusDocument; totals: StatisticsDocument; range: Ch
       <Tile label="Tenants online" value={count(status.tenantsOnline)} about={`of ${count(status.tenants)}`} />
       <Tile label="Connections" value={count(status.connections)} about="to this server" />
       <Tile
-        label="Queued requests"
-        value={count(status.queuedRequests)}
-        about={counted(status.deadLetters, "dead letter")}
+        label="Dead letters"
+        value={count(status.deadLetters)}
+        about={`${counted(status.queuedRequests, "request")} queued`}
         {...(status.deadLetters > 0 ? { kind: "bad" as const } : {})}
       />
       <Tile label="Requests" value={count(sum.requests)} about={`last ${range.last}`} />
@@ -186,13 +186,15 @@ const Stored: FC<{ status: StatusDocument }> = ({ status }) => (
                     <a class="name" href={tenantPath(tenantName)}>{tenantName}</a>
                   </td>
                   <td class="number">
-                    <a href={`${tenantPath(tenantName)}/queue`} aria-label={`Queue of ${tenantName}`}>
+                    <a href={`${tenantPath(tenantName)}/queue`}>
                       {count(queuedRequests)}
+                      <span class="hidden">{` queued requests of ${tenantName}`}</span>
                     </a>
                   </td>
                   <td class="number">
-                    <a href={`${tenantPath(tenantName)}/dead-letters`} aria-label={`Dead letters of ${tenantName}`}>
+                    <a href={`${tenantPath(tenantName)}/dead-letters`}>
                       {count(deadLetters)}
+                      <span class="hidden">{` dead letters of ${tenantName}`}</span>
                     </a>
                   </td>
                 </tr>

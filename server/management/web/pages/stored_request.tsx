@@ -94,7 +94,13 @@ export async function showStoredRequest(
 const Actions: FC<{ request: StoredRequestDetails; base: string }> = ({ request, base }) => (
   <>
     {request.state === "dead" && (
-      <Confirm label="Send again" question="Send it again?" action={`${base}/${request.id}/resend`} button="Send again">
+      <Confirm
+        isHarmless
+        label="Send again"
+        question="Send again to its target?"
+        action={`${base}/${request.id}/resend`}
+        button="Send again"
+      >
         <ul>
           <li>It waits in the queue as if it were new: its attempts and its expiration begin anew.</li>
           <li>The target may have seen it before: it can tell by the request id, which stays.</li>
@@ -140,7 +146,9 @@ const Details: FC<{ request: StoredRequestDetails; nowMs: number }> = ({ request
       <Time at={Date.parse(request.created)} />
     </Fact>
     <Fact name="Expires">
-      <Time at={Date.parse(request.expires)} nowMs={nowMs} />
+      {request.state === "dead"
+        ? "Not as a dead letter: it stays until somebody deletes it"
+        : <Time at={Date.parse(request.expires)} nowMs={nowMs} />}
     </Fact>
     <Fact name="Attempts">{count(request.attempts)}</Fact>
     {request.nextAttempt !== null && (

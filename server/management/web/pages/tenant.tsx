@@ -101,12 +101,12 @@ async function showTenant(context: WebContext, { parts, tenant }: TenantOptions)
       )}
       {tenant.description !== null && <p class="wrap">{tenant.description}</p>}
       <Connections connections={connections} tenant={tenant} nowMs={nowMs} canWrite={canWrite} />
+      <Stored stored={stored} path={path} />
       <div class="card-head" id="charts">
         <h2>{`Last ${range.last}`}</h2>
         <RangeLinks range={range} path={path} />
       </div>
       <Totals totals={summed(totals)} range={range} />
-      <Stored stored={stored} path={path} />
       <div class="columns three">
         <Charts range={range} url={`/management/tenants/${encodeURIComponent(tenant.name)}/statistics`} />
       </div>

@@ -92,17 +92,25 @@ export const Tile: FC<{ label: string; value: string; about?: Child; kind?: "bad
   </div>
 );
 
+interface ConfirmOptions {
+  readonly label: string;
+  readonly question: string;
+  readonly action: string;
+  readonly button: string;
+  /** Set when nothing is lost by it. */
+  readonly isHarmless?: boolean;
+  readonly children?: Child;
+}
+
 /** Says what will happen before it can be done. Works without scripts. */
-export const Confirm: FC<{ label: string; question: string; action: string; button: string; children?: Child }> = (
-  { label, question, action, button, children },
-) => (
+export const Confirm: FC<ConfirmOptions> = ({ label, question, action, button, isHarmless = false, children }) => (
   <details class="confirm">
-    <summary class="button danger" aria-label={question}>{label}</summary>
+    <summary class={isHarmless ? "button" : "button danger"} aria-label={question}>{label}</summary>
     <div class="confirm-body">
       <p class="strong">{question}</p>
       {children}
       <form method="post" action={action}>
-        <button type="submit" class="danger solid">{button}</button>
+        <button type="submit" class={isHarmless ? "primary" : "danger solid"}>{button}</button>
       </form>
     </div>
   </details>
