@@ -5,6 +5,7 @@
  */
 
 import { z } from "zod";
+import { ALWAYS_MASKED_HEADERS, maskHeaders } from "../../shared/http/masking.ts";
 import {
   ACKNOWLEDGE_MODES,
   type Actor,
@@ -13,7 +14,6 @@ import {
   type StoredRequest,
   type StoredState,
 } from "../persistence/mod.ts";
-import { ALWAYS_MASKED_HEADERS, maskHeaders } from "../recordings/masking.ts";
 import { record } from "./audit_trail.ts";
 import { ManagementError } from "./management_error.ts";
 import type { Store } from "./store.ts";

@@ -5,6 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import { ALWAYS_MASKED_HEADERS, maskHeaders, maskText } from "../../shared/http/masking.ts";
 import type { Body, HeaderLines, RelayRequest, RelayResponse } from "../../shared/http/message.ts";
 import type {
   ActiveRecording,
@@ -16,7 +17,7 @@ import type {
 import type { RelayedRequest } from "../relay/observer.ts";
 import type { ExchangeTap, TappedRequest } from "../relay/tap.ts";
 import { BodyCapture, type MemoryBudget } from "./body_capture.ts";
-import { ALWAYS_MASKED_HEADERS, maskBody, maskHeaders, maskText } from "./masking.ts";
+import { maskBody } from "./mask_body.ts";
 
 /** What a {@link RecordedExchange} is told. */
 export interface RecordedExchangeOptions {

@@ -1,12 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
-import { ALWAYS_MASKED_HEADERS, maskBody, maskHeaders, maskText } from "./masking.ts";
-
-const encoder = new TextEncoder();
-
-function masked(text: string): string {
-  return new TextDecoder().decode(maskBody(encoder.encode(text)));
-}
+import { ALWAYS_MASKED_HEADERS, maskHeaders, maskText } from "./masking.ts";
 
 Deno.test("maskText() takes tokens of acknowledge URLs out, however they are written", () => {
   const cases = [
@@ -21,7 +14,6 @@ Deno.test("maskText() takes tokens of acknowledge URLs out, however they are wri
   ];
   for (const text of cases) {
     assert.doesNotMatch(maskText(text), /SECRET/, text);
-    assert.doesNotMatch(masked(text), /SECRET/, text);
     assert.equal(maskText(text).length, text.length);
   }
 });
@@ -35,22 +27,6 @@ Deno.test("maskText() takes credentials out of queries and fragments", () => {
     assert.equal(maskText(`/a#${name}=SECRET`), `/a#${name}=******`);
   }
   assert.equal(maskText("/a?tokens=3&mytoken=4&q=token=5"), "/a?tokens=3&mytoken=4&q=token=5");
-});
-
-Deno.test("maskBody() leaves everything else as it was, byte for byte", () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 500 }), (bytes) => {
-    assert.deepEqual(new Uint8Array(maskBody(bytes)), bytes);
-  }));
-  const text = "token=abc /acknowledge/ token \u2603";
-  assert.equal(masked(text), text);
-});
-
-Deno.test("maskBody() finds a token that stands between other bytes, also at a cut end", () => {
-  const bytes = new Uint8Array([0xff, 0x00, ...encoder.encode("/acknowledge/a/b?token=SECR")]);
-  const result = new Uint8Array(maskBody(bytes));
-  assert.equal(result.length, bytes.length);
-  assert.doesNotMatch(String.fromCharCode(...result), /SECR/);
-  assert.deepEqual([...result.slice(0, 2)], [0xff, 0x00]);
 });
 
 Deno.test("maskText() takes its time with nothing", () => {

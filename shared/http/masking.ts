@@ -1,16 +1,15 @@
 /**
- * Takes credentials out of what is recorded, before it is stored anywhere.
+ * Takes credentials out of messages, before somebody sees them or they are stored to be seen.
  *
  * @module
  */
 
-import { Buffer } from "node:buffer";
-import type { HeaderLine, HeaderLines } from "../../shared/http/message.ts";
+import type { HeaderLine, HeaderLines } from "./message.ts";
 
 /** What stands in place of the value of a masked header. */
 export const MASKED_VALUE = "[masked]";
 
-/** Headers, in lower case, whose values are never recorded. */
+/** Headers, in lower case, whose values are never shown. */
 export const ALWAYS_MASKED_HEADERS: ReadonlySet<string> = new Set([
   "authorization",
   "proxy-authorization",
@@ -41,7 +40,7 @@ const SECRET_PARAMETER =
 
 /** Masks what is secret in a text such as a path or a header's value. Its length stays. */
 export function maskText(text: string): string {
-  return text.replace(ACKNOWLEDGE_TOKEN, starred).replace(SECRET_PARAMETER, starred);
+  return maskAcknowledgeTokens(text).replace(SECRET_PARAMETER, starred);
 }
 
 /** Masks the values of headers by name, and what is secret in all others. */
@@ -49,11 +48,9 @@ export function maskHeaders(headers: HeaderLines, isMasked: (name: string) => bo
   return headers.map(([name, value]) => [name, isMasked(name.toLowerCase()) ? MASKED_VALUE : maskText(value)]);
 }
 
-/** Masks acknowledge URLs in a body; nobody but the server and the target knows them otherwise. The length stays. */
-export function maskBody(bytes: Uint8Array): Uint8Array {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
-  const masked = text.replace(ACKNOWLEDGE_TOKEN, starred);
-  return masked === text ? bytes : Buffer.from(masked, "latin1");
+/** Masks the tokens of acknowledge URLs; nobody but the server and the target knows them otherwise. The length stays. */
+export function maskAcknowledgeTokens(text: string): string {
+  return text.replace(ACKNOWLEDGE_TOKEN, starred);
 }
 
 function starred(_match: string, before: string, secret: string): string {
