@@ -291,6 +291,17 @@ testPair("a secret removed at one server ends connections at the other", async (
   await other.disconnected(tenant);
 });
 
+/** Waits until a server has heard of a tenant's connections: a request may have come through before. */
+async function shows(
+  server: TestServer,
+  { path, key, connections }: { readonly path: string; readonly key: string; readonly connections: number },
+): Promise<void> {
+  const isShown = async () => {
+    while ((await (await manage(server, { method: "GET", path, key })).json()).connections !== connections);
+  };
+  await within(isShown(), { timeoutMs: 5_000, what: `${path} to show ${connections} connections` });
+}
+
 testPair("every server lists the connections of all, and ends them", async ([one, other]) => {
   const tenant = await one.database.createTenant();
   const key = await one.database.addApiKey("admin");
@@ -299,8 +310,7 @@ testPair("every server lists the connections of all, and ends them", async ([one
   const path = `tenants/${tenant.name}/connections`;
   const { results } = await (await manage(one, { method: "GET", path, key })).json();
   assert.equal(results.length, 1);
-  const shown = await (await manage(one, { method: "GET", path: `tenants/${tenant.name}`, key })).json();
-  assert.equal(shown.connections, 1);
+  await shows(one, { path: `tenants/${tenant.name}`, key, connections: 1 });
   const ended = await manage(one, { method: "DELETE", path: `${path}/${results[0].id}`, key });
   assert.equal(ended.status, 204, await ended.text());
   await other.disconnected(tenant);

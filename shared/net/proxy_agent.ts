@@ -11,6 +11,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { readyForRequests } from "./ready_socket.ts";
+import { withListener } from "./secure_agent.ts";
 import { openTunnel, type TunnelOptions } from "./tunnel.ts";
 
 /** How an agent gives its sockets out. */
@@ -60,7 +61,8 @@ class SecureProxyAgent extends SecureAgent {
 
   /** Called by `node:https`, as above. TLS is spoken with the destination, through the tunnel. */
   override createConnection(options: SocketOptions, onSocket: OnSocket): undefined {
-    give(openFor(options, this.#tunnel, (socket) => readyForRequests(connectTls({ ...options, socket }))), onSocket);
+    const take = (socket: Socket) => readyForRequests(withListener(connectTls({ ...options, socket })));
+    give(openFor(options, this.#tunnel, take), onSocket);
   }
 }
 
@@ -74,5 +76,6 @@ function openFor<T>(
 
 function give(opened: Promise<Duplex>, onSocket: OnSocket): void {
   // After an error nobody looks at the socket.
-  opened.then((socket) => onSocket(null, socket), (error) => onSocket(error, undefined as unknown as Duplex));
+  const fail = (error: Error) => onSocket(error, undefined as unknown as Duplex);
+  opened.then((socket) => socket.errored ? fail(socket.errored) : onSocket(null, socket), fail);
 }

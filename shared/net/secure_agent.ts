@@ -12,6 +12,11 @@ import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 export class SecureAgent extends Agent {
   /** Called by `node:https`. */
   override createConnection(options: ConnectionOptions): TLSSocket {
-    return connect(options);
+    return withListener(connect(options));
   }
+}
+
+/** An error that comes when nobody uses the socket any more, or not yet again, must find a listener: it would end the program. */
+export function withListener(socket: TLSSocket): TLSSocket {
+  return socket.on("error", () => {});
 }

@@ -42,21 +42,22 @@ function timeSpan(text: string): number | undefined {
 /**
  * Writes a time span the way .NET and RelayServer v3 do, so that existing clients can read it.
  *
- * @param milliseconds At least 0; fractions of a millisecond are rounded.
- * @returns `hh:mm:ss`, with `.fff` only when there are milliseconds, and a leading `d.` from 24 hours on.
+ * @param milliseconds At least 0; fractions of a microsecond are rounded.
+ * @returns `hh:mm:ss`, with `.fff` only when there are milliseconds, `.ffffff` when there are microseconds, and a leading `d.` from 24 hours on.
  * @throws {RangeError} When the number is negative or not finite.
  */
 export function formatTimeSpan(milliseconds: number): string {
   if (!Number.isFinite(milliseconds) || milliseconds < 0) {
     throw new RangeError("Cannot format time span: expected milliseconds of at least 0");
   }
-  const rounded = Math.round(milliseconds);
-  const days = Math.floor(rounded / UNIT_MS.d!);
+  const microseconds = Math.round(milliseconds * 1_000);
+  const wholeMs = Math.floor(microseconds / 1_000);
+  const days = Math.floor(wholeMs / UNIT_MS.d!);
   const clock = [
-    Math.floor(rounded / UNIT_MS.h!) % 24,
-    Math.floor(rounded / UNIT_MS.m!) % 60,
-    Math.floor(rounded / UNIT_MS.s!) % 60,
+    Math.floor(wholeMs / UNIT_MS.h!) % 24,
+    Math.floor(wholeMs / UNIT_MS.m!) % 60,
+    Math.floor(wholeMs / UNIT_MS.s!) % 60,
   ].map((part) => String(part).padStart(2, "0")).join(":");
-  const fraction = rounded % 1_000;
-  return (days > 0 ? `${days}.` : "") + clock + (fraction > 0 ? `.${String(fraction).padStart(3, "0")}` : "");
+  const fraction = String(microseconds % 1_000_000).padStart(6, "0").replace(/000$/, "");
+  return (days > 0 ? `${days}.` : "") + clock + (Number(fraction) > 0 ? `.${fraction}` : "");
 }

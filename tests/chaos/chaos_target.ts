@@ -36,7 +36,7 @@ export class ChaosTarget implements AsyncDisposable {
   readonly #received = new Map<string, Received>();
   readonly #acknowledging = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
-  #server: Deno.HttpServer | undefined;
+  #running: { readonly server: Deno.HttpServer; readonly end: AbortController } | undefined;
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
@@ -48,14 +48,16 @@ export class ChaosTarget implements AsyncDisposable {
   }
 
   start(): void {
-    const options = { hostname: "127.0.0.1", port: this.port, onListen: () => {} };
-    this.#server = Deno.serve(options, (request) => this.#answer(request));
+    const end = new AbortController();
+    const options = { hostname: "127.0.0.1", port: this.port, signal: end.signal, onListen: () => {} };
+    this.#running = { server: Deno.serve(options, (request) => this.#answer(request)), end };
   }
 
-  /** Nobody listens any more, as if the program were down. */
+  /** Nobody listens any more and what runs is cut off, as if the program were down: one that takes its leave would still answer. */
   async stop(): Promise<void> {
-    await this.#server?.shutdown();
-    this.#server = undefined;
+    this.#running?.end.abort();
+    await this.#running?.server.finished;
+    this.#running = undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -108,7 +108,7 @@ export class Connections implements Disposable {
     signal.addEventListener("abort", abort);
     this.#opening.add(opening);
     try {
-      const connection = new Connection(await Deno.connect({ ...this.#address, signal: opening.signal }));
+      const connection = new Connection(await connect(this.#address, opening.signal));
       if (opening.signal.aborted) {
         connection.close();
         throw opening.signal.reason;
@@ -159,5 +159,16 @@ export class Connections implements Disposable {
 
   #free(isRepeatable: boolean): Free {
     return isRepeatable ? this.#repeatable : this.#unrepeatable;
+  }
+}
+
+/** `Deno.connect` says in words only that a name is not known; whoever gives advice goes by the code. */
+async function connect(address: { readonly hostname: string; readonly port: number }, signal: AbortSignal) {
+  try {
+    return await Deno.connect({ ...address, signal });
+  } catch (cause) {
+    if (!(cause instanceof Error) || !/failed to lookup|os error 1100/.test(cause.message)) throw cause;
+    const code = /temporary/i.test(cause.message) ? "EAI_AGAIN" : "ENOTFOUND";
+    throw Object.assign(new Error(`${code} ${address.hostname}`, { cause }), { code });
   }
 }

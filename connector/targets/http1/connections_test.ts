@@ -130,3 +130,11 @@ Deno.test("Connection tells its user of the other side's end and of a reset", as
   reset.peer.socket.resetAndDestroy();
   assert.ok(await second.end instanceof Error);
 });
+
+Deno.test("open() rejects with a code when DNS does not know the name", async () => {
+  using connections = new Connections({ hostname: "nowhere.invalid", port: 80 }, {
+    repeatableMs: 1,
+    unrepeatableMs: 1,
+  });
+  await assert.rejects(connections.open(new AbortController().signal), { code: /^(ENOTFOUND|EAI_AGAIN)$/ });
+});
