@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { Webhook as Verifier } from "standardwebhooks";
+import { FrameType } from "../shared/protocol/frame.ts";
 import { valueOf } from "../server/metrics/testing.ts";
 import { OriginRepository, RequestLogRepository, StatisticsRepository } from "../server/persistence/mod.ts";
 import { makeSecret, Receiver } from "../server/webhooks/testing.ts";
 import { startConnector } from "./testkit/connector.ts";
 import { testLog } from "./testkit/log.ts";
+import { RawConnector } from "./testkit/raw_connector.ts";
 import { startServer, type TestServer } from "./testkit/server.ts";
 import { startSite } from "./testkit/site.ts";
 
@@ -94,6 +96,28 @@ Deno.test("the request log tells where the time went and how often a request was
   assert.deepEqual([unknown?.deliveries, unknown?.targetMs], [1, null]);
   const refused = results.find(({ errorCode }) => errorCode === "tenant_unknown");
   assert.deepEqual([refused?.deliveries, refused?.waitedMs, refused?.targetMs], [0, null, null]);
+});
+
+Deno.test("the request log counts every delivery, of requests that are stored and of those that are not", async () => {
+  for (const acknowledgeMode of ["connectorReceived", "connectorFinished"] as const) {
+    await using server = await startServer({ acknowledgeMode });
+    const tenant = await server.database.createTenant();
+    const token = await server.token(tenant, "connector");
+    const first = await RawConnector.connect(server.url, { token });
+    const answer = server.relay(tenant, "app", { method: "POST", body: "hello" });
+    await first.next(FrameType.request);
+    first.terminate();
+    using second = await RawConnector.connect(server.url, { token });
+    const again = await second.next(FrameType.request);
+    second.acknowledge(again.id);
+    second.respond(again.id, "done");
+    assert.equal(await (await answer).text(), "done");
+    await server.relayServer.drain();
+    const { results: [request] } = await new RequestLogRepository(server.database.handle).find();
+    assert.equal(request?.deliveries, 2, acknowledgeMode);
+    assert.ok(request.waitedMs! > 0 && request.targetMs! > 0, acknowledgeMode);
+    assert.ok(request.waitedMs! + request.targetMs! <= request.durationMs + 0.02, acknowledgeMode);
+  }
 });
 
 Deno.test("requestLogger decides which requests are logged", async () => {
