@@ -60,9 +60,13 @@ if (import.meta.main) {
   }
   await fill(databaseUrl(config));
   resources.use(await connect(server, databaseUrl(config)));
+  const ask = await logIn(server);
+  const recordings = "/tenants/acme/recordings";
+  const { id: recordingId } = await ask(recordings, { duration: "5m" });
   await sendTraffic(server);
   const deadLetterId = await queue(server, databaseUrl(config));
-  const requestId = await idOfFailure(server);
+  const { id: requestId } = (await ask("/requests?errorCode=target_unreachable&take=1")).results[0];
+  const { id: recordedId } = (await ask(`${recordings}/${recordingId}/requests?take=1`)).results[0];
   const pages = {
     login: "/login",
     dashboard: "/",
@@ -74,6 +78,10 @@ if (import.meta.main) {
     queue: "/tenants/contoso/queue",
     "dead-letters": "/tenants/contoso/dead-letters",
     "dead-letter": `/tenants/contoso/dead-letters/${deadLetterId}`,
+    recordings,
+    recording: `${recordings}/${recordingId}`,
+    "recorded-request": `${recordings}/${recordingId}/requests/${recordedId}`,
+    try: "/tenants/acme/try",
     "tenant-settings": "/tenants/acme/settings",
     "tenant-access": "/tenants/acme/access",
     "tenant-secrets": "/tenants/acme/secrets",
@@ -254,15 +262,20 @@ async function queue(server: RelayServer, url: string): Promise<string> {
   return deadLetters[0]!.id;
 }
 
-async function idOfFailure(server: RelayServer): Promise<string> {
+/** Asks the management API as the administrator; with a document it posts it. */
+async function logIn(server: RelayServer) {
   const base = `http://127.0.0.1:${server.managementAddress.port}/management`;
-  const login = await fetch(`${base}/session`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ name: "ada", password: PASSWORD }),
-  });
+  const headers = { "Content-Type": "application/json" };
+  const body = JSON.stringify({ name: "ada", password: PASSWORD });
+  const login = await fetch(`${base}/session`, { method: "POST", headers, body });
   await login.body?.cancel();
-  const cookie = login.headers.getSetCookie()[0]?.split(";")[0] ?? "";
-  const answer = await fetch(`${base}/requests?errorCode=target_unreachable&take=1`, { headers: { Cookie: cookie } });
-  return (await answer.json()).results[0].id;
+  const Cookie = login.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+  return async (path: string, document?: unknown) => {
+    const posting = document === undefined ? {} : { method: "POST", body: JSON.stringify(document) };
+    const answer = await fetch(base + path, {
+      headers: { ...headers, Cookie, Origin: new URL(base).origin },
+      ...posting,
+    });
+    return await answer.json();
+  };
 }

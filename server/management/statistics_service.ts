@@ -14,12 +14,15 @@ import {
 } from "../persistence/mod.ts";
 import { textSchema, timeSpanSchema, timestampSchema } from "./input.ts";
 import { ManagementError } from "./management_error.ts";
+import { RecentResults } from "./recent_results.ts";
 import type { Store } from "./store.ts";
 import { requireTenant } from "./tenant_service.ts";
 
 const HOUR_MS = 3_600_000;
 const DEFAULT_SPAN_MS = 24 * HOUR_MS;
 const MAX_INTERVALS = 2_000;
+/** Sums over all tenants read very many rows, which change once a minute, and may be asked for by every page that is open. */
+const SUMS_MAX_AGE_MS = 10_000;
 
 /** The query parameters that choose statistics. */
 export const statisticsFilterFields = {
@@ -90,15 +93,20 @@ export type TargetTotalsDocument = z.output<typeof targetTotalsSchema>;
 export class StatisticsService {
   readonly #store: Store;
   readonly #now: () => number;
+  readonly #intervals: RecentResults<StatisticsInterval[]>;
+  readonly #targets: RecentResults<TargetTotals[]>;
 
   /** @param parts `now` is the time in milliseconds since 1970. */
   constructor({ store, now }: { readonly store: Store; readonly now: () => number }) {
     this.#store = store;
     this.#now = now;
+    this.#intervals = new RecentResults({ maxAgeMs: SUMS_MAX_AGE_MS, now });
+    this.#targets = new RecentResults({ maxAgeMs: SUMS_MAX_AGE_MS, now });
   }
 
   /**
-   * What was relayed for a tenant, or for all. Intervals begin at multiples of the resolution since 1970, UTC; the first contains `from`.
+   * What was relayed for a tenant, or for all, which may be some seconds old. Intervals begin at multiples of the resolution since 1970, UTC; the
+   * first contains `from`.
    *
    * @throws {ManagementError} `tenant_unknown`; `invalid_request` when there would be too many intervals, or `from` is not before `to`.
    */
@@ -108,13 +116,14 @@ export class StatisticsService {
     const { fromMs: askedFromMs, toMs } = this.#span(input);
     const fromMs = Math.floor(askedFromMs / resolutionMs) * resolutionMs;
     checkSpan({ fromMs, toMs, resolutionMs });
-    const intervals = await this.#store.statistics.find({
+    const options = {
       ...(tenant === undefined ? {} : { tenantId: tenant.id }),
       ...(target === undefined ? {} : { target }),
-      fromMs,
-      toMs,
+      ...inWholeMinutes({ fromMs, toMs }),
       resolutionMs,
-    });
+    };
+    const find = () => this.#store.statistics.find(options);
+    const intervals = await (tenant === undefined ? this.#intervals.get(JSON.stringify(options), find) : find());
     return {
       from: new Date(fromMs).toISOString(),
       to: new Date(toMs).toISOString(),
@@ -124,7 +133,7 @@ export class StatisticsService {
   }
 
   /**
-   * The targets with the most requests, the most errors or the longest durations, of a tenant or of all.
+   * The targets with the most requests, the most errors or the longest durations, of a tenant, or of all, which may be some seconds old.
    *
    * @throws {ManagementError} `tenant_unknown`.
    */
@@ -134,7 +143,9 @@ export class StatisticsService {
   ): Promise<TargetTotalsDocument[]> {
     const tenantId = tenantName === undefined ? undefined : (await requireTenant(this.#store, tenantName)).id;
     const order = input.order ?? "requests";
-    const targets = await this.#store.statistics.findTargets({ ...this.#span(input), tenantId, order, take });
+    const options = { ...inWholeMinutes(this.#span(input)), tenantId, order, take };
+    const find = () => this.#store.statistics.findTargets(options);
+    const targets = await (tenantId === undefined ? this.#targets.get(JSON.stringify(options), find) : find());
     return targets.map(toTargetDocument);
   }
 
@@ -142,6 +153,12 @@ export class StatisticsService {
     const toMs = to ?? this.#now();
     return { fromMs: from ?? toMs - DEFAULT_SPAN_MS, toMs };
   }
+}
+
+/** The same intervals as between these moments: all begin at a minute. So whoever asks within a minute asks for the same. */
+function inWholeMinutes({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number }) {
+  const upwards = (timeMs: number) => Math.ceil(timeMs / STATISTICS_INTERVAL_MS) * STATISTICS_INTERVAL_MS;
+  return { fromMs: upwards(fromMs), toMs: upwards(toMs) };
 }
 
 function checkSpan(

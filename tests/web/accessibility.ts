@@ -69,6 +69,22 @@ Deno.test("no page has violations, is too large or too wide, in both themes and 
   assert.deepEqual(found, []);
 });
 
+Deno.test("the open tab of a tenant can be seen on a phone", async () => {
+  await using server = await startServer();
+  await server.database.createTenant({ name: "acme" });
+  await using launched = await launch();
+  await using visitor = await Visitor.as("writer", { ...launched, server, viewport: { width: 390, height: 844 } });
+  for (const tab of ["Overview", "Recordings", "Secrets"]) {
+    await visitor.go("/tenants/acme");
+    await visitor.page.getByRole("navigation", { name: "Pages of acme" }).getByRole("link", { name: tab }).click();
+    const link = visitor.page.getByRole("navigation", { name: "Pages of acme" }).locator("[aria-current=page]", {
+      hasText: tab,
+    });
+    const { x, width } = (await link.boundingBox())!;
+    assert.ok(x >= 0 && x + width <= 390, `${tab} is from ${x} to ${x + width}`);
+  }
+});
+
 Deno.test("pages may load and send nothing elsewhere, and are kept by nobody", async () => {
   await using server = await startServer();
   const response = await fetch(`${server.managementUrl}/login`, { redirect: "manual" });

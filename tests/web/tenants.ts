@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { StatisticsRepository } from "../../server/persistence/mod.ts";
 import { startConnector } from "../testkit/connector.ts";
 import { assertAnswer, assertProblem } from "../testkit/http.ts";
-import { startServer } from "../testkit/server.ts";
+import { startServer, type TestServer } from "../testkit/server.ts";
 import { launch, Visitor } from "./visitor.ts";
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror=alert(2)>`;
@@ -125,14 +126,14 @@ Deno.test("secrets are made for connectors and clients, shown once and deleted",
   assert.equal((await server.database.listSecrets(tenant.id)).length, 2);
 });
 
-Deno.test("ten thousand tenants are searched, sorted and paged, and the first page comes quickly", async () => {
+Deno.test("ten thousand tenants are searched, sorted and paged, and neither list nor dashboard keeps anybody waiting", async () => {
   await using server = await startServer();
   const now = Date.now();
   for (let start = 0; start < 10_000; start += 500) {
     await server.database.handle.insertInto("tenants").values(Array.from({ length: 500 }, (_, index) => {
       const name = `site-${String(start + index).padStart(5, "0")}`;
       return {
-        id: crypto.randomUUID(),
+        id: name,
         name,
         name_key: name,
         display_name: `Site ${start + index}`,
@@ -152,6 +153,7 @@ Deno.test("ten thousand tenants are searched, sorted and paged, and the first pa
       };
     })).execute();
   }
+  await addStatistics(server, now);
   await using launched = await launch();
   await using reader = await Visitor.as("reader", { ...launched, server });
   const { page } = reader;
@@ -159,15 +161,17 @@ Deno.test("ten thousand tenants are searched, sorted and paged, and the first pa
   await reader.see("1–50 of 10,000");
   const cookies = await page.context().cookies();
   const headers = { Cookie: cookies.map(({ name, value }) => `${name}=${value}`).join("; ") };
-  const times: number[] = [];
-  for (let round = 0; round < 9; round++) {
-    const started = performance.now();
-    const html = await (await fetch(`${server.managementUrl}/tenants`, { headers })).text();
-    times.push(performance.now() - started);
-    assert.ok(html.length < 100_000, `${html.length} bytes`);
+  for (const path of ["/tenants", "/"]) {
+    const times: number[] = [];
+    for (let round = 0; round < 9; round++) {
+      const started = performance.now();
+      const html = await (await fetch(server.managementUrl + path, { headers })).text();
+      times.push(performance.now() - started);
+      assert.ok(html.length < 100_000, `${html.length} bytes`);
+    }
+    const median = times.sort((a, b) => a - b)[4]!;
+    assert.ok(median < 200, `${path} takes ${median} ms`);
   }
-  const median = times.sort((a, b) => a - b)[4]!;
-  assert.ok(median < 200, `the list takes ${median} ms`);
 
   await page.getByRole("link", { name: "Next" }).click();
   await reader.see("51–100 of 10,000");
@@ -180,3 +184,23 @@ Deno.test("ten thousand tenants are searched, sorted and paged, and the first pa
   await page.getByLabel("State").selectOption("disabled");
   await reader.see("Nothing found");
 });
+
+/** An hour in which a tenth of the tenants was asked something every minute. */
+async function addStatistics({ database }: TestServer, nowMs: number): Promise<void> {
+  const lastMinute = Math.floor(nowMs / 60_000) * 60_000;
+  for (let minute = 0; minute < 60; minute++) {
+    await new StatisticsRepository(database.handle).add(Array.from({ length: 1_000 }, (_, index) => ({
+      tenantId: `site-${String((minute * 37 + index * 10) % 10_000).padStart(5, "0")}`,
+      target: "app",
+      intervalStart: lastMinute - minute * 60_000,
+      requests: 10,
+      errors: index % 50 === 0 ? 1 : 0,
+      expired: 0,
+      aborted: 0,
+      requestBytes: 1_000,
+      responseBytes: 20_000,
+      durationMsSum: 200 + index,
+      durationMsMax: 90,
+    })));
+  }
+}

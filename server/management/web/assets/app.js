@@ -40,6 +40,13 @@
     for (const button of root.querySelectorAll("[data-copy]")) button.hidden = navigator.clipboard === undefined;
   }
 
+  // On a phone there are more tabs than fit.
+  function showOpenTab() {
+    const tabs = document.querySelector(".tabs");
+    const open = tabs?.querySelector("[aria-current]");
+    if (open) tabs.scrollLeft = open.offsetLeft + open.offsetWidth / 2 - tabs.offsetLeft - tabs.clientWidth / 2;
+  }
+
   function prepare(root) {
     showTimes(root);
     showCopyButtons(root);
@@ -121,5 +128,6 @@
   document.addEventListener("htmx:afterSwap", (event) => prepare(event.detail.target.parentElement ?? document));
   document.addEventListener("relay-shown", (event) => prepare(event.target));
   prepare(document);
+  showOpenTab();
   setInterval(() => showTimes(document), 10_000);
 })();

@@ -105,8 +105,8 @@ export const RequestFields: FC<{ form: FormState }> = ({ form }) => (
     <div class="form-row">
       <TextField form={form} name="method" label={REQUEST_LABELS.method} narrow />
       <TextField form={form} name="target" label={REQUEST_LABELS.target} />
-      <TextField form={form} name="path" label={REQUEST_LABELS.path} />
     </div>
+    <TextField form={form} name="path" label={REQUEST_LABELS.path} />
     <TextAreaField
       form={form}
       name="headers"

@@ -8,7 +8,7 @@ import type { Child, FC } from "hono/jsx";
 import { isShownImage } from "../../recordings/body_download.ts";
 import { prettyJson } from "../../recordings/comparison.ts";
 import type { BodyDocument } from "../../recordings/recording_document.ts";
-import { bytes } from "../format.ts";
+import { bytes, counted } from "../format.ts";
 import { Card } from "./blocks.tsx";
 
 /** What a page shows of one body: it should be small, and the whole body can be downloaded. */
@@ -35,7 +35,7 @@ export const Message: FC<{ message: ShownMessage; children?: Child }> = ({ messa
       {children}
       <p class="mono wrap">{line}</p>
       <details open>
-        <summary>{`${headers.length} header lines`}</summary>
+        <summary>{counted(headers.length, "header line")}</summary>
         <table class="header-lines">
           <thead class="hidden">
             <tr>
