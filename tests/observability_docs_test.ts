@@ -125,7 +125,7 @@ Deno.test("docs/operations.md has every task of the maintenance, and no other", 
   const prunable = { prune: () => Promise.resolve(0) };
   const jobs = createMaintenanceJobs({
     requests: prunable,
-    statistics: prunable,
+    statistics: { ...prunable, sumUp: prunable.prune },
     audit: prunable,
     recordings: prunable,
     origins: prunable,

@@ -19,6 +19,9 @@ export interface MaintenanceJob {
   run(signal: AbortSignal): Promise<number>;
 }
 
+/** How long the statistics have minutes, in milliseconds; from then on they have hours. */
+const MINUTES_KEPT_MS = 48 * 3_600_000;
+
 /** Removes what started, or happened, before a moment: so many at most, oldest first. */
 export interface Prunable {
   prune(beforeMs: number, limit: number): Promise<number>;
@@ -27,7 +30,8 @@ export interface Prunable {
 /** What the jobs work on. */
 export interface MaintainedStores {
   readonly requests: Prunable;
-  readonly statistics: Prunable;
+  /** `sumUp` makes hours of minutes, like {@linkcode Prunable.prune}. */
+  readonly statistics: Prunable & { sumUp(beforeMs: number, limit: number): Promise<number> };
   readonly audit: Prunable;
   readonly recordings: Prunable;
   readonly origins: { prune(beforeMs: number): Promise<number> };
@@ -70,6 +74,7 @@ export function createMaintenanceJobs(
     pruned("audit", stores.audit, retention.auditMaxAgeMs),
     pruned("recordings", stores.recordings, retention.recordingMaxAgeMs),
     pruned("statistics", stores.statistics, retention.requestMaxAgeMs),
+    pruned("statistics_hours", { prune: (...args) => stores.statistics.sumUp(...args) }, MINUTES_KEPT_MS),
     pruned("requests", stores.requests, retention.requestMaxAgeMs),
   ];
 }

@@ -11,7 +11,7 @@ Deno.test("createMaintenanceJobs() removes what is older than it may get", async
   });
   const jobs = createMaintenanceJobs({
     requests: store("requests"),
-    statistics: store("statistics"),
+    statistics: { ...store("statistics"), sumUp: store("statistics_hours").prune },
     audit: store("audit"),
     recordings: store("recordings"),
     origins: store("origins"),
@@ -26,9 +26,9 @@ Deno.test("createMaintenanceJobs() removes what is older than it may get", async
   const removed = [];
   for (const job of jobs) removed.push([job.name, await job.run(signal)]);
   assert.deepEqual(calls, [["origins", 985], ["audit", 635], ["recordings", 993], ["statistics", 970], [
-    "requests",
-    970,
-  ]]);
+    "statistics_hours",
+    1_000 - 48 * 3_600_000,
+  ], ["requests", 970]]);
   assert.deepEqual(removed, [
     ["signing_keys", 0],
     ["origins", 1],
@@ -37,6 +37,7 @@ Deno.test("createMaintenanceJobs() removes what is older than it may get", async
     ["audit", 1],
     ["recordings", 1],
     ["statistics", 1],
+    ["statistics_hours", 1],
     ["requests", 1],
   ]);
 });

@@ -8,8 +8,9 @@ import { type ExpressionBuilder, sql } from "kysely";
 import { chunks } from "./chunks.ts";
 import type { Database, Schema, StatisticsTable } from "./schema.ts";
 
-/** The length of the intervals that are kept, in milliseconds. */
+/** The length of the intervals that are kept, in milliseconds; those of long ago are summed up by the hour. */
 export const STATISTICS_INTERVAL_MS = 60_000;
+const HOUR_MS = 3_600_000;
 
 /** What was relayed in a time. */
 export interface RelayedTotals {
@@ -96,29 +97,11 @@ export class StatisticsRepository {
    * @throws {RangeError} When an interval does not start at a minute.
    */
   async add(entries: readonly StatisticsEntry[]): Promise<void> {
-    const rows = mergedRows(entries);
-    if (rows.length === 0) return;
-    await this.#db.transaction().execute(async (transaction) => {
-      for (const some of chunks(rows)) {
-        await transaction.insertInto("statistics").values(some)
-          .onConflict((conflict) =>
-            conflict.columns(["tenant_id", "target", "interval_start"]).doUpdateSet((builder) => ({
-              requests: sum(builder, "requests"),
-              errors: sum(builder, "errors"),
-              expired: sum(builder, "expired"),
-              aborted: sum(builder, "aborted"),
-              request_bytes: sum(builder, "request_bytes"),
-              response_bytes: sum(builder, "response_bytes"),
-              duration_ms_sum: sum(builder, "duration_ms_sum"),
-              duration_ms_max: builder.case()
-                .when("excluded.duration_ms_max", ">", builder.ref("statistics.duration_ms_max"))
-                .then(builder.ref("excluded.duration_ms_max"))
-                .else(builder.ref("statistics.duration_ms_max")).end(),
-            }))
-          )
-          .execute();
-      }
-    });
+    if (entries.some(({ intervalStart }) => intervalStart % STATISTICS_INTERVAL_MS !== 0)) {
+      throw new RangeError("Cannot add statistics: the interval does not start at a minute");
+    }
+    if (entries.length === 0) return;
+    await this.#db.transaction().execute((transaction) => addRows(transaction, entries.map(toRow)));
   }
 
   /**
@@ -179,6 +162,33 @@ export class StatisticsRepository {
   }
 
   /**
+   * Sums minutes that started before a moment up by the hour, oldest first: a month is read as hours, not as its 43,200 minutes.
+   *
+   * @param beforeMs Milliseconds since 1970.
+   * @param limit How many rows at most.
+   * @returns How many were summed up; as long as it is the limit, there may be more.
+   */
+  async sumUp(beforeMs: number, limit: number): Promise<number> {
+    return await this.#db.transaction().execute(async (transaction) => {
+      const minutes = await transaction.deleteFrom("statistics")
+        .where(({ eb, refTuple, selectFrom }) =>
+          eb(
+            refTuple("tenant_id", "target", "interval_start"),
+            "in",
+            selectFrom("statistics").select(["tenant_id", "target", "interval_start"])
+              .where(sql<boolean>`interval_start % ${sql.lit(HOUR_MS)} <> 0`)
+              .where("interval_start", "<", beforeMs).orderBy("interval_start").limit(limit)
+              .$asTuple("tenant_id", "target", "interval_start"),
+          )
+        )
+        .returningAll().execute();
+      const startOfHour = (time: number) => time - time % HOUR_MS;
+      await addRows(transaction, minutes.map((row) => ({ ...row, interval_start: startOfHour(row.interval_start) })));
+      return minutes.length;
+    });
+  }
+
+  /**
    * Removes intervals that started before a moment, oldest first.
    *
    * @param beforeMs Milliseconds since 1970.
@@ -220,19 +230,38 @@ function total(column: SummedColumn) {
   return sql<number>`cast(sum(${sql.ref(column)}) as bigint)`;
 }
 
-/** One row per key, since a statement cannot update a row twice; in one order, so that two servers never wait for each other. */
-function mergedRows(entries: readonly StatisticsEntry[]): StatisticsTable[] {
-  const rows = new Map<string, StatisticsTable>();
-  for (const entry of entries) {
-    if (entry.intervalStart % STATISTICS_INTERVAL_MS !== 0) {
-      throw new RangeError("Cannot add statistics: the interval does not start at a minute");
-    }
-    const row = toRow(entry);
-    const key = JSON.stringify([row.tenant_id, row.target, row.interval_start]);
-    const other = rows.get(key);
-    rows.set(key, other === undefined ? row : merge(other, row));
+/** Adds to what is there. */
+async function addRows(db: Database, rows: readonly StatisticsTable[]): Promise<void> {
+  for (const some of chunks(mergedRows(rows))) {
+    await db.insertInto("statistics").values(some)
+      .onConflict((conflict) =>
+        conflict.columns(["tenant_id", "target", "interval_start"]).doUpdateSet((builder) => ({
+          requests: sum(builder, "requests"),
+          errors: sum(builder, "errors"),
+          expired: sum(builder, "expired"),
+          aborted: sum(builder, "aborted"),
+          request_bytes: sum(builder, "request_bytes"),
+          response_bytes: sum(builder, "response_bytes"),
+          duration_ms_sum: sum(builder, "duration_ms_sum"),
+          duration_ms_max: builder.case()
+            .when("excluded.duration_ms_max", ">", builder.ref("statistics.duration_ms_max"))
+            .then(builder.ref("excluded.duration_ms_max"))
+            .else(builder.ref("statistics.duration_ms_max")).end(),
+        }))
+      )
+      .execute();
   }
-  return [...rows].sort(([one], [other]) => one < other ? -1 : 1).map(([, row]) => row);
+}
+
+/** One row per key, since a statement cannot update a row twice; in one order, so that two servers never wait for each other. */
+function mergedRows(rows: readonly StatisticsTable[]): StatisticsTable[] {
+  const byKey = new Map<string, StatisticsTable>();
+  for (const row of rows) {
+    const key = JSON.stringify([row.tenant_id, row.target, row.interval_start]);
+    const other = byKey.get(key);
+    byKey.set(key, other === undefined ? row : merge(other, row));
+  }
+  return [...byKey].sort(([one], [other]) => one < other ? -1 : 1).map(([, row]) => row);
 }
 
 function merge(one: StatisticsTable, other: StatisticsTable): StatisticsTable {

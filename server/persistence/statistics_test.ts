@@ -90,6 +90,28 @@ testOnDatabases("prune() removes the oldest rows, so many at a time", async (db)
   assert.equal((await statistics.find(range)).length, 1);
 });
 
+testOnDatabases("sumUp() makes hours of old minutes, so many at a time, and every sum stays", async (db) => {
+  const statistics = new StatisticsRepository(db);
+  const minutes = [0, 1, 59, 60, 61, 125];
+  for (const target of ["a", "b"]) {
+    await statistics.add(
+      minutes.map((minute, index) =>
+        entry({ target, intervalStart: START + minute * MINUTE_MS, durationMsMax: index })
+      ),
+    );
+  }
+  const hours = { fromMs: START, toMs: START + 24 * 60 * MINUTE_MS, resolutionMs: 60 * MINUTE_MS };
+  const before = await statistics.find(hours);
+  assert.equal(await statistics.sumUp(START + 120 * MINUTE_MS, 4), 4);
+  assert.equal(await statistics.sumUp(START + 120 * MINUTE_MS, 4), 2);
+  assert.equal(await statistics.sumUp(START + 120 * MINUTE_MS, 4), 0);
+  assert.deepEqual(await statistics.find(hours), before);
+  const starts = (await statistics.find({ ...hours, resolutionMs: MINUTE_MS })).map(({ intervalStart }) =>
+    intervalStart
+  );
+  assert.deepEqual(starts, [0, 60, 125].map((minute) => START + minute * MINUTE_MS));
+});
+
 testOnDatabases("findTargets() gives the targets with the most first, those with none of it left out", async (db) => {
   const statistics = new StatisticsRepository(db);
   const { id: tenantId } = await new TenantRepository(db, Date.now).insert("acme");

@@ -17,6 +17,7 @@ import * as properties from "./0005_properties.ts";
 import * as storedRequests from "./0006_stored_requests.ts";
 import * as recordings from "./0007_recordings.ts";
 import * as requestHops from "./0008_request_hops.ts";
+import * as statisticsMinutes from "./0009_statistics_minutes.ts";
 import type { MigratedDatabase } from "./dialect.ts";
 
 /** A migration. */
@@ -35,6 +36,7 @@ export const MIGRATIONS: Readonly<Record<string, RelayMigration>> = {
   "0006_stored_requests": storedRequests,
   "0007_recordings": recordings,
   "0008_request_hops": requestHops,
+  "0009_statistics_minutes": statisticsMinutes,
 };
 
 /** Gives {@link MIGRATIONS} to Kysely's migrator. */
