@@ -200,6 +200,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     const { origin } = this.#options;
     return this.#pulls.ask(requestId, {
       timeoutMs: PULL_TIMEOUT_MS,
+      originId,
       send: () => this.#send(originId, { type: "pull", originId: origin.originId, tenantId, requestId }),
       // Who holds a request and does not say anything is gone, or will put it into the queue again.
       late: ({ resolve, reject }) => {
@@ -244,12 +245,13 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
 
   undeliverable(originId: string): void {
     if (originId === this.#options.origin.originId) return;
-    this.#links.drop(originId);
+    this.#gone(originId);
     this.#presence.forget(originId);
   }
 
   lost(): void {
     this.#links.dropAll();
+    this.#pulls.fail(new Error("Cannot pull request: the way to its origin was lost"));
     this.held();
   }
 
@@ -310,7 +312,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     if (heard === "new") logger.info("Origin {originId} is here: {machineName}, version {version}", { ...letter });
     if (letter.state === "stopped") {
       logger.info("Origin {originId} has stopped", { originId: letter.originId });
-      this.#links.drop(letter.originId);
+      this.#gone(letter.originId);
     }
     if (heard === "incomplete") this.#send(letter.originId, { type: "who", originId });
   }
@@ -337,12 +339,19 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     const answer = this.#service?.serveOther?.(request);
     return answer ?? Promise.reject(new RelayError("not_found", "This server does not know what was asked for"));
   }
+
+  /** What it was asked for will not come: until that is known, room is kept for it here that others wait for. */
+  #gone(originId: string): void {
+    this.#links.drop(originId);
+    this.#pulls.gone(originId, "gone");
+  }
+
   #beat(): void {
     if (!this.#isReachable) return;
     this.#announcer.announce(false);
     for (const originId of this.#presence.expire()) {
       logger.warn("Origin {originId} has not been heard of for two keep-alive intervals", { originId });
-      this.#links.drop(originId);
+      this.#gone(originId);
     }
   }
 

@@ -4,9 +4,17 @@
  * @module
  */
 
+/** A question that is not answered yet. */
+interface Question<Answer> {
+  readonly answer: PromiseWithResolvers<Answer>;
+  /** The origin that was asked, where it is one. */
+  readonly originId: string | undefined;
+  readonly cancel: () => void;
+}
+
 /** Questions of this origin that are not answered yet. */
 export class Questions<Answer> implements Disposable {
-  readonly #pending = new Map<string, { readonly answer: PromiseWithResolvers<Answer>; readonly cancel: () => void }>();
+  readonly #pending = new Map<string, Question<Answer>>();
 
   /** Questions that wait for an answer. */
   get size(): number {
@@ -17,10 +25,11 @@ export class Questions<Answer> implements Disposable {
    * Waits for an answer.
    *
    * @param id Names the question; the answer has it too.
-   * @param options `send` asks; `late` says what becomes of it when nobody answers in time.
+   * @param options `send` asks; `late` says what becomes of it when nobody answers in time; `originId` is who is asked, see {@linkcode gone}.
    */
-  ask(id: string, { timeoutMs, send, late }: {
+  ask(id: string, { timeoutMs, originId, send, late }: {
     readonly timeoutMs: number;
+    readonly originId?: string;
     readonly send: () => void;
     readonly late: (answer: PromiseWithResolvers<Answer>) => void;
   }): Promise<Answer> {
@@ -29,7 +38,7 @@ export class Questions<Answer> implements Disposable {
       this.#pending.delete(id);
       late(answer);
     }, timeoutMs);
-    this.#pending.set(id, { answer, cancel: () => clearTimeout(timer) });
+    this.#pending.set(id, { answer, originId, cancel: () => clearTimeout(timer) });
     send();
     return answer.promise;
   }
@@ -43,11 +52,21 @@ export class Questions<Answer> implements Disposable {
     question.answer.resolve(answer);
   }
 
-  [Symbol.dispose](): void {
+  /** An origin is gone: what it was asked is answered for it, at once. */
+  gone(originId: string, answer: Answer): void {
+    for (const [id, question] of this.#pending) if (question.originId === originId) this.answered(id, answer);
+  }
+
+  /** Nobody can answer any more. */
+  fail(reason: Error): void {
     for (const { answer, cancel } of this.#pending.values()) {
       cancel();
-      answer.reject(new Error("Cannot ask another origin: the server stops"));
+      answer.reject(reason);
     }
     this.#pending.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.fail(new Error("Cannot ask another origin: the server stops"));
   }
 }

@@ -251,7 +251,7 @@ export class StoredRequestRepository {
   /** Tenants of whom something is due. */
   async listDueTenants(nowMs: number): Promise<string[]> {
     const rows = await this.#db.selectFrom("stored_requests").select("tenant_id").distinct()
-      .where("state", "=", "waiting").where("next_attempt_at", "<=", nowMs).execute();
+      .where("state", "=", "waiting").where("next_attempt_at", "<=", nowMs).where("expires_at", ">", nowMs).execute();
     return rows.map(({ tenant_id }) => tenant_id);
   }
 

@@ -79,27 +79,35 @@ export class Sweeper {
     }
   }
 
-  /** Sweeps once. Never rejects. */
+  /** Sweeps once. Never rejects. What one step fails with keeps no other from being done: the next sweep may meet the same failure. */
   async sweep(): Promise<void> {
-    const { requests, leases, peers, wake, swept, now } = this.#parts;
+    const failures: unknown[] = [];
+    for (const step of [() => this.#recoverOthers(), () => this.#recoverForgotten(), () => this.#wakeDue()]) {
+      await step().catch((error) => failures.push(error));
+    }
+    const [error] = failures;
+    if (error !== undefined) logger.warn("Cannot look after stored requests, it is tried again: {error}", { error });
+    this.#parts.swept();
+  }
+
+  /** Says that this origin lives. At one of them at a time: what origins that died held, and what waited too long. */
+  async #recoverOthers(): Promise<void> {
+    const { requests, leases, peers, now } = this.#parts;
     const { originId, keepAliveIntervalMs } = this.#options;
     const durationMs = 2 * keepAliveIntervalMs;
-    try {
-      await leases.acquire(ALIVE_LEASE + originId, { holder: originId, durationMs });
-      if (await leases.acquire(SWEEP_LEASE, { holder: originId, durationMs })) {
-        const alive = [originId, ...peers()];
-        const recovered = await requests.recover({ alive, leasePrefix: ALIVE_LEASE, nowMs: now() });
-        if (recovered > 0) logger.warn("{recovered} requests of origins that died are delivered again", { recovered });
-        const expired = await requests.expire(now());
-        if (expired > 0) logger.warn("{expired} stored requests became dead letters (expired)", { expired });
-      }
-      await this.#recoverForgotten();
-      this.#totals = await requests.totals();
-      if (this.#totals.queued > 0) { for (const tenantId of await requests.listDueTenants(now())) wake(tenantId); }
-      swept();
-    } catch (error) {
-      logger.warn("Cannot look after stored requests, it is tried again: {error}", { error });
-    }
+    await leases.acquire(ALIVE_LEASE + originId, { holder: originId, durationMs });
+    if (!await leases.acquire(SWEEP_LEASE, { holder: originId, durationMs })) return;
+    const alive = [originId, ...peers()];
+    const recovered = await requests.recover({ alive, leasePrefix: ALIVE_LEASE, nowMs: now() });
+    if (recovered > 0) logger.warn("{recovered} requests of origins that died are delivered again", { recovered });
+    const expired = await requests.expire(now());
+    if (expired > 0) logger.warn("{expired} stored requests became dead letters (expired)", { expired });
+  }
+
+  async #wakeDue(): Promise<void> {
+    const { requests, wake, now } = this.#parts;
+    this.#totals = await requests.totals();
+    if (this.#totals.queued > 0) { for (const tenantId of await requests.listDueTenants(now())) wake(tenantId); }
   }
 
   /** A statement that met a database going away may have been done: then this origin holds a request that it does not know. */
