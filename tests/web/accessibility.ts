@@ -37,9 +37,8 @@ Deno.test("no page has violations, is too large or too wide, in both themes and 
   const requestsOf = async () => (await management.call("GET", "/requests?errorCode=target_unknown")).json.results;
   for (let attempt = 0; attempt < 100 && (await requestsOf()).length === 0; attempt++) await server.handled();
   const [request] = await requestsOf();
-  const tenantPages = ["", "/requests", "/settings", "/access", "/secrets", "/remove"].map((page) =>
-    `/tenants/acme${page}`
-  );
+  const ofTenant = ["", "/requests", "/queue", "/recordings", "/try", "/settings", "/access", "/secrets", "/remove"];
+  const tenantPages = ofTenant.map((page) => `/tenants/acme${page}`);
   const paths = [
     "/",
     "/tenants",

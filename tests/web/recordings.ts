@@ -7,6 +7,12 @@ const PNG = Uint8Array.fromBase64(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
 );
 
+const LOOKS = [
+  { colorScheme: "light" },
+  { colorScheme: "dark" },
+  { colorScheme: "light", viewport: { width: 390, height: 844 } },
+] as const;
+
 async function assertWellMade(visitor: Visitor): Promise<void> {
   assert.deepEqual(await visitor.violations(), [], visitor.page.url());
   assert.equal(await visitor.excessWidth(), 0, `${visitor.page.url()} is wider than its window`);
@@ -29,8 +35,8 @@ Deno.test("a person records, looks, sends again, exports and deletes, and hostil
   });
   const { server, tenant } = site;
   await using launched = await launch();
-  for (const colorScheme of ["light", "dark"] as const) {
-    await using visitor = await Visitor.as("writer", { ...launched, server, colorScheme });
+  for (const look of LOOKS) {
+    await using visitor = await Visitor.as("writer", { ...launched, server, ...look });
     const { page } = visitor;
     visitor.expect(/400/);
 
