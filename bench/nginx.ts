@@ -33,6 +33,25 @@ export async function startReverseProxy(folder: string, targetPort: number): Pro
   });
 }
 
+/** Starts nginx as a balancer that gives a request to the server with the fewest, and lets connectors through. */
+export async function startBalancer(folder: string, serverPorts: readonly number[]): Promise<Nginx> {
+  const servers = serverPorts.map((port) => `server 127.0.0.1:${port};`).join(" ");
+  return await startNginx(folder, {
+    http: `map $http_upgrade $forwarded_connection { default upgrade; "" ""; }
+  upstream servers { least_conn; ${servers} keepalive 256; keepalive_requests 100000000; }`,
+    server: `location / {
+      proxy_pass http://servers;
+      proxy_http_version 1.1;
+      proxy_set_header Host $http_host;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $forwarded_connection;
+      proxy_buffering off;
+      proxy_request_buffering off;
+      proxy_read_timeout 1h;
+    }`,
+  });
+}
+
 async function startNginx(
   folder: string,
   blocks: { readonly http?: string; readonly server: string },

@@ -15,7 +15,7 @@ const STOP_TIMEOUT_MS = 5_000;
 /** More than 10,000 connections need. A limit below it stays as it is. */
 const OPEN_FILES = 20_000;
 
-const running = new Set<Program>();
+const running = new Set<{ kill(): void }>();
 
 /** CPU time and memory of a program and of all that it started. */
 export interface Usage {
@@ -123,6 +123,13 @@ export class Program implements AsyncDisposable {
       throw error;
     }
   }
+}
+
+/** Lets {@linkcode killAll} end something that is not a {@linkcode Program}, until it is disposed of. */
+export function endWithRun(kill: () => void): Disposable {
+  const entry = { kill };
+  running.add(entry);
+  return { [Symbol.dispose]: () => void running.delete(entry) };
 }
 
 /** Ends everything that was started. For when the benchmarks themselves are ended. */

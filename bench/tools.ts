@@ -18,6 +18,7 @@ const PACKAGES = {
   "ssh-keygen": "openssh-client",
   node: "nodejs",
   npm: "npm",
+  "rabbitmq-server": "rabbitmq-server",
 } as const;
 
 /** A program that may be missing. */

@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import type { z } from "zod";
 import { databaseUrl, serverConfigSchema } from "../../server/config.ts";
 import { TestDatabase, type TestTenant } from "../../tests/testkit/tenants.ts";
 import { startLinkTo } from "../link_process.ts";
@@ -20,16 +21,20 @@ export interface RelayServerProgram extends AsyncDisposable {
   readonly database: TestDatabase;
 }
 
-/** Values of `listener` that this version's server takes, the default first. */
-export const LISTENERS: readonly [string, ...string[]] = ["node", "native"];
+/** What a server is configured with besides the defaults, as in its configuration file. */
+export type ServerSettings = Partial<z.input<typeof serverConfigSchema>>;
 
-/** The relay with one of its listeners. */
-export function relay(listener: string): Peer {
+/** Values of `listener` that this version's server takes, the default first. */
+export const LISTENERS = ["node", "native"] as const;
+
+/** The relay with one of its listeners, and with what is given of the configuration. */
+export function relay(listener: typeof LISTENERS[number], settings: ServerSettings = {}): Peer {
+  const differences = Object.values(settings).map((value) => `, ${value}`).join("");
   return {
-    name: `relay (${listener})`,
+    name: `relay (${listener}${differences})`,
     async start(options) {
       await using resources = new AsyncDisposableStack();
-      const server = resources.use(await startRelayServer(options.folder, { listener }));
+      const server = resources.use(await startRelayServer(options.folder, { listener, ...settings }));
       const tenant = await server.database.createTenant({ name: "bench" });
       const link = resources.use(await startLinkTo(server.port, options));
       const place = { serverPort: link.port, targetPort: options.targetPort };
@@ -46,32 +51,42 @@ export function relay(listener: string): Peer {
 }
 
 /** Starts a server with the defaults but for its ports, its folder and what is given of the configuration. */
-export async function startRelayServer(
-  folder: string,
-  options: { readonly listener: string; readonly requestLogger?: readonly string[] },
-): Promise<RelayServerProgram> {
+export async function startRelayServer(folder: string, settings: ServerSettings): Promise<RelayServerProgram> {
   await using resources = new AsyncDisposableStack();
-  const dataDirectory = await Deno.makeTempDir({ dir: folder, prefix: "relay-" });
-  const config = { ...options, hostname: "127.0.0.1", port: 0, management: { port: 0 }, dataDirectory };
+  const ownFolder = await Deno.makeTempDir({ dir: folder, prefix: "relay-" });
+  const place = { hostname: "127.0.0.1", port: 0, management: { port: 0 }, dataDirectory: ownFolder };
+  const config = { ...place, ...settings };
   const url = databaseUrl(serverConfigSchema.parse(config));
   const database = resources.use(await TestDatabase.open(url));
-  const program = resources.use(await startTask("server", { command: "serve", config, folder: dataDirectory }));
+  const program = resources.use(await startTask("server", { command: "serve", config, folder: ownFolder }));
   const [, port] = await program.waitFor(/is ready: \W*http:\/\/127\.0\.0\.1:(\d+)/);
   const kept = resources.move();
   return { program, port: Number(port), database, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-/** Starts a connector with one target, `web`, and waits until it is connected. `executable` is a compiled one to start instead. */
+/** Where a connector stands, and how it is started. */
+export interface ConnectorPlace {
+  readonly serverPort: number;
+  readonly targetPort: number;
+  /** A compiled one to start instead. */
+  readonly executable?: string | undefined;
+  /** One unless given. */
+  readonly connections?: number;
+}
+
+/** Starts a connector with one target, `web`, and waits until all its connections are there. */
 export async function startRelayConnector(
   folder: string,
   tenant: TestTenant,
-  ports: { readonly serverPort: number; readonly targetPort: number; readonly executable?: string | undefined },
+  ports: ConnectorPlace,
 ): Promise<Program> {
+  const { connections = 1 } = ports;
   const config = {
     relayServerBaseUri: `http://127.0.0.1:${ports.serverPort}`,
     tenantName: tenant.name,
     tenantSecret: tenant.connectorSecret,
     targets: { web: { url: `http://127.0.0.1:${ports.targetPort}` } },
+    connections,
   };
   const ownFolder = await Deno.makeTempDir({ dir: folder, prefix: "connector-" });
   const program = await startTask("connector", {
@@ -81,7 +96,7 @@ export async function startRelayConnector(
     executable: ports.executable,
   });
   try {
-    await program.waitFor(/Connected to /);
+    await program.waitFor(new RegExp(`(Connected to [^]*){${connections}}`));
     return program;
   } catch (error) {
     await program[Symbol.asyncDispose]();

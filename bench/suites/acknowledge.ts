@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type AcknowledgeMode, StoredRequestRepository } from "../../server/persistence/mod.ts";
-import { wrk } from "../load/wrk.ts";
+import { StoredRequestRepository } from "../../server/persistence/mod.ts";
+import { startBroker } from "../broker.ts";
 import {
   defaultRelay,
   LISTENERS,
@@ -13,23 +13,25 @@ import {
   startRelayConnector,
   startRelayServer,
 } from "../peers/mod.ts";
+import { measureModes, QUEUE_TYPES } from "./acknowledge_modes.ts";
 import type { Bench, Suite } from "./suite.ts";
 
-const MODES: readonly AcknowledgeMode[] = ["disabled", "connectorReceived", "connectorFinished"];
-const CLIENTS = [1, 32];
-const PAIRS = 4;
-const WARM_UP_SECONDS = 3;
 const QUEUED = 10_000;
 const QUEUING_CLIENTS = 32;
 const POLL_MS = 50;
 
-/** One server with a tenant for each mode, measured in turn; then a queue. */
+/** One server with a tenant for each mode, measured in turn, without a broker and with one; then a queue. */
 export const acknowledge: Suite = {
   name: "acknowledge",
   async run(bench) {
     try {
       bench.progress("acknowledge: modes");
       await measureModes(bench);
+      for (const queueType of QUEUE_TYPES) {
+        bench.progress(`acknowledge: modes, ${queueType} queues`);
+        await using broker = await startBroker(bench.folder);
+        await measureModes(bench, { broker, queueType });
+      }
       for (let round = 0; round < (bench.isQuick ? 1 : 3); round++) {
         bench.progress(`acknowledge: queue ${round + 1}`);
         await measureQueue(bench);
@@ -40,29 +42,6 @@ export const acknowledge: Suite = {
     }
   },
 };
-
-async function measureModes(bench: Bench): Promise<void> {
-  await using resources = new AsyncDisposableStack();
-  const server = resources.use(await startRelayServer(bench.folder, { listener: LISTENERS[0] }));
-  for (const mode of MODES) {
-    const tenant = await server.database.createTenant({ name: mode, acknowledgeMode: mode });
-    const ports = { serverPort: server.port, targetPort: bench.targets.filePort };
-    resources.use(await startRelayConnector(bench.folder, tenant, ports));
-    await wrk(urlOf(server, mode), { clients: 32, seconds: WARM_UP_SECONDS });
-  }
-  const seconds = bench.isQuick ? 1 : 2;
-  for (let pair = 0; pair < PAIRS; pair++) {
-    for (const mode of pair % 2 === 0 ? MODES : MODES.toReversed()) {
-      for (const clients of CLIENTS) {
-        const { requestsPerSecond, p50Us } = await wrk(urlOf(server, mode), { clients, seconds });
-        const load = `${mode}, ${clients === 1 ? "1 client" : `${clients} clients`}`;
-        const series = { suite: "acknowledge", peer: defaultRelay.name, load };
-        bench.measurements.add({ ...series, metric: "requests/s" }, requestsPerSecond);
-        bench.measurements.add({ ...series, metric: "p50 µs" }, p50Us);
-      }
-    }
-  }
-}
 
 async function measureQueue(bench: Bench): Promise<void> {
   await using resources = new AsyncDisposableStack();
@@ -99,8 +78,4 @@ async function queue({ port }: RelayServerProgram): Promise<void> {
 
 async function empty(stored: StoredRequestRepository): Promise<void> {
   while ((await stored.totals()).queued > 0) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-}
-
-function urlOf({ port }: RelayServerProgram, mode: AcknowledgeMode): string {
-  return `http://127.0.0.1:${port}/relay/${mode}/web/small`;
 }

@@ -5,6 +5,7 @@
  */
 
 import { acknowledge } from "./acknowledge.ts";
+import { cluster } from "./cluster.ts";
 import { connect } from "./connect.ts";
 import { connector } from "./connector.ts";
 import { database } from "./database.ts";
@@ -31,5 +32,6 @@ export const SUITES: readonly Suite[] = [
   links,
   operation,
   acknowledge,
+  cluster,
   database,
 ];

@@ -5,7 +5,7 @@
  */
 
 import { download, upload } from "../load/transfer.ts";
-import { direct, fetchProxy, nginx, relays, ssh } from "../peers/mod.ts";
+import { direct, fetchProxy, nginx, relays, ssh, webSocketRelay } from "../peers/mod.ts";
 import { LARGE_BYTES } from "../targets/targets.ts";
 import { type Bench, type Suite, takeTurns, withUsage } from "./suite.ts";
 
@@ -30,7 +30,7 @@ async function measure(
 ): Promise<void> {
   await takeTurns(bench, {
     suite: "transfers",
-    peers: [direct, nginx, ssh, fetchProxy, ...relays],
+    peers: [direct, nginx, ssh, fetchProxy, ...relays, webSocketRelay],
     rounds: bench.isQuick ? 1 : 3,
     start: { targetPort },
     async measure(running, { name: peer }) {

@@ -23,6 +23,8 @@ export async function requireRabbitMq(): Promise<Requirement> {
 export interface BrokerOptions {
   /** Largest message it takes, in bytes. */
   readonly maxMessageBytes?: number;
+  /** Where its own folder is made, in the system's folder for temporary files unless given. */
+  readonly parentFolder?: string;
 }
 
 /** One broker. Hold it with `await using`. */
@@ -40,7 +42,9 @@ export class TestBroker implements AsyncDisposable {
 
   /** Starts a broker and waits until it takes connections. */
   static async start(options: BrokerOptions = {}): Promise<TestBroker> {
-    const folder = await Deno.makeTempDir({ prefix: "relayserver-broker-" });
+    const { parentFolder } = options;
+    const place = parentFolder === undefined ? {} : { dir: parentFolder };
+    const folder = await Deno.makeTempDir({ prefix: "relayserver-broker-", ...place });
     const broker = new TestBroker(folder, options);
     await Deno.writeTextFile(join(folder, "plugins"), "[].");
     try {
