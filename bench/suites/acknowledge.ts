@@ -20,7 +20,7 @@ const QUEUED = 10_000;
 const QUEUING_CLIENTS = 32;
 const POLL_MS = 50;
 
-/** One server with a tenant for each mode, measured in turn, without a broker and with one; then a queue. */
+/** A tenant for each mode, measured in turn, on one server and across two; then a queue. */
 export const acknowledge: Suite = {
   name: "acknowledge",
   async run(bench) {

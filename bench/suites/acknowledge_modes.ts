@@ -14,7 +14,7 @@ import {
   startRelayConnector,
   startRelayServer,
 } from "../peers/mod.ts";
-import { amqp } from "../peers/relay_cluster.ts";
+import { amqp, startRelayCluster, untilAnswered } from "../peers/relay_cluster.ts";
 import { CONFIRMED_RPC, startRpc } from "../peers/rpc.ts";
 import type { Bench } from "./suite.ts";
 
@@ -52,7 +52,7 @@ export function modeLoad(clients: number, mode?: AcknowledgeMode, queueType?: Ca
     .join(", ");
 }
 
-/** One server with a tenant for each mode, measured in turn; in memory, or over a broker. */
+/** A tenant for each mode, measured in turn: on one server, or across two and a broker. */
 export async function measureModes(bench: Bench, carrier?: Carrier): Promise<void> {
   await using resources = new AsyncDisposableStack();
   const turns = await startModes(bench, resources, carrier);
@@ -71,26 +71,40 @@ export async function measureModes(bench: Bench, carrier?: Carrier): Promise<voi
 }
 
 async function startModes(bench: Bench, resources: AsyncDisposableStack, carrier?: Carrier): Promise<Turn[]> {
-  const transport = carrier === undefined ? {} : amqp(carrier.broker, carrier.queueType);
-  const server = resources.use(await startRelayServer(bench.folder, { listener: LISTENERS[0], ...transport }));
+  const [near, far] = await startServers(bench, resources, carrier);
   const turns: Turn[] = [];
   for (const mode of MODES) {
-    const tenant = await server.database.createTenant({ name: mode, acknowledgeMode: mode });
-    const ports = { serverPort: server.port, targetPort: bench.targets.filePort };
+    const tenant = await near.database.createTenant({ name: mode, acknowledgeMode: mode });
+    const ports = { serverPort: far.port, targetPort: bench.targets.filePort };
     resources.use(await startRelayConnector(bench.folder, tenant, ports));
-    const url = urlOf(server, mode);
+    const url = `http://127.0.0.1:${near.port}/relay/${mode}/web/small`;
+    await untilAnswered(url);
     await wrk(url, { clients: 32, seconds: WARM_UP_SECONDS });
     turns.push({ peer: defaultRelay.name, mode, measure: (load) => wrk(url, load) });
   }
   return turns;
 }
 
+/**
+ * With a broker the connectors are at the other server: at the same one no request would go by the broker, and its figures would be those of memory.
+ *
+ * @returns The clients' server and the connectors'.
+ */
+async function startServers(
+  bench: Bench,
+  resources: AsyncDisposableStack,
+  carrier?: Carrier,
+): Promise<readonly [RelayServerProgram, RelayServerProgram]> {
+  if (carrier !== undefined) {
+    const transport = amqp(carrier.broker, carrier.queueType);
+    return resources.use(await startRelayCluster(bench.folder, carrier.broker, transport)).servers;
+  }
+  const server = resources.use(await startRelayServer(bench.folder, { listener: LISTENERS[0] }));
+  return [server, server];
+}
+
 async function startBareCalls(bench: Bench, resources: AsyncDisposableStack, carrier: Carrier): Promise<Turn> {
   const { broker: { url: brokerUrl }, queueType } = carrier;
   const rpc = resources.use(await startRpc(bench.folder, { brokerUrl, confirmedQueueType: queueType }));
   return { peer: CONFIRMED_RPC, measure: (load) => rpc.measure(load) };
-}
-
-function urlOf({ port }: RelayServerProgram, mode: AcknowledgeMode): string {
-  return `http://127.0.0.1:${port}/relay/${mode}/web/small`;
 }
