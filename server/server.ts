@@ -11,6 +11,7 @@ import { type Authentication, createAuthentication } from "./authentication.ts";
 import { databaseUrl, type ServerConfig } from "./config.ts";
 import type { BodyStore } from "./body_store/mod.ts";
 import { BodyEndpoint } from "./connectors/body_endpoint.ts";
+import { type ComponentKinds, componentKinds, readComponents } from "./components.ts";
 import { httpBodyMinimumBytes } from "./connectors/body_transfer.ts";
 import { ConnectorAuthentication } from "./connectors/connector_authentication.ts";
 import { DISCOVERY_PATH, discoveryDocument } from "./connectors/discovery.ts";
@@ -40,7 +41,7 @@ import {
   TenantRepository,
 } from "./persistence/mod.ts";
 import { TenantCache } from "./persistence/tenant_cache.ts";
-import { createOperation, type Operation, type OperationParts } from "./operation.ts";
+import { createOperation, type Operation } from "./operation.ts";
 import { PublicHandler } from "./http/public_handler.ts";
 import { createRecording, type Recording } from "./recording.ts";
 import { accessLog } from "./relay/access_log.ts";
@@ -126,7 +127,8 @@ export async function createRelayServer(config: ServerConfig, options: RelayServ
     });
     const { bodyStore } = options;
     const storage = await createStorage({ config, database, registry, delivery, origin, bodyStore, now: Date.now });
-    return new Server(config, { database, monitor, registry, origin, delivery, storage, interceptors });
+    const kinds = componentKinds(config, options);
+    return new Server(config, { database, monitor, registry, origin, delivery, storage, interceptors, kinds });
   } catch (error) {
     await database.destroy();
     throw error;
@@ -142,6 +144,7 @@ interface ServerParts {
   readonly delivery: Delivery;
   readonly storage: Storage;
   readonly interceptors: readonly Interceptor[];
+  readonly kinds: ComponentKinds;
 }
 
 class Server implements RelayServer {
@@ -173,7 +176,7 @@ class Server implements RelayServer {
   #closing: Promise<void> | undefined;
 
   constructor(config: ServerConfig, parts: ServerParts) {
-    const { database, monitor, registry, origin, delivery, storage, interceptors } = parts;
+    const { database, monitor, registry, origin, delivery, storage, interceptors, kinds } = parts;
     this.#config = config;
     this.#database = database;
     this.#monitor = monitor;
@@ -267,7 +270,8 @@ class Server implements RelayServer {
       isTrustedProxy,
       recorder: recording.recorder,
       sender: recording.client,
-      components: () => componentsOf(config, { monitor, delivery }),
+      components: () =>
+        readComponents({ kinds, database: monitor, transport: delivery.transport, bodyStore: storage.bodies }),
       publicUrl: ({ host }) =>
         config.publicUrl ?? `${schemeOf(config)}://${URL.parse(`http://${host}`)?.hostname}:${this.publicAddress.port}`,
       now,
@@ -285,6 +289,7 @@ class Server implements RelayServer {
         requestsWaiting: () => delivery.dispatcher.waiting,
         storedRequests: () => storage.requests.totals,
         isDatabaseUp: () => monitor.status.isAvailable,
+        isBodyStoreUp: () => storage.bodies.status.state === "ready",
         transport: () => delivery.status,
       },
       now,
@@ -373,6 +378,7 @@ class Server implements RelayServer {
     const publicOptions: ListenerOptions = { ...shared, hostname, port, listener, tls };
     // 1. Upkeep that does not wait for requests.
     this.#monitor.watch(this.#database);
+    this.#storage.bodies.watch();
     await this.#authentication.start();
     await this.#observation.start();
     this.#tenantWatch.start();
@@ -454,6 +460,7 @@ class Server implements RelayServer {
       this.#authentication[Symbol.dispose]();
       await this.#tenantWatch[Symbol.asyncDispose]();
       await this.#delivery[Symbol.asyncDispose]();
+      this.#storage.bodies[Symbol.dispose]();
       this.#monitor[Symbol.dispose]();
       await this.#database.destroy();
       this.#finished.resolve();
@@ -479,22 +486,6 @@ function schemeOf({ tls }: ServerConfig): "http" | "https" {
 }
 
 /** What the server stands on, and how it is. */
-function componentsOf(
-  config: ServerConfig,
-  { monitor, delivery }: Pick<ServerParts, "monitor" | "delivery">,
-): ReturnType<OperationParts["components"]> {
-  const { isAvailable, sinceMs, lastError } = monitor.status;
-  const kind = databaseUrl(config).startsWith("sqlite:") ? "SQLite" : "PostgreSQL";
-  return [
-    { name: "database", kind, state: isAvailable ? "ready" : "away", sinceMs, ...(isAvailable ? {} : { lastError }) },
-    {
-      name: "transport",
-      kind: config.transport.type === "amqp" ? "RabbitMQ" : "in memory",
-      state: delivery.transport.state,
-    },
-  ];
-}
-
 function addressOf(listener: Listener | undefined): Address {
   if (listener === undefined) throw new Error("Cannot tell address: the server has not been started");
   return { hostname: listener.hostname, port: listener.port };

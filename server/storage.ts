@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { type BodyStore, createBodyStore } from "./body_store/mod.ts";
+import { type BodyStore, createBodyStore, MonitoredBodyStore } from "./body_store/mod.ts";
 import type { ServerConfig } from "./config.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
 import type { Dispatcher } from "./dispatch/dispatcher.ts";
@@ -37,7 +37,7 @@ export interface StorageParts {
 
 /** Storage as the server sees it. */
 export interface Storage {
-  readonly bodies: BodyStore;
+  readonly bodies: MonitoredBodyStore;
   readonly requests: StoredRequests;
 }
 
@@ -45,7 +45,10 @@ export interface Storage {
 export async function createStorage(
   { config, database, registry, delivery, origin, bodyStore, now }: StorageParts,
 ): Promise<Storage> {
-  const bodies = bodyStore ?? await createBodyStore(config.bodyStore, join(config.dataDirectory, "bodies"));
+  const bodies = new MonitoredBodyStore(
+    bodyStore ?? await createBodyStore(config.bodyStore, join(config.dataDirectory, "bodies")),
+    { probeName: origin.originId, now },
+  );
   const { dispatcher, transport, cluster } = delivery;
   const requests = new StoredRequests({
     requests: new StoredRequestRepository(database),

@@ -1,6 +1,7 @@
 /** Acknowledge modes: what is delivered again, how often, how it is marked, and when it is over. */
 
 import assert from "node:assert/strict";
+import { PROBE_KEY_PREFIX } from "../server/body_store/mod.ts";
 import { StoredRequestRepository } from "../server/persistence/mod.ts";
 import { startConnector } from "./testkit/connector.ts";
 import { within } from "./testkit/deadline.ts";
@@ -248,7 +249,9 @@ Deno.test("manual takes an acknowledgement after a restart of the server that ga
       urls.push(request.headers.get("RelayServer-AcknowledgeUrl") ?? "");
       return new Response();
     };
-    const bodies = async () => (await Array.fromAsync(Deno.readDir(`${folder}/bodies`))).map(({ name }) => name);
+    const bodies = async () =>
+      (await Array.fromAsync(Deno.readDir(`${folder}/bodies`))).map(({ name }) => name)
+        .filter((name) => !name.startsWith(PROBE_KEY_PREFIX));
     for (const _start of ["first", "second"]) {
       await using server = await startServer(settings);
       if (isFirst) {

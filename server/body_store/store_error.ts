@@ -38,3 +38,9 @@ export class BodyStoreFullError extends Error {
     super("the body store is full");
   }
 }
+
+/** Whether a store's error says that there is no room left in it. */
+export function isFull({ cause }: RelayError): boolean {
+  if (cause instanceof BodyStoreFullError) return true;
+  return cause instanceof Error && "code" in cause && (cause.code === "ENOSPC" || cause.code === "EDQUOT");
+}

@@ -107,7 +107,7 @@ export function createManagement(parts: ManagementParts): Management {
     recordings,
     tries,
     pings: new PingService({ store, directory, tries }),
-    status: new StatusService({ store, connections, components: parts.components, originId: parts.originId }),
+    status: new StatusService({ store, connections, components: parts.components, originId: parts.originId, now }),
     sessions: new SessionService({ sessions: parts.credentials.sessions, store }),
     setup: new SetupService({ store, users, setupCode: parts.setupCode }),
   };

@@ -6,6 +6,8 @@
 
 import { z } from "zod";
 import type { ConnectionService } from "./connection_service.ts";
+import type { StoredCounts, TenantStoredCounts } from "../persistence/mod.ts";
+import { RecentResults } from "./recent_results.ts";
 import type { Store } from "./store.ts";
 
 /** What a server can stand on. */
@@ -58,39 +60,55 @@ export interface StatusServiceParts {
   readonly connections: Pick<ConnectionService, "totals">;
   readonly components: () => readonly ComponentStatus[];
   readonly originId: string;
+  /** The time in milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** What all tenants have stored. */
+interface Stored {
+  readonly counts: StoredCounts;
+  readonly byTenant: readonly TenantStoredCounts[];
 }
 
 /** Tells how the server is. */
 export class StatusService {
   readonly #parts: StatusServiceParts;
+  /** Counting takes the longer the more is stored, and everybody who looks at the dashboard asks for it. */
+  readonly #stored: RecentResults<Stored>;
 
   constructor(parts: StatusServiceParts) {
     this.#parts = parts;
+    this.#stored = new RecentResults({ maxAgeMs: 0, now: parts.now });
   }
 
   /** How it is now. */
   async read(): Promise<StatusDocument> {
     const { store, connections, originId } = this.#parts;
     const totals = connections.totals();
-    const [{ totalCount }, { queued, dead }, stored] = await Promise.all([
+    const [{ totalCount }, { counts, byTenant }] = await Promise.all([
       store.tenants.list({ take: 0 }),
-      store.stored.count(),
-      store.stored.countByTenant({ take: STORED_TENANTS }),
+      this.#stored.get("", () => this.#countStored()),
     ]);
     return {
       originId,
       tenants: totalCount,
       tenantsOnline: totals.tenantIds.length,
       connections: totals.connections,
-      queuedRequests: queued,
-      deadLetters: dead,
-      stored: stored.map(({ tenantName, queued, dead }) => ({
+      queuedRequests: counts.queued,
+      deadLetters: counts.dead,
+      stored: byTenant.map(({ tenantName, queued, dead }) => ({
         tenantName,
         queuedRequests: queued,
         deadLetters: dead,
       })),
       components: this.components(),
     };
+  }
+
+  async #countStored(): Promise<Stored> {
+    const { stored } = this.#parts.store;
+    const [counts, byTenant] = await Promise.all([stored.count(), stored.countByTenant({ take: STORED_TENANTS })]);
+    return { counts, byTenant };
   }
 
   /** What the server stands on; known without the database. */

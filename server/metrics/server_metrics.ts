@@ -98,6 +98,7 @@ export class ServerMetrics implements Disposable {
   }
 
   #registerStorage(sources: MetricSources): void {
+    this.#gauge("relay_body_store_up", "1 when the body store takes bodies", () => Number(sources.isBodyStoreUp()));
     this.#gauge(
       "relay_stored_requests",
       "Requests of all origins that are stored until they are settled",

@@ -76,6 +76,8 @@ export interface MetricSources {
   storedRequests(): MeasuredStorage;
   connections(): Iterable<MeasuredConnection>;
   isDatabaseUp(): boolean;
+  /** Whether the body store takes bodies. */
+  isBodyStoreUp(): boolean;
   /** The way to other origins. */
   transport(): MeasuredTransport;
   requestLog(): MeasuredWriter;

@@ -42,6 +42,7 @@ export function idleSources(differences: Partial<MetricSources> = {}): MetricSou
     storedRequests: () => ({ queued: 0, dead: 0, oldestAt: undefined }),
     connections: () => [],
     isDatabaseUp: () => true,
+    isBodyStoreUp: () => true,
     requestLog: () => ({ buffered: 0, written: 0, dropped: 0 }),
     droppedStatistics: () => 0,
     webhooks: () => [],

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { FileBodyStore } from "../../server/body_store/mod.ts";
+import { FileBodyStore, PROBE_KEY_PREFIX } from "../../server/body_store/mod.ts";
 import { OrphanedBodies } from "../../server/maintenance/orphaned_bodies.ts";
 import { StoredRequestRepository } from "../../server/persistence/mod.ts";
 import { pause } from "./chaos_target.ts";
@@ -68,8 +68,11 @@ async function inBodyStore({ folder, bodiesPath }: Stage): Promise<string[]> {
   const stored = new StoredRequestRepository(folder.database.handle);
   const aged = { keys: () => store.keys({ minimumAgeMs: 0 }), remove: (key: string) => store.remove(key) };
   await new OrphanedBodies(aged, stored).removeOrphans(AbortSignal.timeout(SETTLE_TIMEOUT_MS));
-  const keys = await Array.fromAsync(store.keys({ minimumAgeMs: 0 }));
+  const isProbe = (name: string) => name.startsWith(PROBE_KEY_PREFIX);
+  const keys = (await Array.fromAsync(store.keys({ minimumAgeMs: 0 }))).filter((key) => !isProbe(key));
   const named = await stored.findBodyKeys(keys);
-  const files = (await Array.fromAsync(Deno.readDir(bodiesPath))).filter(({ name }) => name !== "body-store");
+  const files = (await Array.fromAsync(Deno.readDir(bodiesPath))).filter(({ name }) =>
+    name !== "body-store" && !isProbe(name)
+  );
   return files.length === named.size ? [] : [`the body store has ${files.length} files for ${named.size} requests`];
 }

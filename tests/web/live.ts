@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { startConnector } from "../testkit/connector.ts";
-import { assertAnswer } from "../testkit/http.ts";
+import { assertAnswer, assertProblem } from "../testkit/http.ts";
 import { startServer } from "../testkit/server.ts";
 import { launch, Visitor } from "./visitor.ts";
 
@@ -31,6 +31,34 @@ Deno.test("tenants and requests appear on open pages as they come and go", async
   }
   await pill("Offline");
   await tenant.see("No connector is connected");
+});
+
+Deno.test("the dashboard says what the server stands on, and that its body store is away, with one request for all that changes", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "relayserver-" });
+  try {
+    await using server = await startServer({ dataDirectory: folder });
+    await using launched = await launch();
+    await using reader = await Visitor.as("reader", { ...launched, server });
+    const { page } = reader;
+    const component = (name: string, text: string) =>
+      page.locator("#components li", { hasText: name }).filter({ hasText: text }).waitFor();
+    await component("Database", "Ready");
+    await component("Server transport", "Ready");
+    await component("Body store", "Ready");
+    await page.locator("#live", { hasText: "Live" }).waitFor();
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    await Deno.rename(`${folder}/bodies`, `${folder}/elsewhere`);
+    const acme = await server.database.createTenant({ name: "acme" });
+    const answer = await fetch(`${server.url}/queue/acme/app/x`, { method: "POST", body: "x".repeat(100_000) });
+    await assertProblem(answer, { status: 503, code: "body_store_unavailable" });
+    await using _connector = await startConnector(server, acme);
+    await component("Body store", "away");
+    await reader.see("Body store (folder) is away");
+    assert.equal(asked.filter((path) => path === "/").length, 1);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("a page says that its stream is lost, comes back, and tells who is logged out", async () => {

@@ -32,6 +32,7 @@ const ROUTES: readonly [method: string, path: string, role: Role | "everybody"][
   ["get", "/management/requests", "reader"],
   ["get", "/management/tenants/{name}/requests", "reader"],
   ["get", "/management/requests/{id}", "reader"],
+  ["get", "/management/requests/{id}/recordings", "writer"],
   ["get", "/management/tenants/{name}/statistics", "reader"],
   ["get", "/management/tenants/{name}/recordings", "reader"],
   ["post", "/management/tenants/{name}/recordings", "writer"],

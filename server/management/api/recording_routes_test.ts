@@ -299,3 +299,35 @@ managementTest("a try tells what came back and where the time went", async (site
   const { json: { results: [entry] } } = await site.call("GET", "/management/audit?action=request.try");
   assert.deepEqual(entry.after, { target: "app", method: "GET", path: "/" });
 });
+
+managementTest("a request of the log tells who may read recordings where it was recorded", async (site) => {
+  const { id, request } = await setUp(site);
+  const { results: [tenant] } = (await site.call("GET", "/management/tenants")).json;
+  const { requestId, messages: _messages, ...rest } = request;
+  const logged = {
+    ...rest,
+    id: requestId,
+    tenantId: tenant.id,
+    tenantName: "acme",
+    connectionId: null,
+    policyReason: null,
+    requestBytes: 5,
+    relayedRequestBytes: 5,
+    responseBytes: 5,
+    relayedResponseBytes: 5,
+    waitedMs: null,
+    targetMs: null,
+    deliveries: 0,
+  };
+  const unrecorded = { ...logged, id: crypto.randomUUID() };
+  const foreign = { ...logged, id: crypto.randomUUID(), tenantId: null };
+  await site.store.requests.insertMany([logged, unrecorded, foreign]);
+  const places = (requestId: string) => `/management/requests/${requestId}/recordings`;
+  const found = await site.call("GET", places(requestId), { as: "writer" });
+  assert.deepEqual(found.json, { results: [{ recordingId: id, id: request.id }] });
+  for (const { id } of [unrecorded, foreign]) {
+    assert.deepEqual((await site.call("GET", places(id), { as: "writer" })).json, { results: [] });
+  }
+  assert.equal((await site.call("GET", places(crypto.randomUUID()))).status, 404);
+  assert.equal((await site.call("GET", places(requestId), { as: "reader" })).status, 403);
+});

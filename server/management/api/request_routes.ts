@@ -1,5 +1,5 @@
 /**
- * `/management/requests` and `/management/tenants/{name}/requests`: the request log.
+ * `/management/requests` and `/management/tenants/{name}/requests`: the request log, and where its requests were recorded.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import {
   type RequestLogService,
   toRequestDocument,
 } from "../request_log_service.ts";
+import type { RecordingService } from "../recordings/recording_service.ts";
 import { tenantNameSchema } from "../tenant_document.ts";
 import type { Api, ApiBasics } from "./environment.ts";
 import { pageParameters, type PageRange, pageSchema, rangeOf, toPage } from "./paging.ts";
@@ -22,7 +23,15 @@ const TAGS = ["Request log"];
 /** What the routes work with. */
 export interface RequestRoutesParts extends ApiBasics {
   readonly requests: RequestLogService;
+  readonly recordings: RecordingService;
 }
+
+const recordedPlacesSchema = z.object({
+  results: z.array(z.object({
+    recordingId: z.guid(),
+    id: z.guid().meta({ description: "Id of the record." }),
+  })),
+}).meta({ id: "RecordedPlaces" });
 
 const requestPageSchema = pageSchema(requestDocumentSchema, "RequestPage").extend({
   continueBefore: z.iso.datetime().nullable().meta({
@@ -35,7 +44,7 @@ const description =
   "for, and totalCount counts what it found among them.";
 
 /** Adds the routes. */
-export function addRequestRoutes(api: Api, { credentials, requests }: RequestRoutesParts): void {
+export function addRequestRoutes(api: Api, { credentials, requests, recordings }: RequestRoutesParts): void {
   const ofAll = describeRoute({
     method: "get",
     path: "/management/requests",
@@ -85,6 +94,20 @@ export function addRequestRoutes(api: Api, { credentials, requests }: RequestRou
   }, { role: "reader", credentials, refusals: [404] });
   api.openapi(one, async (context) => {
     return context.json(toRequestDocument(await requests.get(context.req.valid("param").id)), 200);
+  });
+
+  const recorded = describeRoute({
+    method: "get",
+    path: "/management/requests/{id}/recordings",
+    tags: TAGS,
+    summary: "Tell which recordings hold a request of the log",
+    request: { params: idParameter },
+    responses: { 200: jsonAnswer("Where it was recorded; several recordings may run at once.", recordedPlacesSchema) },
+  }, { role: "writer", credentials, refusals: [404] });
+  api.openapi(recorded, async (context) => {
+    const { id, tenantId, startedAt } = await requests.get(context.req.valid("param").id);
+    const results = tenantId === null ? [] : await recordings.findByRequest(tenantId, { requestId: id, startedAt });
+    return context.json({ results }, 200);
   });
 }
 

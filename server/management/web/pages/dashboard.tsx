@@ -14,6 +14,7 @@ import { bytes, count, counted, milliseconds, percent } from "../format.ts";
 import { showPage } from "../layout.tsx";
 import { Card, Empty, Heading, Notice, Pill, TableBox, Tile, Time } from "../parts/blocks.tsx";
 import { type ChartRange, chartRange, Charts, RangeLinks } from "../parts/charts.tsx";
+import { Refresh } from "../parts/refresh.tsx";
 import { RequestTable } from "../parts/request_table.tsx";
 import { tenantPath } from "../tenant_frame.tsx";
 import { TargetTable } from "../parts/target_table.tsx";
@@ -24,11 +25,8 @@ const LAST_REQUESTS = 15;
 const SILENT_AFTER_MS = 60_000;
 
 /** What is refreshed, by events or after some time. */
-const REFRESHING = {
-  "hx-get": "",
-  "hx-trigger": "relay-changed from:body throttle:1s, every 20s",
-  "hx-swap": "outerHTML",
-};
+/** Ids of what changes while one looks at it. */
+const LIVE_PARTS = ["troubles", "totals", "stored", "components", "origins"];
 
 /** Adds the page. */
 export function addDashboard(web: Web, parts: WebParts): void {
@@ -58,6 +56,7 @@ async function showDashboard(
     context,
     { title: "Dashboard", place: "/", assets, live: { types: LIVE_TYPES } },
     <>
+      <Refresh ids={LIVE_PARTS} everySeconds={20} />
       <Heading title="Dashboard" />
       <Troubles status={status} />
       <Totals status={status} totals={totals} range={range} />
@@ -110,10 +109,8 @@ const TargetCard: FC<{ title: string; targets: readonly TargetTotalsDocument[]; 
 );
 
 const Troubles: FC<{ status: StatusDocument }> = ({ status }) => (
-  <div id="troubles" {...REFRESHING} hx-select="#troubles">
-    {status.components.filter(({ state }) =>
-      state !== "ready"
-    ).map(({ name, kind, state, lastError }) => (
+  <div id="troubles">
+    {status.components.filter(({ state }) => state !== "ready").map(({ name, kind, state, lastError }) => (
       <Notice kind="bad" title={`${COMPONENT_NAMES[name]} (${kind}) is ${state}`}>
         {lastError !== null && <p>{lastError}</p>}
       </Notice>
@@ -126,7 +123,7 @@ const Totals: FC<{ status: StatusDocument; totals: StatisticsDocument; range: Ch
 ) => {
   const sum = summed(totals);
   return (
-    <dl class="tiles" id="totals" {...REFRESHING} hx-select="#totals">
+    <dl class="tiles" id="totals">
       <Tile label="Tenants online" value={count(status.tenantsOnline)} about={`of ${count(status.tenants)}`} />
       <Tile label="Connections" value={count(status.connections)} about="to this server" />
       <Tile
@@ -167,7 +164,7 @@ export function summed({ results }: StatisticsDocument) {
 
 /** Whose requests wait, and whose were given up. */
 const Stored: FC<{ status: StatusDocument }> = ({ status }) => (
-  <div id="stored" {...REFRESHING} hx-select="#stored">
+  <div id="stored">
     {status.stored.length > 0 && (
       <Card title="Queued requests and dead letters" wide>
         <TableBox label="Queued requests and dead letters">
@@ -211,7 +208,7 @@ const COMPONENT_NAMES = { database: "Database", transport: "Server transport", b
 
 const Components: FC<{ status: StatusDocument; nowMs: number }> = ({ status, nowMs }) => (
   <Card title="What the server stands on">
-    <ul class="health" id="components" {...REFRESHING} hx-select="#components">
+    <ul class="health" id="components">
       {status.components.map(({ name, kind, state, since, lastError }) => (
         <li>
           <span>
@@ -234,7 +231,7 @@ const Origins: FC<{ origins: readonly Origin[]; nowMs: number; status: StatusDoc
   { origins, nowMs, status },
 ) => (
   <Card title="Servers" wide>
-    <div id="origins" {...REFRESHING} hx-select="#origins">
+    <div id="origins">
       <TableBox label="Servers">
         <table>
           <thead>

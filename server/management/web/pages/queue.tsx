@@ -16,6 +16,7 @@ import { bytes, count, counted } from "../format.ts";
 import { goTo } from "../guards.ts";
 import { Card, Confirm, Empty, Notice, Pager, TableBox, Time } from "../parts/blocks.tsx";
 import { DeliveryPill } from "../parts/delivery_pill.tsx";
+import { Refresh } from "../parts/refresh.tsx";
 import { skipOf, withQuery } from "../query.ts";
 import { showTenantPage, tenantPath } from "../tenant_frame.tsx";
 import { showStoredRequest } from "./stored_request.tsx";
@@ -116,13 +117,10 @@ async function showList(context: WebContext, { parts, tenant, path }: ListOption
           <p>{done}</p>
         </Notice>
       )}
+      <Refresh ids={["stored"]} everySeconds={10} />
       <div
         id="stored"
         class="stack"
-        hx-get=""
-        hx-trigger="relay-changed from:body throttle:1s, every 10s"
-        hx-select="#stored"
-        hx-swap="outerHTML"
       >
         <Lists tenant={tenant} path={path} counts={counts} />
         <Card title={title} wide>

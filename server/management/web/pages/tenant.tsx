@@ -16,6 +16,7 @@ import { bytes, count, counted, milliseconds, percent } from "../format.ts";
 import { goTo } from "../guards.ts";
 import { Card, Confirm, Empty, Notice, Pill, TableBox, Tile, Time } from "../parts/blocks.tsx";
 import { type ChartRange, chartRange, Charts, RangeLinks } from "../parts/charts.tsx";
+import { Refresh } from "../parts/refresh.tsx";
 import { RequestTable } from "../parts/request_table.tsx";
 import { TargetTable } from "../parts/target_table.tsx";
 import { showTenantPage, tenantPath } from "../tenant_frame.tsx";
@@ -100,6 +101,7 @@ async function showTenant(context: WebContext, { parts, tenant }: TenantOptions)
         </Notice>
       )}
       {tenant.description !== null && <p class="wrap">{tenant.description}</p>}
+      <Refresh ids={["connections", "stored"]} throttle="500ms" everySeconds={10} />
       <Connections connections={connections} tenant={tenant} nowMs={nowMs} canWrite={canWrite} />
       <Stored stored={stored} path={path} />
       <div class="card-head" id="charts">
@@ -146,10 +148,6 @@ const Stored: FC<{ stored: StoredCounts; path: string }> = ({ stored, path }) =>
   <dl
     class="tiles"
     id="stored"
-    hx-get=""
-    hx-trigger="relay-changed from:body throttle:1s, every 10s"
-    hx-select="#stored"
-    hx-swap="outerHTML"
   >
     <Tile label="Queued requests" value={count(stored.queued)} about={<a href={`${path}/queue`}>What waits</a>} />
     <Tile
@@ -199,13 +197,7 @@ interface ConnectionsOptions {
 
 const Connections: FC<ConnectionsOptions> = ({ connections, tenant, nowMs, canWrite }) => (
   <Card title="Connections" wide>
-    <div
-      id="connections"
-      hx-get=""
-      hx-trigger="relay-changed from:body throttle:500ms, every 10s"
-      hx-select="#connections"
-      hx-swap="outerHTML"
-    >
+    <div id="connections">
       {connections.length === 0 && (
         <Empty title="No connector is connected">
           {tenant.enabled
