@@ -269,10 +269,12 @@ class SiteConnector implements Connector {
     const target = this.#registry.find(request.target);
     if (target === undefined) throw new RelayError("target_unknown", "The connector has no such target");
     const { signal } = request;
-    if (!request.trace) return await target.handle(request, { signal, inlineBodyLimitBytes });
-    const targetStart = new Date().toISOString();
+    const targetStart = request.trace ? new Date().toISOString() : undefined;
     const startedAtMs = performance.now();
-    const response = await target.handle(request, { signal, inlineBodyLimitBytes });
-    return { ...response, trace: { targetStart, targetDurationMs: performance.now() - startedAtMs } };
+    const { status, headers, body } = await target.handle(request, { signal, inlineBodyLimitBytes });
+    const targetDurationMs = performance.now() - startedAtMs;
+    const targetMs = Math.round(targetDurationMs * 100) / 100;
+    if (targetStart === undefined) return { status, headers, body, targetMs };
+    return { status, headers, body, targetMs, trace: { targetStart, targetDurationMs } };
   }
 }

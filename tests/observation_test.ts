@@ -89,11 +89,12 @@ Deno.test("the request log tells where the time went and how often a request was
   );
   for (const request of [app, stream]) {
     assert.equal(request?.deliveries, 1);
-    assert.ok(request.waitedMs! > 0 && request.targetMs! > 0, JSON.stringify(request));
-    assert.ok(request.waitedMs! + request.targetMs! <= request.durationMs + 0.02, JSON.stringify(request));
+    const { waitedMs, tunnelMs, targetMs, durationMs } = request;
+    assert.ok(waitedMs! > 0 && tunnelMs! > 0 && targetMs! > 0, JSON.stringify(request));
+    assert.ok(waitedMs! + tunnelMs! + targetMs! <= durationMs + 0.03, JSON.stringify(request));
   }
   const unknown = results.find(({ errorCode }) => errorCode === "target_unknown");
-  assert.deepEqual([unknown?.deliveries, unknown?.targetMs], [1, null]);
+  assert.deepEqual([unknown?.deliveries, unknown?.tunnelMs, unknown?.targetMs], [1, null, null]);
   const refused = results.find(({ errorCode }) => errorCode === "tenant_unknown");
   assert.deepEqual([refused?.deliveries, refused?.waitedMs, refused?.targetMs], [0, null, null]);
 });
@@ -116,6 +117,7 @@ Deno.test("the request log counts every delivery, of requests that are stored an
     const { results: [request] } = await new RequestLogRepository(server.database.handle).find();
     assert.equal(request?.deliveries, 2, acknowledgeMode);
     assert.ok(request.waitedMs! > 0 && request.targetMs! > 0, acknowledgeMode);
+    assert.equal(request.tunnelMs, null, "a connector that does not say how long the target took");
     assert.ok(request.waitedMs! + request.targetMs! <= request.durationMs + 0.02, acknowledgeMode);
   }
 });

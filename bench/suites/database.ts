@@ -172,6 +172,7 @@ function request(
     responseBytes: 1024,
     relayedResponseBytes: 1024,
     waitedMs: 1.5,
+    tunnelMs: 0.5,
     targetMs: 2.25,
     deliveries: 1,
   };

@@ -75,8 +75,11 @@ export const requestDocumentSchema = z.object({
   waitedMs: z.number().nullable().meta({
     description: "From the start until a connection got it, the last one if there were several; null when none got it.",
   }),
+  tunnelMs: z.number().nullable().meta({
+    description: "On the way to the connector and back; null when there was no response, or the connector did not say.",
+  }),
   targetMs: z.number().nullable().meta({
-    description: "From then until the head of the target's response; null when there was none.",
+    description: "At the target, until the head of its response, and on the way if tunnelMs is null.",
   }),
   deliveries: z.int().nullable().meta({
     description: "How often connections got it; null when a release logged it that did not count.",

@@ -53,7 +53,9 @@ export interface LoggedRequest {
   readonly relayedResponseBytes: number;
   /** From the start until a connection got it, the last one if there were several; null when none got it. */
   readonly waitedMs: number | null;
-  /** From then until the head of the target's response; null when there was none. */
+  /** On the way to the connector and back, until the head of the response; null when there was none, or the connector has not measured the target. */
+  readonly tunnelMs: number | null;
+  /** At the target, until the head of its response; the way is part of it when `tunnelMs` is null. Null when there was none. */
   readonly targetMs: number | null;
   /** How often connections got it; null when a release logged it that did not count. */
   readonly deliveries: number | null;
@@ -230,6 +232,7 @@ function toRow(request: LoggedRequest): RequestTable {
     response_bytes: request.responseBytes,
     relayed_response_bytes: request.relayedResponseBytes,
     waited_ms: request.waitedMs,
+    tunnel_ms: request.tunnelMs,
     target_ms: request.targetMs,
     deliveries: request.deliveries,
   };
@@ -262,6 +265,7 @@ function toRequest(row: RequestTable): LoggedRequest {
     responseBytes: row.response_bytes,
     relayedResponseBytes: row.relayed_response_bytes,
     waitedMs: row.waited_ms,
+    tunnelMs: row.tunnel_ms,
     targetMs: row.target_ms,
     deliveries: row.deliveries,
   };

@@ -26,6 +26,7 @@ function request(changes: Partial<LoggedRequest> = {}): LoggedRequest {
     responseBytes: 2 ** 40,
     relayedResponseBytes: 3,
     waitedMs: 1.5,
+    tunnelMs: 0.5,
     targetMs: 2.25,
     deliveries: 1,
     ...changes,

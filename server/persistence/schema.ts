@@ -170,6 +170,7 @@ export interface RequestTable {
   response_bytes: number;
   relayed_response_bytes: number;
   waited_ms: number | null;
+  tunnel_ms: number | null;
   target_ms: number | null;
   deliveries: number | null;
 }

@@ -91,8 +91,7 @@ class ObservedRequest {
 
   /** Where the time went. */
   times({ headAt, endedAt }: { readonly headAt: number; readonly endedAt: number }): RequestTimes {
-    const { deliveredAt, trace } = this.#response ?? {};
-    const targetMs = trace?.targetDurationMs ?? null;
+    const { deliveredAt, targetMs = null } = this.#response ?? {};
     const isMeasured = deliveredAt !== undefined && targetMs !== null;
     return {
       waitMs: deliveredAt === undefined ? null : deliveredAt - this.#startedAt,

@@ -6,7 +6,9 @@
 
 import type { RelayError } from "../../shared/errors/relay_error.ts";
 import type { Hop } from "../interceptors/mod.ts";
+import { isStreamBody } from "../../shared/http/message.ts";
 import type { HandoverListener } from "../dispatch/dispatcher.ts";
+import type { DispatchedResponse } from "../dispatch/pending_request.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
 import type { Tenant } from "../persistence/tenants.ts";
 import type { RelayAddress } from "./address.ts";
@@ -49,6 +51,8 @@ export class Exchange implements HandoverListener {
   #handedOverAt: number | undefined;
   #headAt: number | undefined;
   #isAnswered = false;
+  /** As the connector has measured it. */
+  #targetMs: number | undefined;
   readonly #options: ExchangeOptions;
   #clientAddress: string | undefined;
 
@@ -77,12 +81,14 @@ export class Exchange implements HandoverListener {
   /**
    * The head of the target's response is here.
    *
-   * @param isBodyAhead Whether its body is still on its way. Otherwise the end is at hand, and the clock is read then.
+   * @param response Which connection brought it, and how long the connector waited for it. While its body is still on its way the clock is read
+   * now, otherwise the end is at hand, and the clock is read then.
    */
-  answered(connectionId: string, isBodyAhead: boolean): void {
-    this.connectionId = connectionId;
+  answered({ connection, body, targetMs }: Pick<DispatchedResponse, "connection" | "body" | "targetMs">): void {
+    this.connectionId = connection.id;
     this.#isAnswered = true;
-    if (isBodyAhead) this.#headAt = performance.now();
+    this.#targetMs = targetMs;
+    if (isStreamBody(body)) this.#headAt = performance.now();
   }
 
   /**
@@ -95,6 +101,8 @@ export class Exchange implements HandoverListener {
     const queryAt = path.indexOf("?");
     const endedAt = performance.now();
     const handedOverAt = this.#handedOverAt;
+    const answeredMs = handedOverAt && this.#isAnswered ? (this.#headAt ?? endedAt) - handedOverAt : undefined;
+    const targetMs = answeredMs === undefined ? undefined : Math.min(this.#targetMs ?? Infinity, answeredMs);
     return {
       requestId: this.requestId,
       traceId: traceIdOf(this.request.headers),
@@ -116,7 +124,10 @@ export class Exchange implements HandoverListener {
       responseBytes: this.responseBytes ?? this.relayedResponseBytes,
       relayedResponseBytes: this.relayedResponseBytes,
       waitedMs: handedOverAt && toHundredth(handedOverAt - this.#startedAt),
-      targetMs: handedOverAt && this.#isAnswered ? toHundredth((this.#headAt ?? endedAt) - handedOverAt) : undefined,
+      tunnelMs: answeredMs === undefined || this.#targetMs === undefined
+        ? undefined
+        : toHundredth(answeredMs - (targetMs ?? 0)),
+      targetMs: targetMs && toHundredth(targetMs),
       deliveries: this.#deliveries,
       connectionId: this.connectionId,
     };

@@ -53,7 +53,9 @@ export interface RelayedRequest {
   readonly relayedResponseBytes: number;
   /** From the start until a connection got it, the last one if there were several; `undefined` when none got it. */
   readonly waitedMs: number | undefined;
-  /** From then until the head of the target's response; `undefined` when there was none. */
+  /** On the way to the connector and back, until the head of the response; `undefined` when there was none, or nobody has measured the target. */
+  readonly tunnelMs: number | undefined;
+  /** At the target, until the head of its response; the way is part of it when `tunnelMs` is `undefined`. `undefined` when there was none. */
   readonly targetMs: number | undefined;
   /** How often connections got it. */
   readonly deliveries: number;

@@ -210,7 +210,7 @@ export class Relay implements Disposable {
     }
     using _running = expiration;
     const response = await this.#deliveries.deliver(this.#relayed(exchange, request, delivery), signal, delivery);
-    exchange.answered(response.connection.id, isStreamBody(response.body));
+    exchange.answered(response);
     operator?.answered(response);
     const seen = tap === undefined ? response : { ...response, body: tap.targetResponse(response) };
     const plain = withClientHeaders(seen, method);

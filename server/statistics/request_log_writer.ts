@@ -172,6 +172,7 @@ function toRow(request: RelayedRequest): LoggedRequest {
     responseBytes: request.responseBytes,
     relayedResponseBytes: request.relayedResponseBytes,
     waitedMs: request.waitedMs ?? null,
+    tunnelMs: request.tunnelMs ?? null,
     targetMs: request.targetMs ?? null,
     deliveries: request.deliveries,
   };

@@ -30,6 +30,7 @@ export function relayedRequest(differences: Partial<RelayedRequest> = {}): Relay
     responseBytes: 20,
     relayedResponseBytes: 22,
     waitedMs: 1.5,
+    tunnelMs: 0.5,
     targetMs: 2.25,
     deliveries: 1,
     connectionId: "0f0f0f0f-0000-4000-8000-000000000003",

@@ -54,6 +54,8 @@ export interface DeliveryOptions {
 /** A target's response with what the connector says about it. */
 export interface TracedResponse extends RelayResponse {
   readonly trace?: TargetTrace | undefined;
+  /** How long the target took until its head, in milliseconds; `undefined` when nobody has measured it. */
+  readonly targetMs?: number | undefined;
   /** Between servers: which connection brought the response. */
   readonly connection?: ServingConnection | undefined;
 }

@@ -49,6 +49,8 @@ export interface ResponseHead {
   readonly headers: HeaderLines;
   readonly length?: number | undefined;
   readonly trace?: TargetTrace | undefined;
+  /** How long the target took until its head, in milliseconds. */
+  readonly targetMs?: number | undefined;
   readonly connection?: ServingConnection | undefined;
   /** Whether the body is posted by HTTP. */
   readonly http?: boolean | undefined;
@@ -93,6 +95,7 @@ export function readResponseHead(head: Head, isUpgrade = false): ResponseHead {
     headers: readHeaders(head),
     length: readCount(head, "length"),
     trace: readTrace(head["trace"]),
+    targetMs: readDuration(head, "targetMs"),
     connection: readConnection(head["connection"]),
     http: head["http"] === true,
   };
@@ -123,6 +126,13 @@ function readTrace(value: unknown): TargetTrace | undefined {
   const { targetStart, targetDurationMs } = (typeof value === "object" && value !== null ? value : {}) as Head;
   if (typeof targetStart !== "string" || typeof targetDurationMs !== "number") throw malformed("trace");
   return { targetStart, targetDurationMs };
+}
+
+function readDuration(head: Head, name: string): number | undefined {
+  const value = head[name];
+  if (value === undefined) return undefined;
+  if (typeof value !== "number" || value < 0) throw malformed(name);
+  return value;
 }
 
 function readConnection(value: unknown): ServingConnection | undefined {

@@ -54,6 +54,7 @@ const GOOD_HEADS: Readonly<Record<number, readonly Uint8Array[]>> = encodeAll({
   [FrameType.response]: [
     `{${RESPONSE}}`,
     `{${RESPONSE},"length":100000}`,
+    `{${RESPONSE},"targetMs":1e308}`,
     `{"status":599,"headers":[${'["n","v"],'.repeat(300)}["n","v"]]}`,
     '{"status":204,"headers":[["x","\\u0000\\r\\n"]],"trace":{"targetStart":"now","targetDurationMs":-1}}',
   ],
@@ -85,6 +86,8 @@ const BAD_HEADS: readonly Uint8Array[] = [
   `{${REQUEST},"headers":[[1,2]]}`,
   `{${REQUEST},"method":7}`,
   `{${RESPONSE},"trace":null}`,
+  `{${RESPONSE},"targetMs":-1}`,
+  `{${RESPONSE},"targetMs":"1"}`,
   `{${RESPONSE},"length":"1"}`,
   '{"status":199,"headers":[]}',
   '{"status":"200","headers":[]}',

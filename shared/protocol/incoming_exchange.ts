@@ -197,7 +197,7 @@ export class IncomingExchange implements Exchange {
   };
 
   async #answer(response: TracedResponse): Promise<void> {
-    const { status, headers, body, trace, connection } = response;
+    const { status, headers, body, trace, targetMs, connection } = response;
     if (this.#isOver) return void (isStreamBody(body) && body.stream.cancel().catch(() => {}));
     const isStream = isStreamBody(body);
     const isUpgraded = status === 101 && this.#head.upgrade !== undefined && isStream;
@@ -206,7 +206,7 @@ export class IncomingExchange implements Exchange {
     }
     const isPosted = isStream && (body.length ?? 0) >= this.#httpBodyMinimumBytes && this.#carrier?.isUsable === true;
     const length = isStream ? body.length : undefined;
-    const head: ResponseHead = { status, headers, length, trace, connection, http: isPosted || undefined };
+    const head: ResponseHead = { status, headers, length, trace, targetMs, connection, http: isPosted || undefined };
     const content = { head, flags: isStream ? FLAG_MORE : 0, payload: isStream ? undefined : body ?? undefined };
     if (!this.#port.send(FrameType.response, this.#id, content)) {
       if (isStream) body.stream.cancel().catch(() => {});

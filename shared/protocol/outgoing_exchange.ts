@@ -198,7 +198,7 @@ export class OutgoingExchange implements Exchange, Delivery, HttpDelivery {
   #receiveResponse(frame: Frame): void {
     if (this.#receiver !== undefined) throw new ProtocolError("unexpected_frame", "A second response to one request");
     const response = readResponseHead(parseHead(frame), this.#isUpgrade);
-    const { status, headers, length, trace, connection, http } = response;
+    const { status, headers, length, trace, targetMs, connection, http } = response;
     this.acknowledged();
     if ((frame.flags & FLAG_MORE) === 0) {
       this.#settle.resolve({
@@ -206,6 +206,7 @@ export class OutgoingExchange implements Exchange, Delivery, HttpDelivery {
         headers,
         body: frame.payload.length === 0 ? null : frame.payload,
         trace,
+        targetMs,
         connection,
       });
       return this.#end();
@@ -220,7 +221,7 @@ export class OutgoingExchange implements Exchange, Delivery, HttpDelivery {
     );
     this.#receiver.receive(frame.payload, true);
     const body = http && length !== undefined ? this.#defer(length) : this.#receiver.body;
-    this.#settle.resolve({ status, headers, body, trace, connection });
+    this.#settle.resolve({ status, headers, body, trace, targetMs, connection });
   }
 
   /** The body comes by HTTP, or in frames after all. */

@@ -31,6 +31,7 @@ function logged(tenantId: string | null, minute: number, changes: Partial<Logged
     responseBytes: 3,
     relayedResponseBytes: 4,
     waitedMs: 1.5,
+    tunnelMs: 0.5,
     targetMs: 2.25,
     deliveries: 1,
     ...changes,

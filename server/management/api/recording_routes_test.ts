@@ -316,6 +316,7 @@ managementTest("a request of the log tells who may read recordings where it was 
     responseBytes: 5,
     relayedResponseBytes: 5,
     waitedMs: null,
+    tunnelMs: null,
     targetMs: null,
     deliveries: 0,
   };

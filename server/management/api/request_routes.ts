@@ -5,7 +5,7 @@
  */
 
 import { z } from "@hono/zod-openapi";
-import type { RequestPage } from "../../persistence/mod.ts";
+import { REQUEST_SEARCH_LIMIT, type RequestPage } from "../../persistence/mod.ts";
 import {
   requestDocumentSchema,
   requestFilterFields,
@@ -40,7 +40,7 @@ const requestPageSchema = pageSchema(requestDocumentSchema, "RequestPage").exten
 }).meta({ id: "RequestPage" });
 
 const description =
-  "Newest first. A search looks at the newest 20,000 requests of the tenant, time and outcomes asked " +
+  `Newest first. A search looks at the newest ${REQUEST_SEARCH_LIMIT} requests of the tenant, time and outcomes asked ` +
   "for, and totalCount counts what it found among them.";
 
 /** Adds the routes. */

@@ -13,6 +13,7 @@ import { ERROR_TEXTS } from "../error_texts.ts";
 import { bytes, milliseconds, utc } from "../format.ts";
 import { showPage } from "../layout.tsx";
 import { Card, Heading, Notice, StatusPill, TableBox, Time } from "../parts/blocks.tsx";
+import { type Times, TimesCard } from "../parts/times_card.tsx";
 import { tenantPath } from "../tenant_frame.tsx";
 
 const OUTCOME_TEXTS: Readonly<Record<string, string>> = {
@@ -38,6 +39,7 @@ export async function showStory(
       : parts.recordings.findByRequest(tenantId, { requestId: id, startedAt }),
   ]);
   const origin = origins.find(({ id }) => id === request.originId);
+  const times = timesOf(request);
   const text = request.errorCode === null ? undefined : ERROR_TEXTS[request.errorCode];
   return await showPage(
     context,
@@ -54,7 +56,7 @@ export async function showStory(
         </Notice>
       )}
       {stored !== undefined && <StoredNotice request={request} state={stored.state} />}
-      <Hops request={request} />
+      {times !== undefined && <TimesCard times={times} />}
       <div class="columns">
         <Card title="What happened">
           <Story request={request} connection={connection} server={origin?.machineName} />
@@ -107,38 +109,13 @@ const StoredNotice: FC<{ request: LoggedRequest; state: StoredState }> = ({ requ
   );
 };
 
-const HOPS = [
-  ["wait", "Until a connection got it"],
-  ["target", "Connector and target, until the head of the answer"],
-  ["body", "Rest of the answer"],
-] as const;
-
-/** Where the time went, as far as it is known without tracing. */
-const Hops: FC<{ request: LoggedRequest }> = ({ request }) => {
-  const { waitedMs, targetMs, durationMs } = request;
-  if (waitedMs === null) return null;
-  const restMs = Math.max(0, durationMs - waitedMs - (targetMs ?? 0));
-  const values = targetMs === null ? [waitedMs, restMs, null] : [waitedMs, targetMs, restMs];
-  let offset = 0;
-  const bars = HOPS.map(([name], index) => {
-    const [x, width] = [offset, durationMs === 0 ? 0 : 1_000 * (values[index] ?? 0) / durationMs];
-    offset += width;
-    return <rect class={name} x={x.toFixed(1)} y="0" width={width.toFixed(1)} height="10" />;
-  });
-  return (
-    <Card title="Where the time went">
-      <svg class="times-bar" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">{bars}</svg>
-      <dl class="facts">
-        {HOPS.map(([name, label], index) => (
-          <Fact name={name === "target" && targetMs === null ? "Connector and target, without an answer" : label}>
-            {values[index] === null || values[index] === undefined ? "–" : milliseconds(values[index])}
-          </Fact>
-        ))}
-        <Fact name="Altogether">{milliseconds(durationMs)}</Fact>
-      </dl>
-    </Card>
-  );
-};
+/** Where the time went; `undefined` when no connection got the request. */
+function timesOf({ waitedMs, tunnelMs, targetMs, durationMs }: LoggedRequest): Times | undefined {
+  if (waitedMs === null) return undefined;
+  const restMs = Math.max(0, durationMs - waitedMs - (tunnelMs ?? 0) - (targetMs ?? 0));
+  const times = { waitMs: waitedMs, tunnelMs, targetMs, totalMs: durationMs };
+  return targetMs === null ? { ...times, bodyMs: null, unansweredMs: restMs } : { ...times, bodyMs: restMs };
+}
 
 function deliveriesText({ deliveries }: LoggedRequest): string {
   if (deliveries === null) return "Not counted by the release that logged it";
@@ -173,8 +150,9 @@ interface StoryOptions {
 
 const Story: FC<StoryOptions> = ({ request, connection, server }) => {
   const endedAt = request.startedAt + request.durationMs;
-  const { waitedMs, targetMs } = request;
-  const headAt = waitedMs === null || targetMs === null ? undefined : request.startedAt + waitedMs + targetMs;
+  const { waitedMs, tunnelMs, targetMs } = request;
+  const answeredMs = targetMs === null ? undefined : (tunnelMs ?? 0) + targetMs;
+  const headAt = waitedMs === null || answeredMs === undefined ? undefined : request.startedAt + waitedMs + answeredMs;
   const failed = request.outcome !== "succeeded";
   return (
     <ol class="story">
@@ -207,7 +185,8 @@ const Story: FC<StoryOptions> = ({ request, connection, server }) => {
       <li class={request.connectionId === null ? "bad" : undefined}>
         <p class="strong">{connectorTitle(request)}</p>
         <p>
-          {headAt !== undefined && `${clock(headAt)} UTC, ${milliseconds(request.targetMs ?? 0)} later. `}
+          {headAt !== undefined && answeredMs !== undefined &&
+            `${clock(headAt)} UTC, ${milliseconds(answeredMs)} later${atTargetText(request)}. `}
           {connectorText(request, connection)}
         </p>
       </li>
@@ -226,6 +205,10 @@ const Story: FC<StoryOptions> = ({ request, connection, server }) => {
 /** To the millisecond. */
 function clock(timeMs: number): string {
   return `${utc(timeMs)}.${String(Math.floor(timeMs) % 1_000).padStart(3, "0")}`;
+}
+
+function atTargetText({ tunnelMs, targetMs }: LoggedRequest): string {
+  return tunnelMs === null || targetMs === null ? "" : `, ${milliseconds(targetMs)} of it at the target`;
 }
 
 /** Codes that say that a connector had the request. */

@@ -8,16 +8,9 @@ import type { FC } from "hono/jsx";
 import type { Comparison } from "../../recordings/comparison.ts";
 import type { SentAnswerDocument } from "../../recordings/sent_answer.ts";
 import { ERROR_TEXTS } from "../error_texts.ts";
-import { milliseconds } from "../format.ts";
 import { Card, Notice, Pill, TableBox } from "./blocks.tsx";
 import { LONGEST_SHOWN, Message } from "./message.tsx";
-
-const PHASES = [
-  ["waitMs", "wait", "Until a connection took it"],
-  ["tunnelMs", "tunnel", "Between server and connector"],
-  ["targetMs", "target", "Target, until its head"],
-  ["bodyMs", "body", "Body of the answer"],
-] as const;
+import { TimesCard } from "./times_card.tsx";
 
 /** What came back. */
 export const SentAnswer: FC<{ answer: SentAnswerDocument }> = ({ answer }) => {
@@ -46,33 +39,6 @@ export const SentAnswer: FC<{ answer: SentAnswerDocument }> = ({ answer }) => {
         </p>
       </Message>
     </>
-  );
-};
-
-const TimesCard: FC<{ times: SentAnswerDocument["times"] }> = ({ times }) => {
-  let offset = 0;
-  const widthOf = (value: number | null) => times.totalMs === 0 ? 0 : 1_000 * (value ?? 0) / times.totalMs;
-  const bars = PHASES.map(([member, name]) => {
-    const [x, width] = [offset, widthOf(times[member])];
-    offset += width;
-    return <rect class={name} x={x.toFixed(1)} y="0" width={width.toFixed(1)} height="10" />;
-  });
-  return (
-    <Card title="Where the time went">
-      <svg class="times-bar" viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true">{bars}</svg>
-      <dl class="facts">
-        {PHASES.map(([member, , label]) => (
-          <div>
-            <dt>{label}</dt>
-            <dd>{times[member] === null ? "Not measured" : milliseconds(times[member])}</dd>
-          </div>
-        ))}
-        <div>
-          <dt>Altogether</dt>
-          <dd>{milliseconds(times.totalMs)}</dd>
-        </div>
-      </dl>
-    </Card>
   );
 };
 
