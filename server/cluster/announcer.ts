@@ -94,6 +94,7 @@ export class Announcer implements Disposable {
       state: this.state,
       sequence: this.#sequence,
       isComplete,
+      readsBatches: true,
       connections: counts,
     };
   }

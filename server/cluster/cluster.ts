@@ -14,6 +14,7 @@ import type { PullResult, RemoteConnections } from "../dispatch/remote_connectio
 import type { MailReceiver, OriginMail } from "../transport/transport.ts";
 import { type AnnouncedConnections, Announcer } from "./announcer.ts";
 import { Colleagues } from "./colleagues.ts";
+import { GatheredMail } from "./gathered_mail.ts";
 import { Links } from "./links.ts";
 import { decodeMail, encodeLetter, type Letter, type PresenceLetter, type PullLetter } from "./mail.ts";
 import { type PeerFacts, Presence } from "./presence.ts";
@@ -69,7 +70,8 @@ export interface ClusterCounts {
 export class Cluster implements RemoteConnections, MailReceiver, Disposable {
   /** What management asks and tells the other origins. */
   readonly colleagues: Colleagues;
-  readonly #parts: ClusterParts;
+  readonly #mail: GatheredMail;
+  readonly #connections: AnnouncedConnections;
   readonly #options: ClusterOptions;
   readonly #announcer: Announcer;
   readonly #presence: Presence;
@@ -85,22 +87,27 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
   #settlingTimer: ReturnType<typeof setTimeout> | undefined;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
 
-  constructor(parts: ClusterParts, options: ClusterOptions) {
+  constructor({ mail, connections }: ClusterParts, options: ClusterOptions) {
     const { origin, databaseId, keepAliveIntervalMs } = options;
-    this.#parts = parts;
+    this.#mail = new GatheredMail(mail, (originId) => this.#presence.readsBatches(originId));
+    this.#connections = connections;
     this.#options = options;
-    this.#announcer = new Announcer(parts, { origin, databaseId, isSettled: () => this.#isSettled });
+    this.#announcer = new Announcer({ mail: this.#mail, connections }, {
+      origin,
+      databaseId,
+      isSettled: () => this.#isSettled,
+    });
     this.#presence = new Presence({
       timeoutMs: keepAliveIntervalMs * 2,
       now: () => performance.now(),
       changed: (tenantId) => this.#tell(tenantId),
     });
-    this.#links = new Links(parts.mail, {
+    this.#links = new Links(this.#mail, {
       originId: origin.originId,
       keepAliveIntervalMs: Math.min(keepAliveIntervalMs, MAX_LINK_KEEP_ALIVE_MS),
       serve: (request) => this.#serve(request),
     });
-    this.colleagues = new Colleagues(parts.mail, {
+    this.colleagues = new Colleagues(this.#mail, {
       originId: origin.originId,
       peers: () => this.#isReachable ? this.peers.map(({ originId }) => originId) : [],
     });
@@ -111,7 +118,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     this.#service = service;
     // A heartbeat a third of the interval apart: two may be lost before the origin counts as gone.
     this.#heartbeat = setInterval(() => this.#beat(), this.#options.keepAliveIntervalMs / 3);
-    this.#parts.mail.open(this);
+    this.#mail.open(this);
   }
 
   /** The other origins. */
@@ -155,6 +162,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     this.#links.close();
     this.#pulls[Symbol.dispose]();
     this.colleagues[Symbol.dispose]();
+    this.#mail[Symbol.dispose]();
   }
 
   // What dispatch asks for.
@@ -163,7 +171,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     if (!this.#isReachable) return undefined;
     const candidates = [...this.#presence.of(tenantId)];
     const { includesItself, origin: { originId } } = this.#options;
-    const own = includesItself ? this.#parts.connections.count(tenantId) : 0;
+    const own = includesItself ? this.#connections.count(tenantId) : 0;
     if (own > 0) candidates.push([originId, own]);
     let best: string | undefined;
     let leastLoad = Infinity;
@@ -240,6 +248,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     const mail = decodeMail(message);
     if (mail === undefined) return;
     if (mail.to === "origin") return this.#letter(mail.letter);
+    if (mail.to === "several") return mail.messages.forEach((single) => this.mail(single));
     this.#links.frame(mail.to, mail.linkId, mail.frame);
   }
 
@@ -250,6 +259,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
   }
 
   lost(): void {
+    this.#mail.lost();
     this.#links.dropAll();
     this.#pulls.fail(new Error("Cannot pull request: the way to its origin was lost"));
     this.held();
@@ -266,7 +276,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     this.#isReachable = true;
     this.#presence.renew();
     this.#announcer.announce(true);
-    this.#parts.mail.broadcast(encodeLetter({ type: "who", originId: this.#options.origin.originId }));
+    this.#mail.broadcast(encodeLetter({ type: "who", originId: this.#options.origin.originId }));
     clearTimeout(this.#settlingTimer);
     this.#settlingTimer = setTimeout(() => {
       if (!this.#isSettled) logger.info("Working beside {peers} other servers", { peers: this.peers.length });
@@ -364,6 +374,6 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
   }
 
   #send(originId: string, letter: Letter): void {
-    this.#parts.mail.send(originId, encodeLetter(letter));
+    this.#mail.send(originId, encodeLetter(letter));
   }
 }

@@ -1,7 +1,8 @@
 /**
  * What origins write to each other: frames of their links, and letters about presence and waiting requests.
  *
- * A message is one byte of version, one of kind, 16 of link id (zero for letters), and the content: a frame of the connector protocol, or JSON.
+ * A message is one byte of version, one of kind, 16 of link id (zero where there is none), and the content: a frame of the connector protocol, JSON,
+ * or several messages of the same form, each behind its length in four bytes.
  * Messages of unknown versions and kinds are skipped, unknown members of letters ignored, so that origins of neighbouring releases understand
  * each other.
  *
@@ -11,6 +12,8 @@
 const VERSION = 1;
 /** What mail adds to a frame. */
 export const HEADER_BYTES = 18;
+/** What is before each message of a batch. */
+const LENGTH_BYTES = 4;
 const NO_LINK = "0".repeat(32);
 
 const encoder = new TextEncoder();
@@ -24,6 +27,8 @@ const Kind = {
   toAcceptor: 1,
   /** A frame of a link, from the origin that it was opened to. */
   toOpener: 2,
+  /** Several messages, each behind its length. Only for origins whose presence says that they read them. */
+  batch: 3,
 } as const;
 
 /** Opens a link: the sender is going to send requests by it. */
@@ -71,6 +76,8 @@ export interface PresenceLetter {
   readonly sequence: number;
   /** Whether `connections` names all tenants, or only those that changed. */
   readonly isComplete: boolean;
+  /** Whether the sender reads batches; absent in letters of version 0.1.0. */
+  readonly readsBatches?: boolean;
   /** Connections by tenant id; 0 for a tenant that has none any more. */
   readonly connections: Readonly<Record<string, number>>;
 }
@@ -124,6 +131,7 @@ export type Letter =
 
 /** A message as its receiver sees it. */
 export type Mail =
+  | { readonly to: "several"; readonly messages: readonly Uint8Array[] }
   | { readonly to: "origin"; readonly letter: Letter }
   | { readonly to: "acceptor" | "opener"; readonly linkId: string; readonly frame: Uint8Array };
 
@@ -135,6 +143,26 @@ export function encodeLetter(letter: Letter): Uint8Array {
 /** Encodes a frame of a link. @param linkId 32 hexadecimal digits. */
 export function encodeLinkFrame(to: "acceptor" | "opener", linkId: string, frame: Uint8Array): Uint8Array {
   return encode(to === "acceptor" ? Kind.toAcceptor : Kind.toOpener, linkId, frame);
+}
+
+/** What a message takes in a batch, in bytes. */
+export function batchedBytes(message: Uint8Array): number {
+  return LENGTH_BYTES + message.length;
+}
+
+/** Encodes several messages as one. */
+export function encodeBatch(messages: readonly Uint8Array[]): Uint8Array {
+  const batch = new Uint8Array(messages.reduce((sum, message) => sum + batchedBytes(message), HEADER_BYTES));
+  batch[0] = VERSION;
+  batch[1] = Kind.batch;
+  const view = new DataView(batch.buffer);
+  let offset = HEADER_BYTES;
+  for (const message of messages) {
+    view.setUint32(offset, message.length);
+    batch.set(message, offset + LENGTH_BYTES);
+    offset += batchedBytes(message);
+  }
+  return batch;
 }
 
 /** Decodes a message; `undefined` for one that this release does not understand. */
@@ -149,9 +177,24 @@ export function decodeMail(message: Uint8Array): Mail | undefined {
       const to = message[1] === Kind.toAcceptor ? "acceptor" : "opener";
       return { to, linkId: message.subarray(2, HEADER_BYTES).toHex(), frame: content };
     }
+    case Kind.batch:
+      return decodeBatch(content);
     default:
       return undefined;
   }
+}
+
+function decodeBatch(content: Uint8Array): Mail | undefined {
+  const messages: Uint8Array[] = [];
+  const view = new DataView(content.buffer, content.byteOffset, content.length);
+  for (let offset = 0; offset < content.length;) {
+    if (offset + LENGTH_BYTES > content.length) return undefined;
+    const start = offset + LENGTH_BYTES;
+    offset = start + view.getUint32(offset);
+    if (offset > content.length) return undefined;
+    messages.push(content.subarray(start, offset));
+  }
+  return { to: "several", messages };
 }
 
 function encode(kind: number, linkId: string, content: Uint8Array): Uint8Array {

@@ -74,6 +74,11 @@ export class Presence {
     return this.#peers.has(originId);
   }
 
+  /** Whether that origin reads batches of mail. */
+  readsBatches(originId: string): boolean {
+    return this.#peers.get(originId)?.letter.readsBatches === true;
+  }
+
   /** Connections of a tenant at all other origins. */
   count(tenantId: string): number {
     return this.#peers.values().reduce((sum, { connections }) => sum + (connections.get(tenantId) ?? 0), 0);
