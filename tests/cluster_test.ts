@@ -319,23 +319,28 @@ testPair("every server lists the connections of all, and ends them", async ([one
   await other.disconnected(tenant);
 });
 
-Deno.test({
-  name: rabbitmq.label("a tenant that was connected at another server a moment ago is waited for"),
-  ignore: rabbitmq.isSkipped,
-  async fn() {
-    await using cluster = await startPair({ connectionGrace: "10s" });
-    const [one, other] = cluster.pair;
-    const tenant = await one.database.createTenant();
-    const targets = { ping: { type: "ping" } };
-    {
+for (const acknowledgeMode of ["connectorReceived", "connectorFinished"] as const) {
+  Deno.test({
+    name: rabbitmq.label(
+      `a tenant that was connected at another server a moment ago is waited for in mode ${acknowledgeMode}`,
+    ),
+    ignore: rabbitmq.isSkipped,
+    async fn() {
+      await using cluster = await startPair({ connectionGrace: "10s", acknowledgeMode });
+      const [one, other] = cluster.pair;
+      const tenant = await one.database.createTenant();
+      const key = await one.database.addApiKey("admin");
+      const targets = { ping: { type: "ping" } };
+      {
+        await using _connector = await startConnector(other, tenant, { targets });
+        await answers(one, tenant, { path: "ping", status: 200 });
+      }
+      await shows(one, { path: `tenants/${tenant.name}`, key, connections: 0 });
+      const waiting = one.relay(tenant, "ping");
       await using _connector = await startConnector(other, tenant, { targets });
-      await answers(one, tenant, { path: "ping", status: 200 });
-    }
-    await other.disconnected(tenant);
-    const waiting = one.relay(tenant, "ping");
-    await using _connector = await startConnector(other, tenant, { targets });
-    const response = await waiting;
-    await response.body?.cancel();
-    assert.equal(response.status, 200);
-  },
-});
+      const response = await waiting;
+      await response.body?.cancel();
+      assert.equal(response.status, 200);
+    },
+  });
+}
