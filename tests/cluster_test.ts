@@ -158,7 +158,10 @@ testWays("requests beyond a connector's room wait for it", async (way) => {
     },
   });
   await answers(way.client, tenant, { path: "ping", status: 200 });
-  const responses = Array.from({ length: 12 }, () => way.client.relay(tenant, "app"));
+  await answers(way.connector, tenant, { path: "ping", status: 200 });
+  // The limit is the connection's: requests of all origins count together.
+  const origins = [way.client, way.connector];
+  const responses = Array.from({ length: 12 }, (_, index) => origins[index % 2]!.relay(tenant, "app"));
   await gate.reached;
   gate.open();
   const texts = await Promise.all(responses.map(async (response) => (await response).text()));
@@ -316,23 +319,28 @@ testPair("every server lists the connections of all, and ends them", async ([one
   await other.disconnected(tenant);
 });
 
-Deno.test({
-  name: rabbitmq.label("a tenant that was connected at another server a moment ago is waited for"),
-  ignore: rabbitmq.isSkipped,
-  async fn() {
-    await using cluster = await startPair({ connectionGrace: "10s" });
-    const [one, other] = cluster.pair;
-    const tenant = await one.database.createTenant();
-    const targets = { ping: { type: "ping" } };
-    {
+for (const acknowledgeMode of ["connectorReceived", "connectorFinished"] as const) {
+  Deno.test({
+    name: rabbitmq.label(
+      `a tenant that was connected at another server a moment ago is waited for in mode ${acknowledgeMode}`,
+    ),
+    ignore: rabbitmq.isSkipped,
+    async fn() {
+      await using cluster = await startPair({ connectionGrace: "10s", acknowledgeMode });
+      const [one, other] = cluster.pair;
+      const tenant = await one.database.createTenant();
+      const key = await one.database.addApiKey("admin");
+      const targets = { ping: { type: "ping" } };
+      {
+        await using _connector = await startConnector(other, tenant, { targets });
+        await answers(one, tenant, { path: "ping", status: 200 });
+      }
+      await shows(one, { path: `tenants/${tenant.name}`, key, connections: 0 });
+      const waiting = one.relay(tenant, "ping");
       await using _connector = await startConnector(other, tenant, { targets });
-      await answers(one, tenant, { path: "ping", status: 200 });
-    }
-    await other.disconnected(tenant);
-    const waiting = one.relay(tenant, "ping");
-    await using _connector = await startConnector(other, tenant, { targets });
-    const response = await waiting;
-    await response.body?.cancel();
-    assert.equal(response.status, 200);
-  },
-});
+      const response = await waiting;
+      await response.body?.cancel();
+      assert.equal(response.status, 200);
+    },
+  });
+}

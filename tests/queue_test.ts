@@ -166,3 +166,27 @@ Deno.test({
     await empty(first);
   },
 });
+
+Deno.test({
+  name: rabbitMq.label("what one origin stored counts at another one too, and its target may acknowledge there"),
+  ignore: rabbitMq.isSkipped,
+  fn: async () => {
+    await using broker = await TestBroker.start();
+    const limits = { queuedRequestsPerTenant: 2 };
+    await using cluster = await startCluster(broker, { limits, acknowledgeMode: "manual" });
+    const [first, second] = cluster.servers as [TestServer, TestServer];
+    const tenant = await first.database.createTenant();
+    for (const _ of [1, 2]) assert.equal((await enqueue(first, tenant, "app")).status, 202);
+    const refused = await enqueue(second, tenant, "app");
+    assert.equal(refused.headers.get("RelayServer-Error"), "queue_full");
+    const collector = new Collector(2);
+    await using _connector = await startConnector(first, tenant, { targets: { app: collector.handle } });
+    await collector.enough();
+    for (const { headers } of collector.got) {
+      const { pathname, search } = new URL(headers.get("RelayServer-AcknowledgeUrl") ?? "");
+      const call = async () => (await fetch(second.url + pathname + search, { method: "POST" })).status;
+      assert.deepEqual([await call(), await call()], [204, 410]);
+    }
+    await empty(first);
+  },
+});

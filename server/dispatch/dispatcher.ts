@@ -110,7 +110,8 @@ export class Dispatcher implements Disposable {
 
   /** Whether there is somebody who could serve a tenant's requests, or was a moment ago. */
   isReachable(tenantId: string): boolean {
-    return this.#isConnected(tenantId) || this.#connections.wasConnectedRecently(tenantId);
+    return this.#isConnected(tenantId) || this.#connections.wasConnectedRecently(tenantId) ||
+      this.#remote.wasConnectedRecently(tenantId);
   }
 
   /** Whether another origin has a connection of a tenant. */
@@ -191,8 +192,7 @@ export class Dispatcher implements Disposable {
     if (!options.requireActiveConnection || this.#connections.capacity(tenantId) !== undefined) return true;
     const isConnected = this.#remote.isConnected(tenantId);
     if (isConnected && this.#remote.isReachable) return true;
-    const wasConnected = isConnected || this.#connections.wasConnectedRecently(tenantId) ||
-      this.#remote.wasConnectedRecently(tenantId);
+    const wasConnected = this.isReachable(tenantId);
     if (wasConnected) this.#giveGrace(pending);
     else pending.fail(unavailable());
     return wasConnected;

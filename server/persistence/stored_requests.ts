@@ -153,11 +153,12 @@ export class StoredRequestRepository {
     return rows.map(toStoredRequest).sort((a, b) => a.sequence - b.sequence);
   }
 
-  /** When the first waiting request of a tenant is due; `undefined` when none waits. */
-  async nextAttemptAt(tenantId: string): Promise<number | undefined> {
+  /** When the first waiting request of a tenant is due; `undefined` when none waits. Those that have expired are not waited for any more. */
+  async nextAttemptAt(tenantId: string, { nowMs }: { readonly nowMs: number }): Promise<number | undefined> {
     const { due } = await this.#db.selectFrom("stored_requests")
       .select(({ fn }) => fn.min("next_attempt_at").as("due"))
-      .where("tenant_id", "=", tenantId).where("state", "=", "waiting").executeTakeFirstOrThrow();
+      .where("tenant_id", "=", tenantId).where("state", "=", "waiting").where("expires_at", ">", nowMs)
+      .executeTakeFirstOrThrow();
     return (due as number | null) ?? undefined;
   }
 

@@ -65,7 +65,8 @@ testOnDatabases("claim() gives the oldest that are due, once, and counts the del
   const all = [...claimed!, ...others!];
   assert.deepEqual(all.map(({ id }) => id).sort(), [first!.id, second!.id, third!.id].sort());
   assert.equal(all.find(({ id }) => id === second!.id)?.attempts, 3);
-  assert.equal(await stored.nextAttemptAt(tenantId), NOW);
+  assert.equal(await stored.nextAttemptAt(tenantId, { nowMs: NOW }), later!.nextAttemptAt);
+  assert.equal(await stored.nextAttemptAt(tenantId, { nowMs: later!.expiresAt }), undefined);
   assert.deepEqual(await stored.claim(tenantId, { holder: "a", limit: 9, nowMs: NOW }), []);
 });
 

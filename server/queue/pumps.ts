@@ -28,7 +28,7 @@ export interface ClaimSource {
 export interface PumpsOptions {
   readonly connections: Pick<LocalConnections, "capacity">;
   readonly source: ClaimSource;
-  /** Takes over a request that was claimed. */
+  /** Takes over a request that was claimed; {@linkcode Pumps.placed} follows. */
   readonly deliver: (request: StoredRequest) => void;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
@@ -46,6 +46,8 @@ export class Pumps {
   readonly #options: PumpsOptions;
   readonly #pumps = new Map<string, Pump>();
   readonly #claims = new Set<Promise<void>>();
+  /** Requests that were claimed and are not on a connection yet, by tenant: they will need its room. */
+  readonly #unplaced = new Map<string, Set<StoredRequest>>();
   #isStopped = false;
 
   constructor(options: PumpsOptions) {
@@ -85,6 +87,15 @@ export class Pumps {
     pump.timer = setTimeout(() => this.wake(tenantId), delayMs);
   }
 
+  /** A request that was claimed is on a connection, or needs none any more. Without effect for others, and the second time. */
+  placed(request: StoredRequest): void {
+    const { tenantId } = request;
+    const unplaced = this.#unplaced.get(tenantId);
+    if (!unplaced?.delete(request)) return;
+    if (unplaced.size === 0) this.#unplaced.delete(tenantId);
+    this.changed(tenantId);
+  }
+
   /** Takes nothing more. Resolves when the last claim has ended. */
   async stop(): Promise<void> {
     this.#isStopped = true;
@@ -104,7 +115,7 @@ export class Pumps {
   #pump(tenantId: string): void {
     const pump = this.#pumps.get(tenantId);
     if (pump === undefined || pump.isClaiming || !pump.mayHaveMore || this.#isStopped) return;
-    if ((this.#options.connections.capacity(tenantId) ?? 0) <= 0) return;
+    if (this.#room(tenantId) <= 0) return;
     pump.isClaiming = true;
     const claim = this.#claim(tenantId, pump).finally(() => {
       pump.isClaiming = false;
@@ -116,20 +127,32 @@ export class Pumps {
   }
 
   async #claim(tenantId: string, pump: Pump): Promise<void> {
-    const { connections, source, deliver } = this.#options;
+    const { source } = this.#options;
     try {
       // More is claimed as room comes, and what comes while this one runs is claimed together.
-      const limit = Math.min(connections.capacity(tenantId) ?? 0, MAX_CLAIM);
+      const limit = Math.min(this.#room(tenantId), MAX_CLAIM);
       if (limit <= 0) return;
       pump.mayHaveMore = false;
       const requests = await source.claim(tenantId, { limit });
-      for (const request of requests) deliver(request);
+      for (const request of requests) this.#deliver(request);
       if (requests.length === limit) pump.mayHaveMore = true;
       else if (!pump.mayHaveMore) await this.#waitForNext(tenantId);
     } catch (error) {
       logger.warn("Cannot take stored requests, it is tried again: {error}", { tenantId, error });
       this.wakeAt(tenantId, this.#options.now() + RETRY_MS);
     }
+  }
+
+  #deliver(request: StoredRequest): void {
+    const { tenantId } = request;
+    let unplaced = this.#unplaced.get(tenantId);
+    if (unplaced === undefined) this.#unplaced.set(tenantId, unplaced = new Set());
+    unplaced.add(request);
+    this.#options.deliver(request);
+  }
+
+  #room(tenantId: string): number {
+    return (this.#options.connections.capacity(tenantId) ?? 0) - (this.#unplaced.get(tenantId)?.size ?? 0);
   }
 
   async #waitForNext(tenantId: string): Promise<void> {

@@ -98,7 +98,7 @@ export class StoredRequests {
       connections,
       source: {
         claim: (tenantId, { limit }) => requests.claim(tenantId, { holder, limit, nowMs: now() }),
-        nextAttemptAt: (tenantId) => requests.nextAttemptAt(tenantId),
+        nextAttemptAt: (tenantId) => requests.nextAttemptAt(tenantId, { nowMs: now() }),
       },
       deliver: (request) => this.#claimed(request),
       now,
@@ -269,7 +269,7 @@ export class StoredRequests {
   }
 
   #claimed(request: StoredRequest): void {
-    if (this.#runs.has(request.id)) return;
+    if (this.#runs.has(request.id)) return this.#pumps.placed(request);
     this.#hold(request).start();
   }
 
@@ -279,8 +279,10 @@ export class StoredRequests {
       options: this.#options,
       client,
       port: {
+        handedOver: () => this.#pumps.placed(request),
         ended: (run, { isWaiting }) => {
           this.#drop(run);
+          this.#pumps.placed(request);
           if (isWaiting) this.#waits(request.tenantId);
         },
       },

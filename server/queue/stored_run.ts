@@ -11,7 +11,7 @@ import { type Body, type HeaderLine, isStreamBody, type RelayRequest } from "../
 import { getLogger } from "../../shared/log/logger.ts";
 import type { CancelReason } from "../../shared/protocol/frame.ts";
 import { sleep } from "../../shared/time/sleep.ts";
-import type { BodyStore } from "../body_store/mod.ts";
+import type { BodyStore, StoredBody } from "../body_store/mod.ts";
 import type { Dispatch, Dispatcher, DispatchOptions } from "../dispatch/dispatcher.ts";
 import type { DispatchedResponse } from "../dispatch/pending_request.ts";
 import type { DeadLetterReason, StoredRequest } from "../persistence/mod.ts";
@@ -56,6 +56,8 @@ export interface RunOptions {
 
 /** What a run tells. */
 export interface RunPort {
+  /** It is handed over to a connection, for the first time or again. */
+  handedOver(run: StoredRun): void;
   /** The run is over; the request may be waiting in the database again. */
   ended(run: StoredRun, outcome: { readonly isWaiting: boolean }): void;
 }
@@ -173,7 +175,9 @@ export class StoredRun {
     const opened = await this.#openBody();
     if ("failure" in opened) return opened.failure;
     const { acknowledgeTimeoutMs } = this.#options;
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    const expired = () => this.#dispatch?.cancel("expired");
+    // Also of the wait for a connection: nothing says that the ticket was lost, or has expired.
+    let timer = setTimeout(expired, acknowledgeTimeoutMs);
     let deliveredAtMs = this.#parts.now();
     const dispatch = this.#dispatch = this.#parts.dispatcher.dispatch(
       this.request.tenantId,
@@ -186,8 +190,9 @@ export class StoredRun {
           delivered: () => {
             deliveredAtMs = this.#parts.now();
             this.#handover?.handedOver(++this.#handovers);
+            this.#port.handedOver(this);
             clearTimeout(timer);
-            timer = setTimeout(() => this.#dispatch?.cancel("expired"), acknowledgeTimeoutMs);
+            timer = setTimeout(expired, acknowledgeTimeoutMs);
           },
           acknowledged: () => {
             if (this.request.mode === "connectorReceived") this.#settle();
@@ -200,9 +205,9 @@ export class StoredRun {
       return undefined;
     } catch (cause) {
       if (!(cause instanceof RelayError)) throw cause;
-      const wasDelivered = dispatch.deliveries > 0;
-      if (!wasDelivered && isStreamBody(opened.body)) opened.body.stream.cancel().catch(() => {});
-      return { error: cause, wasDelivered };
+      if (dispatch.deliveries > 0) return { error: cause, wasDelivered: true };
+      if (isStreamBody(opened.body)) opened.body.stream.cancel().catch(() => {});
+      return { error: cause.code === "request_expired" ? noRoom(cause) : cause, wasDelivered: false };
     } finally {
       clearTimeout(timer);
     }
@@ -212,7 +217,7 @@ export class StoredRun {
     const { body, bodyKey, id } = this.request;
     if (bodyKey === null) return { body };
     try {
-      const stored = await this.#parts.bodies.open(bodyKey);
+      const stored = await this.#openStored(bodyKey);
       if (stored !== undefined) return { body: { stream: stored.stream, length: stored.sizeBytes } };
     } catch (error) {
       if (!(error instanceof RelayError)) throw error;
@@ -222,6 +227,27 @@ export class StoredRun {
     const error = new RelayError("body_store_unavailable", "The request's body is not in the body store any more");
     await this.#giveUp("refused", error);
     return { failure: undefined };
+  }
+
+  /** Stores promise no time limit. */
+  async #openStored(bodyKey: string): Promise<StoredBody | undefined> {
+    const tooSlow = Promise.withResolvers<never>();
+    const abort = new AbortController();
+    const timer = setTimeout(() => {
+      const error = new RelayError("body_store_unavailable", "The body store does not answer");
+      tooSlow.reject(error);
+      abort.abort(error);
+    }, this.#options.acknowledgeTimeoutMs);
+    const opening = this.#parts.bodies.open(bodyKey, { signal: abort.signal });
+    try {
+      return await Promise.race([opening, tooSlow.promise]);
+    } catch (error) {
+      // Nobody reads what comes after all.
+      opening.then((stored) => stored?.stream.cancel()).catch(() => {});
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** The request as the target is to see it this time. */
@@ -278,6 +304,8 @@ export class StoredRun {
 
   /** Nobody has got it this time. If nobody ever has, a waiting client is told. */
   async #prepareAfterNothing(error: RelayError): Promise<boolean> {
+    // How long it waits for room is the affair of a client that waits.
+    if (error.code === "request_expired" && this.#isClientWaiting && !this.#isStopping) return true;
     const attempts = this.#attempts - 1;
     if (attempts === 0 && this.#isClientWaiting) return await this.#refuse(error);
     return await this.#waitFor(error, { attempts, delayMs: MINIMUM_BACKOFF_MS });
@@ -350,6 +378,10 @@ export class StoredRun {
     this.#isClientWaiting = false;
     this.#client.reject(error);
   }
+}
+
+function noRoom(cause: RelayError): RelayError {
+  return new RelayError("request_expired", "No connection had room for the request in time", { cause });
 }
 
 function describe({ code, message }: RelayError): string {

@@ -133,17 +133,24 @@ class TenantQueue {
   #handOver(): void {
     if (this.#isHandingOver) return;
     this.#isHandingOver = true;
+    try {
+      this.#handOverWhileThereIsRoom();
+    } finally {
+      this.#isHandingOver = false;
+    }
+  }
+
+  #handOverWhileThereIsRoom(): void {
     for (const [requestId, request] of this.#requests) {
-      if (this.consumer === undefined || this.#capacity <= 0) break;
+      if (this.consumer === undefined || this.#capacity <= 0) return;
       this.#capacity--;
       if (!this.consumer(request, { done: () => {}, again: () => this.#putBack(request) })) {
         this.#capacity = 0;
-        break;
+        return;
       }
       // Unless it was published again meanwhile.
       if (this.#requests.get(requestId) === request) this.#requests.delete(requestId);
     }
-    this.#isHandingOver = false;
   }
 
   #putBack(request: QueuedRequest): void {

@@ -33,3 +33,17 @@ Deno.test("withdraw() takes a request out wherever it waits", async () => {
   transport.queues.consume("a", ({ requestId }) => taken.push(requestId) > 0).setCapacity(9);
   assert.deepEqual(taken, ["1", "3"]);
 });
+
+Deno.test("a consumer that throws leaves the request in the queue, and the queue goes on", async () => {
+  const transport = new MemoryTransport({ originId: "here", maxQueuedPerTenant: 10 });
+  for (const requestId of ["1", "2"]) await transport.queues.publish("a", { requestId });
+  const taken: string[] = [];
+  const consumption = transport.queues.consume("a", ({ requestId }) => {
+    if (taken.push(requestId) === 1) throw new Error("This consumer is broken");
+    return true;
+  });
+  assert.throws(() => consumption.setCapacity(2), /broken/);
+  consumption.setCapacity(2);
+  assert.deepEqual(taken, ["1", "1", "2"]);
+  assert.equal(transport.queues.size, 0);
+});

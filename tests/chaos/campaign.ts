@@ -7,7 +7,7 @@
 import { StoredRequestRepository } from "../../server/persistence/mod.ts";
 import { pause } from "./chaos_target.ts";
 import { FAULTS, volumeBytes } from "./faults.ts";
-import { findLeftovers, quiet } from "./leftovers.ts";
+import { describeStored, findLeftovers, quiet } from "./leftovers.ts";
 import { isOfLine, type Line, LINES } from "./lines.ts";
 import { type ClientResult, Load } from "./load.ts";
 import { type Carrier, Stage } from "./stage.ts";
@@ -76,7 +76,7 @@ export async function runCampaign(
   const left = await quiet(stage);
   const ended = await stage.findEnded();
   const leftovers = left + ended.length > 0
-    ? [...ended, `${left} requests are still stored`]
+    ? [...ended, `${left} requests are still stored`, ...await describeStored(stage)]
     : await findLeftovers(stage);
   return { lines: await count(stage, clients), leftovers, evidence: await collectEvidence(stage) };
 }

@@ -34,17 +34,18 @@ function answerSlowly(stage: Stage): void {
   };
 }
 
-/** Kills something when a request of each line is at a point, and starts it again. */
+/** Kills something when a request of each line is at a point, and starts it again after a while. */
 function killedAt(
   point: Point,
   program: { kill(stage: Stage): Promise<void>; start(stage: Stage): Promise<void> },
+  { minimumMs = 0, maximumMs = 300 } = {},
 ): FaultScript {
   return {
     prepare: answerSlowly,
     async strike(stage) {
       for (const line of LINES) {
         if (!await stage.strikeAt(point, line, () => program.kill(stage))) continue;
-        await pause(stage.random.between(0, 300));
+        await pause(stage.random.between(minimumMs, maximumMs));
         await program.start(stage);
       }
     },
@@ -77,6 +78,8 @@ export const FAULTS: Readonly<Record<string, FaultScript>> = {
   "connector killed, received": killedAt("received", CONNECTOR),
   "connector killed, at the target": killedAt("at the target", CONNECTOR),
   "connector killed, answered": killedAt("answered", CONNECTOR),
+  // Longer than tickets live, shorter than requests wait for a connector.
+  "connector killed, answered, away for long": killedAt("answered", CONNECTOR, { minimumMs: 2_500, maximumMs: 4_000 }),
   "server killed, handed over": killedAt("handed over", nextServer()),
   "server killed, received": killedAt("received", nextServer()),
   "server killed, at the target": killedAt("at the target", nextServer()),

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { RelayError } from "../../shared/errors/relay_error.ts";
+import { headerValue } from "../../shared/http/headers.ts";
+import { FakeTime, makeRequest, settle } from "../../shared/protocol/testing.ts";
+import { MemoryBodyStore, type StoredBody } from "../body_store/mod.ts";
+import { Dispatcher } from "../dispatch/dispatcher.ts";
+import { FakeConnections } from "../dispatch/testing.ts";
+import type { Burial, NextAttempt, StoredRequest, StoredRequestRepository } from "../persistence/mod.ts";
+import type { TenantQueues } from "../transport/transport.ts";
+import { AcknowledgeTokens } from "./acknowledge_tokens.ts";
+import { Ledger } from "./ledger.ts";
+import { backoffMs, StoredRun, type WaitingClient } from "./stored_run.ts";
+
+const ACKNOWLEDGE_TIMEOUT_MS = 10_000;
+const REDELIVERY_LIMIT = 2;
+const REQUEST: StoredRequest = {
+  id: "0190a1b2-0000-7000-8000-000000000001",
+  tenantId: "t",
+  kind: "queue",
+  mode: "connectorFinished",
+  state: "delivering",
+  sequence: 1,
+  method: "POST",
+  target: "app",
+  path: "/",
+  headers: [],
+  isTraced: false,
+  body: null,
+  bodyKey: null,
+  bodyBytes: 0,
+  acknowledgeBase: "http://relay",
+  createdAt: 0,
+  expiresAt: 1_000_000,
+  attempts: 1,
+  nextAttemptAt: 0,
+  holder: "here",
+  reason: null,
+  lastError: null,
+};
+
+/** Every ticket is lost on its way. */
+const LOSING_QUEUES: TenantQueues = {
+  publish: () => Promise.resolve(),
+  withdraw: () => {},
+  consume: () => ({ setCapacity: () => {}, [Symbol.dispose]: () => {} }),
+  remove: () => Promise.resolve(),
+};
+
+/** Runs of the tenant `t`, over a clock that the test moves. */
+function setUp() {
+  const time = new FakeTime();
+  const now = () => performance.now();
+  const connections = new FakeConnections("t");
+  const dispatcher = new Dispatcher({ connections, queues: LOSING_QUEUES }, {
+    originId: "here",
+    connectionGraceMs: 5_000,
+  });
+  const rescheduled: NextAttempt[] = [];
+  const buried: Burial[] = [];
+  const removed: string[] = [];
+  const requests = {
+    reschedule: (next: NextAttempt) => Promise.resolve(rescheduled.push(next) > 0),
+    bury: (burial: Burial) => Promise.resolve(buried.push(burial) > 0),
+    removeMany: (ids: readonly string[]) => Promise.resolve(void removed.push(...ids)),
+  } as Partial<StoredRequestRepository> as StoredRequestRepository;
+  const bodies = new MemoryBodyStore({ maxTotalBytes: 100 });
+  const ledger = new Ledger({ requests, bodies, limit: { requests: 10, bytes: 100 } });
+  const tokens = new AcknowledgeTokens(new Uint8Array(32));
+  const ended: boolean[] = [];
+  return {
+    ...{ time, connections, dispatcher, rescheduled, buried, removed, ended, bodies },
+    run(changes: Partial<StoredRequest> = {}, client?: WaitingClient): StoredRun {
+      const run = new StoredRun({ ...REQUEST, ...changes }, {
+        parts: { dispatcher, bodies, ledger, tokens, now },
+        options: {
+          originId: "here",
+          acknowledgeTimeoutMs: ACKNOWLEDGE_TIMEOUT_MS,
+          redeliveryLimit: REDELIVERY_LIMIT,
+        },
+        client,
+        port: { handedOver: () => {}, ended: (_, { isWaiting }) => void ended.push(isWaiting) },
+      });
+      run.start();
+      return run;
+    },
+    [Symbol.dispose]() {
+      dispatcher[Symbol.dispose]();
+      time[Symbol.dispose]();
+    },
+  };
+}
+
+Deno.test("a request that waits in vain for a connection with room is put back, and no delivery is counted", async () => {
+  using test = setUp();
+  test.connections.connect(1);
+  test.dispatcher.dispatch("t", makeRequest(), { trace: false, expiresInMs: 1, requireActiveConnection: true });
+  test.run();
+  await settle();
+  test.time.pass(ACKNOWLEDGE_TIMEOUT_MS);
+  await settle();
+  assert.deepEqual(test.rescheduled.map(({ attempts, isKept }) => ({ attempts, isKept })), [
+    { attempts: 0, isKept: false },
+  ]);
+  assert.deepEqual([test.ended, test.dispatcher.waiting], [[true], 0]);
+});
+
+Deno.test("a request whose client waits asks for a connection again when it waited in vain", async () => {
+  using test = setUp();
+  const connection = test.connections.connect(1);
+  test.dispatcher.dispatch("t", makeRequest(), { trace: false, expiresInMs: 1, requireActiveConnection: true });
+  const run = test.run({ kind: "relay" }, { requireActiveConnection: true, handover: undefined });
+  await settle();
+  connection.deliveries[0]!.answer();
+  test.time.pass(ACKNOWLEDGE_TIMEOUT_MS);
+  await settle();
+  connection.deliveries[1]!.answer();
+  assert.equal((await run.response).status, 204);
+  await settle();
+  assert.deepEqual([test.removed, test.rescheduled, test.ended], [[REQUEST.id], [], [false]]);
+});
+
+Deno.test("a body store that does not answer holds a request no longer than a delivery may take", async () => {
+  using test = setUp();
+  test.connections.connect();
+  const opened = Promise.withResolvers<StoredBody | undefined>();
+  let isLateBodyCancelled = false;
+  test.bodies.open = () => opened.promise;
+  test.run({ bodyKey: "body" });
+  await settle();
+  test.time.pass(ACKNOWLEDGE_TIMEOUT_MS);
+  await settle();
+  assert.deepEqual(test.rescheduled.map(({ attempts, lastError }) => ({ attempts, lastError })), [
+    { attempts: 0, lastError: "body_store_unavailable: The body store does not answer" },
+  ]);
+  const stream = new ReadableStream<Uint8Array>({ cancel: () => void (isLateBodyCancelled = true) });
+  opened.resolve({ sizeBytes: 1, stream });
+  await settle();
+  assert.deepEqual([isLateBodyCancelled, test.ended], [true, [true]]);
+});
+
+Deno.test("a request that ends every connection is delivered again after a pause each time, marked, and given up at the limit", async () => {
+  using test = setUp();
+  const run = test.run({ kind: "relay" }, { requireActiveConnection: true, handover: undefined });
+  const marks: (string | undefined)[] = [];
+  for (let delivery = 1; delivery <= REDELIVERY_LIMIT + 1; delivery++) {
+    const connection = test.connections.connect();
+    await settle();
+    if (delivery > 1) {
+      assert.equal(connection.deliveries.length, 0);
+      test.time.pass(backoffMs(delivery - 1, () => 1));
+      await settle();
+    }
+    marks.push(headerValue(connection.deliveries[0]!.request.headers, "relayserver-redelivered"));
+    test.connections.lose(connection);
+    await settle();
+  }
+  assert.deepEqual(marks, [undefined, "1", "2"]);
+  await assert.rejects(run.response, { code: "connector_lost" });
+  // Before each delivery the database knows of it.
+  assert.deepEqual(test.rescheduled.map(({ attempts, isKept }) => [attempts, isKept]), [[2, true], [3, true]]);
+  assert.deepEqual(test.buried.map(({ attempts, reason }) => [attempts, reason]), [[3, "redelivery_limit"]]);
+  assert.deepEqual(test.ended, [false]);
+});
+
+Deno.test("a delivery that is not answered in time counts as failed, and is told to the connector", async () => {
+  using test = setUp();
+  const connection = test.connections.connect();
+  test.run();
+  await settle();
+  test.time.pass(ACKNOWLEDGE_TIMEOUT_MS);
+  await settle();
+  assert.deepEqual(connection.deliveries[0]!.cancelled, ["expired"]);
+  assert.deepEqual(test.rescheduled.map(({ attempts, isKept }) => [attempts, isKept]), [[1, false]]);
+});
+
+Deno.test("what another delivery would not change becomes a dead letter at once", async () => {
+  using test = setUp();
+  const connection = test.connections.connect();
+  test.run();
+  await settle();
+  connection.deliveries[0]!.fail(new RelayError("target_unknown", "There is no such target"));
+  await settle();
+  assert.deepEqual(test.buried.map(({ attempts, reason }) => [attempts, reason]), [[1, "refused"]]);
+});
+
+Deno.test("backoffMs() doubles from a second to a minute, a quarter more or less", () => {
+  const pauses = (random: number) => [1, 2, 3, 6, 7, 50].map((attempts) => backoffMs(attempts, () => random));
+  assert.deepEqual(pauses(0.5), [1_000, 2_000, 4_000, 32_000, 60_000, 60_000]);
+  assert.deepEqual(pauses(0), [750, 1_500, 3_000, 24_000, 45_000, 45_000]);
+  assert.deepEqual(pauses(1), [1_250, 2_500, 5_000, 40_000, 75_000, 75_000]);
+});
