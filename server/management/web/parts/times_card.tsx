@@ -52,8 +52,8 @@ export const TimesCard: FC<{ times: Times }> = ({ times }) => {
 };
 
 const Phase: FC<{ label: string; value: number | null | undefined }> = ({ label, value }) => (
-  <div>
+  <>
     <dt>{label}</dt>
     <dd>{value === null || value === undefined ? "Not measured" : milliseconds(value)}</dd>
-  </div>
+  </>
 );
