@@ -75,9 +75,12 @@ export async function runCampaign(
   const clients = await load.end();
   const left = await quiet(stage);
   const ended = await stage.findEnded();
-  const leftovers = left + ended.length > 0
-    ? [...ended, `${left} requests are still stored`, ...await describeStored(stage)]
+  const remaining = left > 0
+    ? [`${left} requests are still stored`, ...await describeStored(stage)]
+    : ended.length > 0
+    ? []
     : await findLeftovers(stage);
+  const leftovers = [...ended, ...remaining];
   return { lines: await count(stage, clients), leftovers, evidence: await collectEvidence(stage) };
 }
 

@@ -130,6 +130,7 @@ export class Stage implements AsyncDisposable {
 
   /** Programs that should run and have ended by themselves, in words. */
   async findEnded(): Promise<string[]> {
+    await this.#replaced();
     const programs: [string, ChildProcess][] = this.#servers.map(({ process }, index) => [`server ${index}`, process]);
     if (this.#connector !== undefined) programs.push(["the connector", this.#connector]);
     const ended = await Promise.all(programs.map(async ([name, { status }]) => {
@@ -231,11 +232,18 @@ export class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#replacing;
-    await this.#replacingNext;
+    await this.#replaced();
     await this.killConnector();
     for (const server of this.#servers) await server.kill();
     await this.#resources?.disposeAsync();
+  }
+
+  /** No connector that is to be replaced is away any more. */
+  async #replaced(): Promise<void> {
+    while (this.#replacing !== undefined || this.#replacingNext !== undefined) {
+      await this.#replacing;
+      await this.#replacingNext;
+    }
   }
 
   async #replace(): Promise<void> {
