@@ -28,6 +28,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["main.ts", "mod.ts"],
     ["cli/"],
     ["server.ts"],
+    ["composition.ts"],
     ["storage.ts", "components.ts"],
     ["access.ts", "authentication.ts", "delivery.ts", "observation.ts", "operation.ts", "recording.ts"],
     ["config.ts", "http/"],
