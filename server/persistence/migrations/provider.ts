@@ -18,6 +18,7 @@ import * as storedRequests from "./0006_stored_requests.ts";
 import * as recordings from "./0007_recordings.ts";
 import * as requestHops from "./0008_request_hops.ts";
 import * as statisticsMinutes from "./0009_statistics_minutes.ts";
+import * as requestsById from "./0010_requests_by_id.ts";
 import type { MigratedDatabase } from "./dialect.ts";
 
 /** A migration. */
@@ -37,6 +38,7 @@ export const MIGRATIONS: Readonly<Record<string, RelayMigration>> = {
   "0007_recordings": recordings,
   "0008_request_hops": requestHops,
   "0009_statistics_minutes": statisticsMinutes,
+  "0010_requests_by_id": requestsById,
 };
 
 /** Gives {@link MIGRATIONS} to Kysely's migrator. */
