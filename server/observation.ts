@@ -40,7 +40,13 @@ export interface ObservedParts {
   /** How the server is. */
   readonly state: Pick<
     MetricSources,
-    "isReady" | "requestsInFlight" | "requestsWaiting" | "storedRequests" | "isDatabaseUp" | "transport"
+    | "isReady"
+    | "requestsInFlight"
+    | "requestsWaiting"
+    | "storedRequests"
+    | "shedConnections"
+    | "isDatabaseUp"
+    | "transport"
   >;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;

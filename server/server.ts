@@ -284,6 +284,7 @@ class Server implements RelayServer {
         requestsInFlight: () => this.#admission.inFlight,
         requestsWaiting: () => delivery.dispatcher.waiting,
         storedRequests: () => storage.requests.totals,
+        shedConnections: () => this.#shedding.asked,
         isDatabaseUp: () => monitor.status.isAvailable,
         transport: () => delivery.status,
       },
