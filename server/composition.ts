@@ -189,6 +189,7 @@ export function compose(parts: CompositionParts, state: ServerState): Compositio
       requestsInFlight: () => admission.inFlight,
       requestsWaiting: () => delivery.dispatcher.waiting,
       storedRequests: () => storage.requests.totals,
+      shedConnections: () => shedding.asked,
       isDatabaseUp: () => monitor.status.isAvailable,
       isBodyStoreUp: () => storage.bodies.status.state === "ready",
       transport: () => delivery.status,

@@ -44,6 +44,7 @@ export interface ObservedParts {
     | "requestsInFlight"
     | "requestsWaiting"
     | "storedRequests"
+    | "shedConnections"
     | "isDatabaseUp"
     | "isBodyStoreUp"
     | "transport"

@@ -9,11 +9,15 @@ import type { TestTenant } from "./testkit/tenants.ts";
 
 const rabbitmq = await requireRabbitMq();
 
-/** Connections as the management listener counts them. */
-async function connectionsAt({ managementUrl }: TestServer): Promise<number> {
+/** A metric of connections, summed up over tenants. */
+async function metricAt({ managementUrl }: TestServer, name: string): Promise<number> {
   const text = await (await fetch(`${managementUrl}/metrics`)).text();
-  const lines = text.matchAll(/^relay_connections(?:\{[^}]*\})? (\d+)$/gm);
+  const lines = text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)$`, "gm"));
   return lines.reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+function connectionsAt(server: TestServer): Promise<number> {
+  return metricAt(server, "relay_connections");
 }
 
 Deno.test({
@@ -48,5 +52,10 @@ Deno.test({
     assert.deepEqual(load.losses, []);
     assert.equal(counts.answered, counts.sent, JSON.stringify(counts));
     assert.deepEqual([await connectionsAt(crowded), await connectionsAt(empty)], [25, 5]);
+    const shed = [
+      await metricAt(crowded, "relay_connections_shed_total"),
+      await metricAt(empty, "relay_connections_shed_total"),
+    ];
+    assert.deepEqual(shed, [5, 0]);
   },
 });

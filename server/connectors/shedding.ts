@@ -48,9 +48,15 @@ export class Shedding implements Disposable {
   /** When connectors were asked to leave, oldest first. */
   readonly #askedAtMs = new Map<string, number>();
   #timer: ReturnType<typeof setInterval> | undefined;
+  #asked = 0;
 
   constructor(parts: SheddingParts) {
     this.#parts = parts;
+  }
+
+  /** Connections asked to leave since the start. */
+  get asked(): number {
+    return this.#asked;
   }
 
   /** @param intervalMs Long enough for those that were asked to be counted elsewhere, and for the others to hear of it. */
@@ -75,6 +81,7 @@ export class Shedding implements Disposable {
       registry.changed(connection.facts.tenantId);
       asked++;
     }
+    this.#asked += asked;
     if (asked > 0) {
       logger.info("Asked {asked} of {connections} connections to go to other servers, which have far fewer", {
         asked,

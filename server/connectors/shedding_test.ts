@@ -73,9 +73,11 @@ Deno.test("Shedding.step() asks the idlest connections, and leaves those alone t
   shedding.step();
   const left = () => connections.filter(({ isOpen }) => !isOpen).map(({ inFlight }) => inFlight);
   assert.deepEqual(left(), [0, 1]);
+  assert.equal(shedding.asked, 2);
   const returned = [add(0), add(1)];
   shedding.step();
   assert.deepEqual(left(), [0, 1, 2, 3]);
+  assert.equal(shedding.asked, 4);
   assert.deepEqual(returned.map(({ isOpen }) => isOpen), [true, true]);
   nowMs = 60 * 60 * 1000;
   shedding.step();

@@ -74,6 +74,11 @@ export class ServerMetrics implements Disposable {
       labelNames: ["tenant"],
       values: () => this.#byTenant(sources, () => 1),
     });
+    this.#counter(
+      "relay_connections_shed_total",
+      "Connections asked to go to other origins, which have far fewer",
+      () => sources.shedConnections(),
+    );
     this.#gauges("relay_connection_requests_in_flight", {
       help: "Requests under way on connections of this origin",
       labelNames: ["tenant"],

@@ -93,6 +93,7 @@ Deno.test("ServerMetrics say how the server is when they are read", async () => 
       ],
       requestLog: () => ({ buffered: 5, written: 6, dropped: 7 }),
       droppedStatistics: () => 8,
+      shedConnections: () => 9,
       webhooks: () => [{ name: "crm", queued: 1, delivered: 2, failed: 3, dropped: 4 }],
       maintenance: () => [
         { name: "sessions", succeeded: 1, failed: 2, removed: 3, succeededAtMs: 4_000 },
@@ -109,6 +110,7 @@ Deno.test("ServerMetrics say how the server is when they are read", async () => 
     ["relay_requests_waiting", {}, 4],
     ["relay_connections", { tenant: "a" }, 2],
     ["relay_connections", { tenant: "_other" }, 2],
+    ["relay_connections_shed_total", {}, 9],
     ["relay_connection_requests_in_flight", { tenant: "a" }, 3],
     ["relay_connection_requests_in_flight", { tenant: "_other" }, 11],
     ["relay_request_log_buffered_rows", {}, 5],

@@ -75,6 +75,8 @@ export interface MetricSources {
   /** Requests that are stored until they are settled, of all origins together, as they were a moment ago. */
   storedRequests(): MeasuredStorage;
   connections(): Iterable<MeasuredConnection>;
+  /** Connections asked since the start to go to origins with far fewer. */
+  shedConnections(): number;
   isDatabaseUp(): boolean;
   /** Whether the body store takes bodies. */
   isBodyStoreUp(): boolean;

@@ -41,6 +41,7 @@ export function idleSources(differences: Partial<MetricSources> = {}): MetricSou
     transport: () => ({ state: "ready", peers: 0, links: 0, served: 0 }),
     storedRequests: () => ({ queued: 0, dead: 0, oldestAt: undefined }),
     connections: () => [],
+    shedConnections: () => 0,
     isDatabaseUp: () => true,
     isBodyStoreUp: () => true,
     requestLog: () => ({ buffered: 0, written: 0, dropped: 0 }),

@@ -10,6 +10,7 @@
 import { type CompiledQuery, type SelectQueryBuilder, sql } from "kysely";
 import { chunks } from "./chunks.ts";
 import type { PageOptions } from "./page.ts";
+import { firstIdAt, timeOfId } from "./request_time.ts";
 import type { Database, RequestOutcome, RequestTable, Schema } from "./schema.ts";
 import { contains } from "./search.ts";
 
@@ -18,7 +19,7 @@ export const REQUEST_SEARCH_LIMIT = 5_000;
 
 /** A request as it is logged. */
 export interface LoggedRequest {
-  /** The request's id, a UUID. */
+  /** A UUID of version 7 that begins with `startedAt`: the log is in the order of the ids. */
   readonly id: string;
   /** UUID; null when there was no tenant of that name. The tenant may be gone. */
   readonly tenantId: string | null;
@@ -124,14 +125,15 @@ export class RequestLogRepository {
   }
 
   async #insert(db: Database, requests: readonly LoggedRequest[]): Promise<void> {
-    const rows = requests.map(toRow);
-    let query = this.#inserts.get(rows.length);
+    let query = this.#inserts.get(requests.length);
     if (query === undefined) {
-      query = db.insertInto("requests").values(rows).onConflict((conflict) => conflict.column("id").doNothing())
-        .compile();
-      this.#inserts.set(rows.length, query);
+      query = db.insertInto("requests").values(requests.map(toRow))
+        .onConflict((conflict) => conflict.column("id").doNothing()).compile();
+      this.#inserts.set(requests.length, query);
     }
-    await db.executeQuery({ ...query, parameters: rows.flatMap((row) => Object.values(row)) });
+    const parameters: unknown[] = [];
+    for (const request of requests) appendValues(parameters, request);
+    await db.executeQuery({ ...query, parameters });
   }
 
   /** The request with that id, if it was logged and not pruned. */
@@ -143,22 +145,16 @@ export class RequestLogRepository {
   /** Finds requests, newest first, among the newest {@link REQUEST_SEARCH_LIMIT} of the tenant, time and outcomes asked for. */
   async find({ filter = {}, skip = 0, take = REQUEST_SEARCH_LIMIT }: FindRequestsOptions = {}): Promise<RequestPage> {
     const indexed = withIndex(this.#db.selectFrom("requests"), filter);
-    const unseen = await indexed.select("started_at").orderBy("started_at", "desc").offset(REQUEST_SEARCH_LIMIT).limit(
-      1,
-    )
+    const unseen = await indexed.select("id").orderBy("id", "desc").offset(REQUEST_SEARCH_LIMIT).limit(1)
       .executeTakeFirst();
+    const continueBeforeMs = unseen && timeOfId(unseen.id) + 1;
     const found = withoutIndex(
-      unseen === undefined ? indexed : indexed.where("started_at", ">", unseen.started_at),
+      continueBeforeMs === undefined ? indexed : indexed.where("id", ">=", firstIdAt(continueBeforeMs)),
       filter,
     );
-    const rows = await found.selectAll().orderBy("started_at", "desc").orderBy("id", "desc").offset(skip).limit(take)
-      .execute();
+    const rows = await found.selectAll().orderBy("id", "desc").offset(skip).limit(take).execute();
     const { count } = await found.select(({ fn }) => fn.countAll<number>().as("count")).executeTakeFirstOrThrow();
-    return {
-      results: rows.map(toRequest),
-      totalCount: count,
-      continueBeforeMs: unseen === undefined ? undefined : unseen.started_at + 1,
-    };
+    return { results: rows.map(toRequest), totalCount: count, continueBeforeMs };
   }
 
   /**
@@ -174,7 +170,7 @@ export class RequestLogRepository {
         "id",
         "in",
         ({ selectFrom }) =>
-          selectFrom("requests").select("id").where("started_at", "<", beforeMs).orderBy("started_at").limit(limit),
+          selectFrom("requests").select("id").where("id", "<", firstIdAt(beforeMs)).orderBy("id").limit(limit),
       )
       .executeTakeFirstOrThrow();
     return Number(numDeletedRows);
@@ -185,8 +181,8 @@ export class RequestLogRepository {
 function withIndex(query: Query, { tenantId, outcomes, fromMs, toMs }: RequestFilter): Query {
   let found = query;
   if (tenantId !== undefined) found = found.where("tenant_id", "=", tenantId);
-  if (fromMs !== undefined) found = found.where("started_at", ">=", fromMs);
-  if (toMs !== undefined) found = found.where("started_at", "<", toMs);
+  if (fromMs !== undefined) found = found.where("id", ">=", firstIdAt(fromMs));
+  if (toMs !== undefined) found = found.where("id", "<", firstIdAt(toMs));
   // A literal: with a parameter the database could not know that its partial index applies.
   if (outcomes !== undefined && !outcomes.includes("succeeded")) {
     found = found.where(sql<boolean>`outcome <> 'succeeded'`);
@@ -238,9 +234,37 @@ function toRow(request: LoggedRequest): RequestTable {
   };
 }
 
+/** The values of {@link toRow} in their order: a row by itself, to be taken apart again, takes eight times as long. */
+function appendValues(values: unknown[], request: LoggedRequest): void {
+  values.push(
+    request.id,
+    request.tenantId,
+    request.tenantName,
+    request.originId,
+    request.connectionId,
+    request.startedAt,
+    request.durationMs,
+    storable(request.target),
+    request.method,
+    storable(request.path),
+    request.clientAddress,
+    request.status,
+    request.outcome,
+    request.errorCode,
+    request.policyReason,
+    request.requestBytes,
+    request.relayedRequestBytes,
+    request.responseBytes,
+    request.relayedResponseBytes,
+    request.waitedMs,
+    request.targetMs,
+    request.deliveries,
+  );
+}
+
 /** PostgreSQL knows no NUL in texts: one made-up path must not keep the others of its batch out of the log. */
 function storable(text: string): string {
-  return text.replaceAll("\0", "\uFFFD");
+  return text.includes("\0") ? text.replaceAll("\0", "\uFFFD") : text;
 }
 
 function toRequest(row: RequestTable): LoggedRequest {

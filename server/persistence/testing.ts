@@ -9,6 +9,7 @@ import { findPostgres } from "../../tests/testkit/postgres.ts";
 import { openDatabase } from "./database.ts";
 import { MEMORY_DATABASE_URL } from "./database_url.ts";
 import { migrateToLatest } from "./migrate.ts";
+import { firstIdAt } from "./request_time.ts";
 import type { Database } from "./schema.ts";
 
 const postgres = await findPostgres();
@@ -61,6 +62,12 @@ export function testOnDatabaseUrls(name: string, test: (url: string) => Promise<
       await test(database.url);
     },
   });
+}
+
+/** The id of a request that started at that moment, in milliseconds since 1970. */
+export function requestIdAt(startedAt: number): string {
+  const prefix = firstIdAt(startedAt).slice(0, 14);
+  return `${prefix}7${crypto.randomUUID().slice(15)}`;
 }
 
 /** A clock that stands still until it is moved. Starts at 2026-01-01. */

@@ -28,6 +28,7 @@ export interface PolicyRequest {
 
 /** Headers with which some frameworks let a client name another method than the request's. */
 const METHOD_OVERRIDES = new Set(["x-http-method-override", "x-http-method", "x-method-override"]);
+const METHOD_OVERRIDE_LENGTHS = new Set([...METHOD_OVERRIDES].map(({ length }) => length));
 
 /** One request, read for the rules: each part when it is first needed. */
 export class RuleSubject {
@@ -148,7 +149,7 @@ function contentTypeCondition(texts: readonly string[], isAllowing: boolean): Co
 function methodsOf({ method, headers }: PolicyRequest): readonly string[] {
   const methods = [method];
   for (const [name, value] of headers) {
-    if (!METHOD_OVERRIDES.has(name.toLowerCase())) continue;
+    if (!METHOD_OVERRIDE_LENGTHS.has(name.length) || !METHOD_OVERRIDES.has(name.toLowerCase())) continue;
     for (const part of value.split(",")) methods.push(part.trim().toUpperCase());
   }
   return methods;

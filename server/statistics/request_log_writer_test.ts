@@ -30,11 +30,11 @@ Deno.test("RequestLogWriter writes what came within its time together, whole and
   assert.deepEqual([writer.buffered, writer.written, writer.dropped], [0, 3, 0]);
 });
 
-Deno.test("RequestLogWriter writes a full batch at once, and never more than 128 rows", async () => {
+Deno.test("RequestLogWriter writes a full batch at once, and never more than 512 rows", async () => {
   const { store, writer } = setup({ gatherMs: 60_000 });
-  const ids = end(writer, 300);
+  const ids = end(writer, 1_200);
   await store.until(() => store.batches.length === 2);
-  assert.deepEqual(store.batches.map((batch) => batch.length), [128, 128]);
+  assert.deepEqual(store.batches.map((batch) => batch.length), [512, 512]);
   await writer.close({ timeoutMs: 1_000 });
   assert.deepEqual(store.rows.map(({ id }) => id), ids);
 });

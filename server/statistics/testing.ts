@@ -6,11 +6,13 @@
 
 import { PersistenceError, type PersistenceErrorCode } from "../persistence/mod.ts";
 import type { RelayedRequest } from "../relay/observer.ts";
+import { newRequestId } from "../relay/request_id.ts";
 
 /** A request that succeeded, but for what is given. */
 export function relayedRequest(differences: Partial<RelayedRequest> = {}): RelayedRequest {
+  const { startedAtMs = Date.UTC(2026, 0, 1) } = differences;
   return {
-    requestId: crypto.randomUUID(),
+    requestId: newRequestId(startedAtMs),
     traceId: undefined,
     originId: "0f0f0f0f-0000-4000-8000-000000000001",
     tenantId: "0f0f0f0f-0000-4000-8000-000000000002",
@@ -19,7 +21,7 @@ export function relayedRequest(differences: Partial<RelayedRequest> = {}): Relay
     method: "GET",
     path: "/orders",
     clientAddress: "192.0.2.1",
-    startedAtMs: Date.UTC(2026, 0, 1),
+    startedAtMs,
     durationMs: 12.5,
     status: 200,
     outcome: "succeeded",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { LoggedRequest } from "../../persistence/mod.ts";
+import { requestIdAt } from "../../persistence/testing.ts";
 import { type ManagementSite, managementTestOnDatabases } from "../testing.ts";
 
 const START = Date.UTC(2026, 5, 1, 12);
@@ -10,13 +11,14 @@ async function createTenant(site: ManagementSite, name: string): Promise<string>
 }
 
 function logged(tenantId: string | null, minute: number, changes: Partial<LoggedRequest> = {}): LoggedRequest {
+  const startedAt = START + minute * MINUTE_MS;
   return {
-    id: crypto.randomUUID(),
+    id: requestIdAt(startedAt),
     tenantId,
     tenantName: "acme",
     originId: crypto.randomUUID(),
     connectionId: crypto.randomUUID(),
-    startedAt: START + minute * MINUTE_MS,
+    startedAt,
     durationMs: 12.5,
     target: "erp",
     method: "GET",

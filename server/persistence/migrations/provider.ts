@@ -18,6 +18,7 @@ import * as storedRequests from "./0006_stored_requests.ts";
 import * as recordings from "./0007_recordings.ts";
 import * as requestHops from "./0008_request_hops.ts";
 import * as statisticsMinutes from "./0009_statistics_minutes.ts";
+import * as requestsById from "./0010_requests_by_id.ts";
 import * as requestTunnel from "./0011_request_tunnel.ts";
 import type { MigratedDatabase } from "./dialect.ts";
 
@@ -38,6 +39,7 @@ export const MIGRATIONS: Readonly<Record<string, RelayMigration>> = {
   "0007_recordings": recordings,
   "0008_request_hops": requestHops,
   "0009_statistics_minutes": statisticsMinutes,
+  "0010_requests_by_id": requestsById,
   "0011_request_tunnel": requestTunnel,
 };
 
