@@ -257,6 +257,7 @@ function appendValues(values: unknown[], request: LoggedRequest): void {
     request.responseBytes,
     request.relayedResponseBytes,
     request.waitedMs,
+    request.tunnelMs,
     request.targetMs,
     request.deliveries,
   );
