@@ -10,7 +10,8 @@ import { closedPort } from "./testkit/target.ts";
 import type { TestTenant } from "./testkit/tenants.ts";
 
 const BODY = "x".repeat(100_000);
-const ACCESS = { bucket: "bodies", accessKeyId: "S3RVER", secretAccessKey: "S3RVER" };
+/** Without a folder: s3rver takes a folder away with the last object in it, also while another is being put there. */
+const ACCESS = { bucket: "bodies", prefix: "body-", accessKeyId: "S3RVER", secretAccessKey: "S3RVER" };
 const POLL_MS = 20;
 
 /** An S3 server that can be stopped and started, and keeps its bucket. */

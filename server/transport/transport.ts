@@ -41,7 +41,8 @@ export interface Consumption extends Disposable {
 /** A queue for each tenant, shared by all origins, first in, first out. */
 export interface TenantQueues {
   /**
-   * Puts a ticket into its tenant's queue. Resolves when it is safe there. While the carrier is away a bounded number of tickets waits for it.
+   * Puts a ticket into its tenant's queue. Resolves when it is safe there. While the carrier is away a bounded number of tickets waits for it; so
+   * do tickets of requests that this origin holds while its mail does not come in, and what was published before that is published again.
    *
    * @throws {RelayError} `queue_full` when the tenant has too many waiting, `transport_unavailable` when they cannot be carried.
    */

@@ -30,6 +30,8 @@ export class AmqpQueues implements TenantQueues {
   readonly #declared = new Map<string, Promise<void>>();
   #publishing: ConfirmChannel | undefined;
   #consuming: Channel | undefined;
+  /** Whether this origin gets its mail. Whoever takes a ticket asks for the request at once, and forgets tickets of origins that cannot be asked. */
+  #isReady = false;
 
   constructor(options: AmqpQueuesOptions) {
     this.#options = options;
@@ -38,7 +40,7 @@ export class AmqpQueues implements TenantQueues {
 
   async publish(tenantId: string, request: QueuedRequest): Promise<void> {
     const entry = this.#outbox.add(tenantId, request);
-    if (this.#publishing !== undefined) void this.#send(this.#publishing, entry);
+    if (this.#isReady) this.#send(entry);
     await entry.published.promise;
   }
 
@@ -82,7 +84,7 @@ export class AmqpQueues implements TenantQueues {
     return channel;
   }
 
-  /** Makes the channel that publishes, and publishes what waits. */
+  /** Makes the channel that publishes. */
   async openPublishing(model: ChannelModel): Promise<Channel> {
     const channel = await model.createConfirmChannel();
     channel.on("error", ignore);
@@ -91,13 +93,25 @@ export class AmqpQueues implements TenantQueues {
     });
     this.#declared.clear();
     this.#publishing = channel;
-    for (const entry of this.#outbox.list()) void this.#send(channel, entry);
     for (const consumption of this.#consumptions) consumption.retry();
     return channel;
   }
 
+  /** Mail comes in again: publishes what waits, and what others may have forgotten since. */
+  ready(): void {
+    if (this.#isReady) return;
+    this.#isReady = true;
+    for (const entry of this.#outbox.list()) this.#send(entry);
+  }
+
+  /** No mail comes in. */
+  lost(): void {
+    this.#isReady = false;
+  }
+
   /** Nothing more will be published. */
   close(): void {
+    this.#isReady = false;
     this.#publishing = undefined;
     this.#outbox.fail(new RelayError("transport_unavailable", "The server stops"));
   }
@@ -108,8 +122,12 @@ export class AmqpQueues implements TenantQueues {
     for (const consumption of this.#consumptions) consumption.attach(undefined);
   }
 
-  /** What fails here fails with its channel: the next one publishes again. */
-  async #send(channel: ConfirmChannel, entry: OutboxEntry): Promise<void> {
+  #send(entry: OutboxEntry): void {
+    if (this.#publishing !== undefined) void this.#sendBy(this.#publishing, entry);
+  }
+
+  /** What fails here fails with its channel, and is published again when the next one is ready. */
+  async #sendBy(channel: ConfirmChannel, entry: OutboxEntry): Promise<void> {
     const { tenantId, request, expiresAtMs } = entry;
     try {
       await this.#declare(tenantId);

@@ -102,7 +102,7 @@ export class AmqpTransport implements ServerTransport {
   async #open(model: ChannelModel, open: (model: ChannelModel) => Promise<Channel>): Promise<void> {
     const channel = await open(model);
     channel.once("close", () => {
-      this.mail.lost();
+      this.#lost();
       if (this.#isClosed) return;
       // Without effect when the whole connection is lost already.
       model.close().catch((error) => logger.debug("Broker connection: {error}", { error }));
@@ -111,9 +111,15 @@ export class AmqpTransport implements ServerTransport {
 
   #changed(): void {
     const { state } = this;
-    if (state === "away") return this.mail.lost();
+    if (state === "away") return this.#lost();
     if (state === "blocked") this.mail.held();
     else this.mail.ready();
+    this.queues.ready();
     this.#settleConnected();
+  }
+
+  #lost(): void {
+    this.queues.lost();
+    this.mail.lost();
   }
 }
