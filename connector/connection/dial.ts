@@ -5,7 +5,6 @@
  */
 
 import type { Agent, IncomingMessage } from "node:http";
-import type { Socket } from "node:net";
 import { WebSocket } from "ws";
 import type { MessagePipe } from "../../shared/protocol/pipe.ts";
 import { SUB_PROTOCOL } from "../../shared/protocol/frame.ts";
@@ -69,11 +68,9 @@ export function dial(endpoint: string, options: DialOptions): Promise<MessagePip
     signal.removeEventListener("abort", onAbort);
     socket.off("error", onError).off("unexpected-response", onResponse);
   };
-  let connection: Socket | undefined;
-  socket.once("upgrade", (response) => connection = response.socket);
   socket.on("error", onError).on("unexpected-response", onResponse).once("open", () => {
     cleanUp();
-    resolve(new WsPipe(socket, connection));
+    resolve(new WsPipe(socket));
   });
   signal.addEventListener("abort", onAbort);
   if (signal.aborted) onAbort();

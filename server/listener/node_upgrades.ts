@@ -71,7 +71,7 @@ export class NodeUpgrades {
     this.#answers.set(message, answer);
     if (!isSocketAnswer(answer)) {
       this.#server.handleUpgrade(message, socket, head, (webSocket: WebSocket) => {
-        answer.accept(new WsPipe(webSocket, socket));
+        answer.accept(new WsPipe(webSocket));
       });
     } else if (socket.destroyed) answer.refused();
     else {

@@ -8,6 +8,9 @@
 import { jsonLinesFormatter, type LogRecord } from "@logtape/logtape";
 import { describeError } from "./describe_error.ts";
 
+let latestMs = NaN;
+let latestTime = "";
+
 const OWN_FIELDS = new Set(["time", "level", "category", "message"]);
 
 /**
@@ -50,15 +53,22 @@ function formatPlain({ properties, message, timestamp, level, category }: LogRec
     if (part instanceof Error) return undefined;
     text += String(part);
   }
-  const own = `{"time":"${new Date(timestamp).toISOString()}","level":"${level}","category":"${
-    category.join(".")
-  }","message":`;
+  const own = `{"time":"${isoTime(timestamp)}","level":"${level}","category":"${category.join(".")}","message":`;
   try {
     const rest = JSON.stringify(properties).slice(1);
     return `${own}${JSON.stringify(text)}${rest === "}" ? rest : `,${rest}`}\n`;
   } catch {
     return undefined;
   }
+}
+
+/** Of many lines in one millisecond only the first needs the text to be made. */
+function isoTime(timestampMs: number): string {
+  if (timestampMs !== latestMs) {
+    latestTime = new Date(timestampMs).toISOString();
+    latestMs = timestampMs;
+  }
+  return latestTime;
 }
 
 function errorFields(error: Error, hasStack: boolean): Record<string, unknown> {

@@ -4,29 +4,20 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
-import type { Writable } from "node:stream";
 import type { WebSocket } from "ws";
 import type { MessagePipe, PipeReceiver } from "../protocol/pipe.ts";
 import { PipeInbox } from "../protocol/pipe_inbox.ts";
 
-/** From here on a message is worth a write of its own, in bytes: to hold it back brings bodies nothing. */
-const LARGE_BYTES = 16 * 1024;
-
-/** Wraps a socket that is open. */
+/**
+ * Wraps a socket that is open. Every message is written at once: to hold those of one turn of the event loop together saves a write each, but
+ * lets both sides wait for each other.
+ */
 export class WsPipe implements MessagePipe {
   readonly #socket: WebSocket;
-  readonly #connection: Writable | undefined;
   readonly #inbox = new PipeInbox();
-  #isGathering = false;
 
-  /**
-   * @param connection What the socket writes to. With it, all messages of one turn of the event loop go out in one write: with 32 clients
-   * that took a fifth off the CPU per request, in the server and in the connector.
-   */
-  constructor(socket: WebSocket, connection?: Writable) {
+  constructor(socket: WebSocket) {
     this.#socket = socket;
-    this.#connection = connection;
     socket.binaryType = "nodebuffer";
     socket.on("message", (data: Uint8Array, isBinary: boolean) => {
       if (isBinary) this.#inbox.message(data);
@@ -45,10 +36,7 @@ export class WsPipe implements MessagePipe {
 
   send(message: Uint8Array<ArrayBuffer>): void {
     if (this.#inbox.hasEnded) return;
-    const isLarge = message.length >= LARGE_BYTES;
-    if (!isLarge) this.#gather();
     this.#socket.send(message, { binary: true });
-    if (isLarge) this.#flush();
   }
 
   get bufferedAmount(): number {
@@ -57,26 +45,11 @@ export class WsPipe implements MessagePipe {
 
   close(code: number, reason: string): void {
     this.#socket.close(code, reason);
-    // Whoever closes may end the program next.
-    this.#flush();
     this.#inbox.closed(code, reason);
   }
 
   terminate(): void {
     this.#socket.terminate();
     this.#inbox.closed(1006, "");
-  }
-
-  #gather(): void {
-    if (this.#isGathering || this.#connection === undefined) return;
-    this.#isGathering = true;
-    this.#connection.cork();
-    setImmediate(() => this.#flush());
-  }
-
-  #flush(): void {
-    if (!this.#isGathering) return;
-    this.#isGathering = false;
-    this.#connection?.uncork();
   }
 }

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import type { Socket } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
 import { testMessagePipe } from "../protocol/pipe_contract.ts";
 import type { MessagePipe } from "../protocol/pipe.ts";
@@ -9,21 +8,16 @@ import { WsPipe } from "./ws_pipe.ts";
 /** Two sockets of `ws`, connected; the accepting one takes messages of up to `maxPayload` bytes. */
 async function connect(
   maxPayload = 2 * 1024 * 1024,
-): Promise<[WebSocket, WebSocket] & AsyncDisposable & { readonly connections: readonly [Socket, Socket] }> {
+): Promise<[WebSocket, WebSocket] & AsyncDisposable> {
   const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: false, maxPayload });
   await new Promise((resolve) => server.once("listening", resolve));
-  const accepted = new Promise<[WebSocket, Socket]>((resolve) =>
-    server.once("connection", (socket, { socket: connection }) => resolve([socket, connection]))
-  );
+  const accepted = new Promise<WebSocket>((resolve) => server.once("connection", resolve));
   const address = server.address();
   assert.ok(address !== null && typeof address === "object");
   const client = new WebSocket(`ws://127.0.0.1:${address.port}/`, { perMessageDeflate: false });
-  const connected = new Promise<Socket>((resolve) => client.once("upgrade", ({ socket }) => resolve(socket)));
   await new Promise((resolve, reject) => client.once("open", resolve).once("error", reject));
-  const [atServer, atServerConnection] = await accepted;
-  const sockets: [WebSocket, WebSocket] = [client, atServer];
+  const sockets: [WebSocket, WebSocket] = [client, await accepted];
   return Object.assign(sockets, {
-    connections: [await connected, atServerConnection] as const,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.terminate();
       await new Promise((resolve) => server.close(resolve));
@@ -35,27 +29,6 @@ testMessagePipe("WsPipe", async () => {
   const sockets = await connect();
   const pipes: [MessagePipe, MessagePipe] = [new WsPipe(sockets[0]), new WsPipe(sockets[1])];
   return Object.assign(pipes, { [Symbol.asyncDispose]: () => sockets[Symbol.asyncDispose]() });
-});
-
-testMessagePipe("WsPipe with its connection", async () => {
-  const sockets = await connect();
-  const [left, right] = sockets.connections;
-  const pipes: [MessagePipe, MessagePipe] = [new WsPipe(sockets[0], left), new WsPipe(sockets[1], right)];
-  return Object.assign(pipes, { [Symbol.asyncDispose]: () => sockets[Symbol.asyncDispose]() });
-});
-
-Deno.test("WsPipe with its connection writes the messages of one turn together, and at once when it closes", async () => {
-  await using sockets = await connect();
-  const [connection] = sockets.connections;
-  const pipe = new WsPipe(sockets[0], connection);
-  const recorder = new Recorder(new WsPipe(sockets[1]));
-  pipe.send(new Uint8Array([1]));
-  pipe.send(new Uint8Array([2]));
-  assert.ok(pipe.bufferedAmount > 2, "nothing is written yet, and it counts");
-  pipe.close(1000, "");
-  assert.equal(connection.writableCorked, 0);
-  await recorder.end;
-  assert.deepEqual(recorder.messages.map((message) => message[0]), [1, 2]);
 });
 
 Deno.test("WsPipe closes with 1008 when the other side sends text", async () => {
