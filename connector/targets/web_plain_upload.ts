@@ -9,6 +9,8 @@ import type { StreamBody } from "../../shared/http/message.ts";
 import type { Connection } from "./http1/connection.ts";
 import type { UploadSink } from "./web_upload.ts";
 
+/** Smaller ones are not worth it. */
+const MINIMUM_FREED_BYTES = 16 * 1024;
 const LAST_CHUNK = Buffer.from("0\r\n\r\n");
 
 /** Writes in chunks, unless the body's length is known. */
@@ -21,14 +23,21 @@ export class PlainUpload implements UploadSink {
     this.#isChunked = length === undefined;
   }
 
-  /** Where writing fails, reading tells why: the call ends by that. */
-  async write(bytes: Uint8Array): Promise<void> {
+  /** Where writing fails, reading tells why: the call ends by that. What was written belongs to nobody any more. */
+  async write(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     await this.#connection.write(this.#isChunked ? toChunk(bytes) : bytes).catch(() => {});
+    free(bytes);
   }
 
   end(): void {
     if (this.#isChunked) this.#connection.write(LAST_CHUNK).catch(() => {});
   }
+}
+
+/** Gives memory back at once: bodies pass faster than the garbage collector finds what is left of them. */
+function free({ buffer, byteLength }: Uint8Array<ArrayBuffer>): void {
+  // Otherwise it may be shared with other parts.
+  if (byteLength === buffer.byteLength && byteLength >= MINIMUM_FREED_BYTES) buffer.transfer(0);
 }
 
 /** In one piece, for one write. */
