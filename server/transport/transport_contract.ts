@@ -168,6 +168,22 @@ const CASES: Readonly<Record<string, (setting: Setting) => Promise<void>>> = {
     assert.deepEqual(received, ["", "00ff", "61", "62"]);
   },
 
+  "brings mail of all sizes in the order it was sent in": async ({ transport, originId }) => {
+    const sizes = [2_047, 2_048, 2_049, 300_000, 1, 131_072, 0, 100];
+    const received: Uint8Array[] = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    await openMail(transport, {
+      mail: (message) => {
+        received.push(message.slice());
+        if (received.length === sizes.length) resolve();
+      },
+    });
+    const messages = sizes.map((size, index) => new Uint8Array(size).map((_, at) => at + index));
+    for (const message of messages) transport.mail.send(originId, message);
+    await promise;
+    assert.ok(received.every((message, index) => message.toHex() === messages[index]!.toHex()));
+  },
+
   "says when mail cannot be delivered": async (setting) => {
     const { transport } = setting;
     const { promise, resolve } = Promise.withResolvers<string>();

@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import type { TestCertificate } from "./certificate.ts";
 import { ChildProcess } from "./process.ts";
 import { requireCommands, type Requirement } from "./requirement.ts";
 import { closedPort } from "./target.ts";
@@ -23,6 +24,8 @@ export async function requireRabbitMq(): Promise<Requirement> {
 export interface BrokerOptions {
   /** Largest message it takes, in bytes. */
   readonly maxMessageBytes?: number;
+  /** It speaks TLS as well then, with this certificate. */
+  readonly certificate?: TestCertificate;
   /** Where its own folder is made, in the system's folder for temporary files unless given. */
   readonly parentFolder?: string;
 }
@@ -30,6 +33,7 @@ export interface BrokerOptions {
 /** One broker. Hold it with `await using`. */
 export class TestBroker implements AsyncDisposable {
   readonly port = closedPort();
+  readonly #tlsPort = closedPort();
   readonly #distributionPort = closedPort();
   readonly #folder: string;
   readonly #options: BrokerOptions;
@@ -61,6 +65,11 @@ export class TestBroker implements AsyncDisposable {
     return `amqp://guest:guest@127.0.0.1:${this.port}?heartbeat=2`;
   }
 
+  /** Its URL for TLS. */
+  get tlsUrl(): string {
+    return `amqps://guest:guest@localhost:${this.#tlsPort}?heartbeat=2`;
+  }
+
   /** Starts it again, with what it had, unless it was emptied. */
   async start(): Promise<void> {
     const lines = [
@@ -69,8 +78,17 @@ export class TestBroker implements AsyncDisposable {
       "log.console.level = info",
       "log.file = false",
     ];
-    const { maxMessageBytes } = this.#options;
+    const { maxMessageBytes, certificate } = this.#options;
     if (maxMessageBytes !== undefined) lines.push(`max_message_size = ${maxMessageBytes}`);
+    if (certificate !== undefined) {
+      lines.push(
+        `listeners.ssl.default = 127.0.0.1:${this.#tlsPort}`,
+        `ssl_options.cacertfile = ${certificate.caFile}`,
+        `ssl_options.certfile = ${certificate.certFile}`,
+        `ssl_options.keyfile = ${certificate.keyFile}`,
+        "ssl_options.verify = verify_none",
+      );
+    }
     await Deno.writeTextFile(join(this.#folder, "rabbitmq.conf"), `${lines.join("\n")}\n`);
     const child = new Deno.Command(join(PROGRAMS, "rabbitmq-server"), {
       env: this.#environment,

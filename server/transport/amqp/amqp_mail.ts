@@ -7,6 +7,7 @@
 import type { Channel, ChannelModel, Message } from "amqplib";
 import { getLogger } from "../../../shared/log/mod.ts";
 import type { MailReceiver, OriginMail } from "../transport.ts";
+import { writeThrough } from "./frame_writing.ts";
 import { asBuffer, BROADCAST_EXCHANGE, declareExchanges, MAIL_EXCHANGE } from "./topology.ts";
 
 const logger = getLogger("transport");
@@ -22,7 +23,7 @@ export class AmqpMail implements OriginMail {
   #isReady = false;
   #isHeld = false;
   #outgoing: Channel | undefined;
-  #unsentBytes = 0;
+  #socket: ReturnType<typeof writeThrough> | undefined;
   #maxMessageBytes = Infinity;
 
   constructor(originId: string) {
@@ -30,7 +31,7 @@ export class AmqpMail implements OriginMail {
   }
 
   get bufferedAmount(): number {
-    return this.#unsentBytes;
+    return this.#isReady ? this.#socket?.writableLength ?? 0 : 0;
   }
 
   get maxMessageBytes(): number {
@@ -71,12 +72,9 @@ export class AmqpMail implements OriginMail {
     const channel = await model.createChannel();
     channel.on("error", (error: Error) => this.#learnLimit(error));
     channel.on("return", ({ fields }: Message) => this.#receiver?.undeliverable(fields.routingKey));
-    channel.on("drain", () => {
-      if (this.#outgoing === channel) this.#unsentBytes = 0;
-    });
     await declareExchanges(channel);
+    this.#socket = writeThrough(channel);
     this.#outgoing = channel;
-    this.#unsentBytes = 0;
     return channel;
   }
 
@@ -124,8 +122,7 @@ export class AmqpMail implements OriginMail {
 
   #publish(exchange: string, routingKey: string, message: Uint8Array, options: { readonly mandatory?: boolean }): void {
     if (!this.#isReady || this.#outgoing === undefined) return;
-    const hasRoom = this.#outgoing.publish(exchange, routingKey, asBuffer(message), options);
-    this.#unsentBytes = hasRoom ? 0 : this.#unsentBytes + message.length;
+    this.#outgoing.publish(exchange, routingKey, asBuffer(message), options);
   }
 }
 

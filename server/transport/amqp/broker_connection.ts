@@ -6,9 +6,8 @@
 
 import amqplib, { type ChannelModel, type RecoveringChannelModel } from "amqplib";
 import { readFileSync } from "node:fs";
-import { nextTick } from "node:process";
-import type { Writable } from "node:stream";
 import { getLogger } from "../../../shared/log/mod.ts";
+import { gatherWrites } from "./frame_writing.ts";
 
 const logger = getLogger("transport");
 
@@ -98,27 +97,6 @@ export class BrokerConnection implements AsyncDisposable {
     else logger.warn("Broker connection {name} is {state}: {reason}", { name, state, reason: withoutSecrets(reason) });
     this.#options.changed(state, reason);
   }
-}
-
-/**
- * Once in every turn of the event loop amqplib hands the socket all frames of all channels, one by one: together they are one system call instead of one
- * each. Its types do not tell of the socket.
- */
-function gatherWrites({ connection }: ChannelModel): void {
-  const { stream } = connection as unknown as { readonly stream: Writable };
-  const write = stream.write;
-  let isGathering = false;
-  stream.write = function (...args: Parameters<Writable["write"]>): boolean {
-    if (!isGathering) {
-      isGathering = true;
-      stream.cork();
-      nextTick(() => {
-        isGathering = false;
-        stream.uncork();
-      });
-    }
-    return write.apply(stream, args);
-  } as Writable["write"];
 }
 
 interface BrokerUrl {
