@@ -3,6 +3,8 @@ import { within } from "./testkit/deadline.ts";
 import { assertAnswer, assertProblem, fetchToken, requestToken } from "./testkit/http.ts";
 import { testLog } from "./testkit/log.ts";
 import { findPostgres, type TestPostgresDatabase } from "./testkit/postgres.ts";
+import { findPostgresPrograms, PostgresCluster } from "./testkit/postgres_cluster.ts";
+import { isRequired } from "./testkit/requirement.ts";
 import { startServer, type TestServer } from "./testkit/server.ts";
 import { type Site, startSite } from "./testkit/site.ts";
 import { TcpRelay } from "./testkit/tcp_relay.ts";
@@ -57,6 +59,11 @@ class Load {
     this.#site = site;
     this.#token = token;
     this.#lines = Array.from({ length: 4 }, () => this.#run());
+  }
+
+  /** Requests that were answered. */
+  get count(): number {
+    return this.#count;
   }
 
   /** Waits until so many more requests were answered. */
@@ -138,6 +145,35 @@ for (const [fault, { begin, end }] of Object.entries(FAULTS)) {
     },
   });
 }
+
+const isClusterSkipped = findPostgresPrograms() === undefined && !isRequired("postgres");
+Deno.test({
+  name: `relaying goes on while PostgreSQL is stopped, killed and started again, and the request log has every request${
+    isClusterSkipped ? " (skipped: PostgreSQL is not installed)" : ""
+  }`,
+  ignore: isClusterSkipped,
+  fn: async () => {
+    await using cluster = await PostgresCluster.start();
+    await using site = await startSite({ hello: () => new Response("hello") }, { database: { url: cluster.url } });
+    const { server, tenant } = site;
+    const load = new Load(site, await server.token(tenant, "client"));
+    for (const end of ["stop", "kill"] as const) {
+      const [lost, back] = [testLog.find(LOST).length + 1, testLog.find(BACK).length + 1];
+      await load.more(200);
+      await cluster[end]();
+      await testLog.waitFor(LOST, { count: lost, timeoutMs: 20_000 });
+      await load.more(500);
+      await cluster.start();
+      await testLog.waitFor(BACK, { count: back, timeoutMs: 20_000 });
+    }
+    await load.stop();
+    assert.deepEqual(load.failures, []);
+    await server.relayServer.drain();
+    const { count } = await server.database.handle.selectFrom("requests")
+      .select(({ fn }) => fn.countAll<number>().as("count")).executeTakeFirstOrThrow();
+    assert.equal(count, load.count);
+  },
+});
 
 Deno.test({
   name: postgres.label("a token is refused with 503 while the database is away, and given again when it is back"),

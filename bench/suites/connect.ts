@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import { defaultRelay, startRelayServer } from "../peers/mod.ts";
+import { defaultRelay, LISTENERS, startRelayServer } from "../peers/mod.ts";
 import { Program, readUsage } from "../processes.ts";
 import type { Bench, Suite } from "./suite.ts";
 
@@ -33,7 +33,7 @@ export const connect: Suite = {
 
 async function measure(bench: Bench): Promise<void> {
   await using resources = new AsyncDisposableStack();
-  const server = resources.use(await startRelayServer(bench.folder, { listener: "native" }));
+  const server = resources.use(await startRelayServer(bench.folder, { listener: LISTENERS[0] }));
   const tenants = [];
   for (let index = 0; index < CONNECTORS; index++) {
     tenants.push(await server.database.createTenant({ name: `tenant-${index}` }));

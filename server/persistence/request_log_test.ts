@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PostgresAdapter, sql } from "kysely";
 import { type LoggedRequest, REQUEST_SEARCH_LIMIT, RequestLogRepository } from "./request_log.ts";
 import { requestIdAt, testOnDatabases } from "./testing.ts";
 
@@ -76,6 +77,20 @@ testOnDatabases("find() gives the newest first and pages", async (db) => {
   assert.deepEqual(await found({ skip: 298, take: 9 }), [1, 0]);
   assert.deepEqual(await found({ skip: 300, take: 9 }), []);
   assert.deepEqual((await log.find()).results, requests.toReversed());
+});
+
+testOnDatabases("find() goes by the bytes of ids, in whatever language the database was made", async (db) => {
+  if (db.getExecutor().adapter instanceof PostgresAdapter) {
+    const { rows } = await sql<{ collation_name: string | null }>`select collation_name from information_schema.columns
+      where table_name = 'requests' and column_name = 'id'`.execute(db);
+    assert.deepEqual(rows, [{ collation_name: "C" }]);
+  }
+  const log = new RequestLogRepository(db);
+  // In Danish "aa" comes behind "z".
+  const times = [0x1_9a_9f_ff, 0x1_9a_a0_00, 0x1_9a_b0_00].map((time) => time * 2 ** 16);
+  await log.insertMany(times.map((startedAt) => request({ startedAt })));
+  const found = await log.find({ filter: { toMs: times[2]! } });
+  assert.deepEqual(found.results.map(({ startedAt }) => startedAt), [times[1], times[0]]);
 });
 
 testOnDatabases("find() filters by every condition, and by all of them together", async (db) => {

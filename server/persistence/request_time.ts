@@ -13,7 +13,6 @@ const MAX_TIME_MS = 2 ** 48 - 1;
  */
 export function firstIdAt(timeMs: number): string {
   const time = Math.min(MAX_TIME_MS, Math.max(0, Math.ceil(timeMs))).toString(16).padStart(12, "0");
-  // As long as an id: where punctuation weighs less than letters, as in most of PostgreSQL's collations, all dashes stand below each other.
   return `${time.slice(0, 8)}-${time.slice(8)}-0000-0000-000000000000`;
 }
 

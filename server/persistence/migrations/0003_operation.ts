@@ -6,7 +6,7 @@
  */
 
 import { type CreateTableBuilder, sql } from "kysely";
-import { type MigratedDatabase, namesInOneOrder } from "./dialect.ts";
+import { type MigratedDatabase, textInOneOrder } from "./dialect.ts";
 
 /** What a program must know to run on this schema. */
 export const requires = "0002_signing_keys";
@@ -34,7 +34,7 @@ async function expandTenants(db: MigratedDatabase): Promise<void> {
     .addColumn("version", "integer", (column) => column.notNull().defaultTo(1))
     .execute();
   await db.schema.createIndex("tenants_updated_at").on("tenants").columns(["updated_at", "id"]).execute();
-  await namesInOneOrder(db, { table: "tenants", column: "name_key" });
+  await textInOneOrder(db, { table: "tenants", column: "name_key" });
 }
 
 async function createPeople(db: MigratedDatabase): Promise<void> {
@@ -46,7 +46,7 @@ async function createPeople(db: MigratedDatabase): Promise<void> {
     .addColumn("updated_at", "bigint", (column) => column.notNull())
     .addColumn("last_login_at", "bigint")
     .execute();
-  await namesInOneOrder(db, { table: "users", column: "name_key" });
+  await textInOneOrder(db, { table: "users", column: "name_key" });
 
   await named(db.schema.createTable("api_keys"))
     .addColumn("hash", "text", (column) => column.notNull().unique())
@@ -55,7 +55,7 @@ async function createPeople(db: MigratedDatabase): Promise<void> {
     .addColumn("expires_at", "bigint")
     .addColumn("last_used_at", "bigint")
     .execute();
-  await namesInOneOrder(db, { table: "api_keys", column: "name_key" });
+  await textInOneOrder(db, { table: "api_keys", column: "name_key" });
 
   await db.schema.createTable("sessions")
     .addColumn("token_hash", "text", (column) => column.primaryKey())

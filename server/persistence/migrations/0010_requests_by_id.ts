@@ -4,13 +4,14 @@
  * @module
  */
 
-import { type Kysely, sql } from "kysely";
+import { sql } from "kysely";
+import { type MigratedDatabase, textInOneOrder } from "./dialect.ts";
 
 /** A program of the release before runs on this schema as well. */
 export const requires = "0002_signing_keys";
 
 /** Replaces the indexes by the time with those by the id. */
-export async function up(db: Kysely<unknown>): Promise<void> {
+export async function up(db: MigratedDatabase): Promise<void> {
   for (
     const name of [
       "requests_newest",
@@ -21,6 +22,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   ) {
     await db.schema.dropIndex(name).execute();
   }
+  // In Danish "aa" comes behind "z".
+  await textInOneOrder(db, { table: "requests", column: "id" });
   await db.schema.createIndex("requests_of_tenant").on("requests").columns(["tenant_id", "id"]).execute();
   const isUnsuccessful = sql<boolean>`outcome <> 'succeeded'`;
   await db.schema.createIndex("requests_not_succeeded").on("requests").column("id").where(isUnsuccessful).execute();

@@ -10,10 +10,10 @@ import { type Kysely, sql, SqliteAdapter } from "kysely";
 export type MigratedDatabase = Kysely<unknown>;
 
 /**
- * Makes a column of lower-case names sort by their bytes. SQLite does so anyway; PostgreSQL would sort by the language its database was made
- * with, in which lists differ and a prefix is not found by the index.
+ * Makes a column of text sort by its bytes. SQLite does so anyway; PostgreSQL would sort by the language its database was made with, in which
+ * lists differ and a prefix is not found by the index.
  */
-export async function namesInOneOrder(
+export async function textInOneOrder(
   db: MigratedDatabase,
   { table, column }: { readonly table: string; readonly column: string },
 ): Promise<void> {
