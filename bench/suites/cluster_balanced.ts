@@ -19,7 +19,8 @@ import type { Bench } from "./suite.ts";
 
 const CLIENTS = 32;
 const PAIRS = 6;
-const WARM_UP_SECONDS = 3;
+/** For each server: the same number of requests, so that V8 has compiled the same of each when it is measured. */
+const WARM_UP_SECONDS = 8;
 /** One to each server, or two to the only one. */
 const CONNECTIONS = 2;
 
@@ -29,10 +30,12 @@ export async function measureBalanced(bench: Bench, broker: Broker): Promise<voi
   const single = resources.use(await startRelayServer(bench.folder, { listener: LISTENERS[0] }));
   const { servers } = resources.use(await startRelayCluster(bench.folder, broker));
   const sites = [
-    { load: "one server behind a balancer", url: await startSite(bench, resources, [single]) },
-    { load: "two servers behind a balancer", url: await startSite(bench, resources, servers) },
+    { load: "one server behind a balancer", serverCount: 1, url: await startSite(bench, resources, [single]) },
+    { load: "two servers behind a balancer", serverCount: 2, url: await startSite(bench, resources, servers) },
   ];
-  for (const { url } of sites) await wrk(url, { clients: CLIENTS, seconds: WARM_UP_SECONDS });
+  for (const { serverCount, url } of sites) {
+    await wrk(url, { clients: CLIENTS, seconds: WARM_UP_SECONDS * serverCount });
+  }
   for (let pair = 0; pair < PAIRS; pair++) {
     for (const { load, url } of pair % 2 === 0 ? sites : sites.toReversed()) {
       const { requestsPerSecond, p50Us, p99Us } = await wrk(url, { clients: CLIENTS, seconds: bench.isQuick ? 1 : 2 });

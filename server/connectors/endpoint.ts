@@ -106,17 +106,21 @@ export class ConnectorEndpoint {
     return { protocol: SUB_PROTOCOL, accept: (pipe) => void this.#accept(pipe, client) };
   }
 
+  /** What a connection needs after its handshake lives on by itself, so that the many that are idle keep nothing of these calls. */
   async #accept(pipe: MessagePipe, client: Client): Promise<void> {
     const { id } = client.tenant;
     this.#places.take(id);
+    let session: Session | undefined;
     try {
-      await this.#open(pipe, client);
+      session = await this.#open(pipe, client);
     } finally {
-      this.#places.giveBack(id);
+      if (session === undefined) this.#places.giveBack(id);
     }
+    session?.ended.then(() => this.#places.giveBack(id));
   }
 
-  async #open(pipe: MessagePipe, client: Client): Promise<void> {
+  /** Returns the session of the connection; `undefined` when there is none. */
+  async #open(pipe: MessagePipe, client: Client): Promise<Session | undefined> {
     const { tenant, token, peerAddress } = client;
     const id = crypto.randomUUID();
     const log = logger.with({ connectionId: id, tenant: tenant.name, peerAddress });
@@ -125,19 +129,24 @@ export class ConnectorEndpoint {
       timeoutMs: this.#options.handshakeTimeoutMs,
       signal: this.#stopping.signal,
       welcome: () => this.#welcome(id, tenant),
-      handlers: this.#handlers(tenant, connected.promise),
+      handlers: this.#handlers(tenant.id, connected.promise),
     }).catch((error) => log.warn("Handshake of {tenant} from {peerAddress} failed: {error}", { error }));
     if (opened === undefined) return;
     this.#allowHttpBodies(opened.session, opened.hello);
     const connection = this.#createConnection(opened.session, opened.hello, { id, ...client });
-    const connectionToken = new ConnectionToken(connection, {
-      renew: (renewed) => this.#checkRenewed(renewed, tenant),
-      isPossible: () => this.#authentication.findTenant(tenant.id).then(() => true, () => false),
-      now: this.#parts.now,
-    });
+    const connectionToken = this.#createToken(connection, tenant.id);
     connectionToken.holdUntil(token.expiresAt);
     connected.resolve({ connection, token: connectionToken });
-    await this.#serve(connection, opened.session, log);
+    this.#serve(connection, opened.session, log);
+    return opened.session;
+  }
+
+  #createToken(connection: ConnectorConnection, tenantId: string): ConnectionToken {
+    return new ConnectionToken(connection, {
+      renew: (renewed) => this.#checkRenewed(renewed, tenantId),
+      isPossible: () => this.#authentication.findTenant(tenantId).then(() => true, () => false),
+      now: this.#parts.now,
+    });
   }
 
   #allowHttpBodies(session: Session, { httpBodies }: Hello): void {
@@ -145,17 +154,19 @@ export class ConnectorEndpoint {
     if (httpBodies && minimumBytes !== undefined) session.allowHttpBodies({ minimumBytes, timeoutMs });
   }
 
-  async #serve(connection: ConnectorConnection, session: Session, log: ReturnType<typeof getLogger>): Promise<void> {
+  #serve(connection: ConnectorConnection, session: Session, log: ReturnType<typeof getLogger>): void {
     const { connector, targets, unhealthyTargets: unhealthy = [] } = connection.facts;
     log.info("{tenant} connected from {peerAddress}: {machineName}, version {version}, targets {targets}", {
       ...connector,
       targets,
       ...(unhealthy.length === 0 ? {} : { unhealthy }),
     });
-    using _registration = this.#parts.registry.add(connection);
+    const registration = this.#parts.registry.add(connection);
     this.#parts.watch.connected(connection);
-    const { code, reason, error } = await session.ended;
-    log.info("{tenant} disconnected: {code} {reason}", { code, reason, error: error?.message });
+    session.ended.then(({ code, reason, error }) => {
+      log.info("{tenant} disconnected: {code} {reason}", { code, reason, error: error?.message });
+      registration[Symbol.dispose]();
+    });
   }
 
   #createConnection(session: Session, hello: Hello, client: Client & { readonly id: string }): ConnectorConnection {
@@ -187,19 +198,19 @@ export class ConnectorEndpoint {
     };
   }
 
-  #handlers(tenant: Tenant, connected: Promise<Connected>): SessionHandlers {
+  #handlers(tenantId: string, connected: Promise<Connected>): SessionHandlers {
     return {
-      deliveryEnded: () => this.#parts.registry.changed(tenant.id),
-      goAway: () => this.#parts.registry.changed(tenant.id),
+      deliveryEnded: () => this.#parts.registry.changed(tenantId),
+      goAway: () => this.#parts.registry.changed(tenantId),
       authenticate: (token) => void connected.then((known) => known.token.renew(token)),
       targets: (served) => void connected.then(({ connection }) => changeTargets(connection, served)),
     };
   }
 
   /** A renewed token must be as good as the first. */
-  async #checkRenewed(token: string, tenant: Tenant): Promise<number> {
+  async #checkRenewed(token: string, tenantId: string): Promise<number> {
     const verified = await this.#authentication.verify(token);
-    if (verified.tenantId !== tenant.id) throw new RelayError("access_denied", "The token belongs to another tenant");
+    if (verified.tenantId !== tenantId) throw new RelayError("access_denied", "The token belongs to another tenant");
     await this.#authentication.tenantOf(verified);
     return verified.expiresAt;
   }

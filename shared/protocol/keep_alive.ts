@@ -24,8 +24,8 @@ export class KeepAlive implements Disposable, WindowClock {
   #dueAtMs = 0;
   #roundTripMs: number | undefined;
   #pingedAtMs = -Infinity;
-  /** Who waits for the next round trip. */
-  readonly #waiting = new Set<(sampleMs: number | undefined) => void>();
+  /** Who waits for the next round trip. Made when somebody does. */
+  #waiting: Set<(sampleMs: number | undefined) => void> | undefined;
 
   /** Starts watching, with a ping to measure the round trip. */
   constructor(port: KeepAlivePort, intervalMs: number) {
@@ -66,10 +66,11 @@ export class KeepAlive implements Disposable, WindowClock {
   async sample({ timeoutMs }: { readonly timeoutMs: number }): Promise<number | undefined> {
     const { promise, resolve } = Promise.withResolvers<number | undefined>();
     const timer = setTimeout(() => resolve(undefined), timeoutMs);
-    this.#waiting.add(resolve);
+    const waiting = this.#waiting ??= new Set();
+    waiting.add(resolve);
     this.measure(0);
     const sampleMs = await promise;
-    this.#waiting.delete(resolve);
+    waiting.delete(resolve);
     clearTimeout(timer);
     return sampleMs;
   }
@@ -79,7 +80,7 @@ export class KeepAlive implements Disposable, WindowClock {
     if (payload.length !== 8) return;
     const sampleMs = performance.now() - new DataView(payload.buffer, payload.byteOffset, 8).getFloat64(0);
     if (!(sampleMs >= 0 && sampleMs <= this.#intervalMs * 2)) return;
-    for (const resolve of this.#waiting) resolve(sampleMs);
+    for (const resolve of this.#waiting ?? []) resolve(sampleMs);
     const known = this.#roundTripMs ?? sampleMs;
     // Queues make round trips look longer than the link is, never shorter.
     this.#roundTripMs = sampleMs < known ? sampleMs : known + (sampleMs - known) / 8;
@@ -94,7 +95,7 @@ export class KeepAlive implements Disposable, WindowClock {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
-    for (const resolve of this.#waiting) resolve(undefined);
+    for (const resolve of this.#waiting ?? []) resolve(undefined);
   }
 
   #schedule(): void {

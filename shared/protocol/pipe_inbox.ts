@@ -28,7 +28,11 @@ export class PipeInbox {
   /** A message arrived. Nothing arrives after the end. */
   message(bytes: Uint8Array): void {
     if (this.#end !== undefined) return;
-    this.#waiting.push(bytes);
+    if (this.#isDelivering || this.#receiver === undefined) return void this.#waiting.push(bytes);
+    // Not by way of the array: one that has held anything keeps 150 bytes for more.
+    this.#isDelivering = true;
+    this.#receiver.message(bytes);
+    this.#isDelivering = false;
     this.#deliver();
   }
 
