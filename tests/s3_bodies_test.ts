@@ -27,7 +27,10 @@ async function startBucket() {
       await running.run();
     },
     async stop() {
-      await running?.close();
+      const closed = running?.close();
+      // It would wait for connections that are only kept open.
+      running?.httpServer?.closeAllConnections();
+      await closed;
       running = undefined;
     },
     async [Symbol.asyncDispose]() {
