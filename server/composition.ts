@@ -1,5 +1,5 @@
 /**
- * The composition root of the server: the only place, with those it calls, that names concrete classes.
+ * The composition root of the server: with `server.ts` and those that the two call, the only place that names concrete classes.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Moves large bodies between a connector and its server by HTTP (protocol §9), over the same sockets as everything else.
+ * Moves large bodies between a connector and its server by HTTP (protocol §10), over the same sockets as everything else.
  *
  * @module
  */

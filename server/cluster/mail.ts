@@ -67,7 +67,7 @@ export interface PresenceLetter {
   readonly originId: string;
   /** Identifies the database: neighbours must share it. */
   readonly databaseId: string;
-  /** Whether the sender has worked beside the others for a while; absent in letters of version 0.1.0. */
+  /** Whether the sender has worked beside the others for a while; absent in letters of earlier releases. */
   readonly isSettled?: boolean;
   readonly machineName: string;
   readonly version: string;
@@ -76,7 +76,7 @@ export interface PresenceLetter {
   readonly sequence: number;
   /** Whether `connections` names all tenants, or only those that changed. */
   readonly isComplete: boolean;
-  /** Whether the sender reads batches; absent in letters of version 0.1.0. */
+  /** Whether the sender reads batches; absent in letters of earlier releases. */
   readonly readsBatches?: boolean;
   /** Connections by tenant id; 0 for a tenant that has none any more. */
   readonly connections: Readonly<Record<string, number>>;

@@ -1,5 +1,5 @@
 /**
- * `GET /body/request/{requestId}` and `POST /body/response/{requestId}`: large bodies of deliveries under way, moved by HTTP (protocol §9).
+ * `GET /body/request/{requestId}` and `POST /body/response/{requestId}`: large bodies of deliveries under way, moved by HTTP (protocol §10).
  *
  * Nothing is stored: a POST is passed on to the waiting client, and a GET reads from the client, each as fast as the other side. A request that
  * comes in at another origin than its delivery is passed on to that one by its link.

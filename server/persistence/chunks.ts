@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Far below the 32,766 parameters that SQLite takes, with the 22 columns of the request log. */
+/** Far below the 32,766 parameters that SQLite takes, with the 23 columns of the request log. */
 const LARGEST_CHUNK = 128;
 
 /**

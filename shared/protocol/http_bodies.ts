@@ -1,5 +1,5 @@
 /**
- * Bodies that go by HTTP instead of frames (protocol §9), as both ends of a delivery see them.
+ * Bodies that go by HTTP instead of frames (protocol §10), as both ends of a delivery see them.
  *
  * @module
  */

@@ -7,7 +7,6 @@
 import type { Channel, ChannelModel, Message } from "amqplib";
 import { getLogger } from "../../../shared/log/mod.ts";
 import type { MailReceiver, OriginMail } from "../transport.ts";
-import { writeThrough } from "./frame_writing.ts";
 import { asBuffer, BROADCAST_EXCHANGE, declareExchanges, MAIL_EXCHANGE } from "./topology.ts";
 
 const logger = getLogger("transport");
@@ -23,7 +22,7 @@ export class AmqpMail implements OriginMail {
   #isReady = false;
   #isHeld = false;
   #outgoing: Channel | undefined;
-  #socket: ReturnType<typeof writeThrough> | undefined;
+  #unsentBytes = 0;
   #maxMessageBytes = Infinity;
 
   constructor(originId: string) {
@@ -31,7 +30,7 @@ export class AmqpMail implements OriginMail {
   }
 
   get bufferedAmount(): number {
-    return this.#isReady ? this.#socket?.writableLength ?? 0 : 0;
+    return this.#unsentBytes;
   }
 
   get maxMessageBytes(): number {
@@ -72,9 +71,12 @@ export class AmqpMail implements OriginMail {
     const channel = await model.createChannel();
     channel.on("error", (error: Error) => this.#learnLimit(error));
     channel.on("return", ({ fields }: Message) => this.#receiver?.undeliverable(fields.routingKey));
+    channel.on("drain", () => {
+      if (this.#outgoing === channel) this.#unsentBytes = 0;
+    });
     await declareExchanges(channel);
-    this.#socket = writeThrough(channel);
     this.#outgoing = channel;
+    this.#unsentBytes = 0;
     return channel;
   }
 
@@ -122,7 +124,8 @@ export class AmqpMail implements OriginMail {
 
   #publish(exchange: string, routingKey: string, message: Uint8Array, options: { readonly mandatory?: boolean }): void {
     if (!this.#isReady || this.#outgoing === undefined) return;
-    this.#outgoing.publish(exchange, routingKey, asBuffer(message), options);
+    const hasRoom = this.#outgoing.publish(exchange, routingKey, asBuffer(message), options);
+    this.#unsentBytes = hasRoom ? 0 : this.#unsentBytes + message.length;
   }
 }
 

@@ -24,7 +24,6 @@ const LAST_REQUESTS = 15;
 /** An origin writes its row at least so often. */
 const SILENT_AFTER_MS = 60_000;
 
-/** What is refreshed, by events or after some time. */
 /** Ids of what changes while one looks at it. */
 const LIVE_PARTS = ["troubles", "totals", "stored", "components", "origins"];
 
