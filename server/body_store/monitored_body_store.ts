@@ -149,6 +149,7 @@ export class MonitoredBodyStore implements BodyStore, Disposable {
     try {
       const body = ReadableStream.from([new Uint8Array(PROBE_BYTES)]);
       await this.put(this.#probeKey, body, { lengthBytes: PROBE_BYTES, signal });
+      clearTimeout(timer);
       await this.remove(this.#probeKey);
     } catch (error) {
       logger.debug("The body store was probed in vain: {error}", { error });

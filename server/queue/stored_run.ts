@@ -22,6 +22,8 @@ const logger = getLogger("queue");
 
 const MINIMUM_BACKOFF_MS = 1_000;
 const MAXIMUM_BACKOFF_MS = 60_000;
+/** How long a body store may take to open a body: meanwhile other requests of the tenant may find no room. */
+const BODY_TIMEOUT_MS = 15_000;
 
 /** What another attempt would not change. */
 const PERMANENT: ReadonlySet<RelayErrorCode> = new Set([
@@ -237,7 +239,7 @@ export class StoredRun {
       const error = new RelayError("body_store_unavailable", "The body store does not answer");
       tooSlow.reject(error);
       abort.abort(error);
-    }, this.#options.acknowledgeTimeoutMs);
+    }, Math.min(this.#options.acknowledgeTimeoutMs, BODY_TIMEOUT_MS));
     const opening = this.#parts.bodies.open(bodyKey, { signal: abort.signal });
     try {
       return await Promise.race([opening, tooSlow.promise]);

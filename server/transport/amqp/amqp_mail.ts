@@ -124,8 +124,13 @@ export class AmqpMail implements OriginMail {
 
   #publish(exchange: string, routingKey: string, message: Uint8Array, options: { readonly mandatory?: boolean }): void {
     if (!this.#isReady || this.#outgoing === undefined) return;
-    const hasRoom = this.#outgoing.publish(exchange, routingKey, asBuffer(message), options);
-    this.#unsentBytes = hasRoom ? 0 : this.#unsentBytes + message.length;
+    try {
+      const hasRoom = this.#outgoing.publish(exchange, routingKey, asBuffer(message), options);
+      this.#unsentBytes = hasRoom ? 0 : this.#unsentBytes + message.length;
+    } catch (error) {
+      // The channel is being closed: what is sent now is lost with it.
+      logger.debug("Cannot send mail: {error}", { error });
+    }
   }
 }
 
