@@ -1,21 +1,21 @@
 /**
- * Puts together what goes to one origin in one turn of the event loop: what a message costs the carrier hardly depends on what is in it.
+ * Puts together what goes to one origin while one event is handled: what a message costs the carrier hardly depends on what is in it.
  *
  * @module
  */
 
-import { setImmediate } from "node:timers";
+import { nextTick } from "node:process";
 import type { MailReceiver, OriginMail } from "../transport/transport.ts";
 import { batchedBytes, encodeBatch, HEADER_BYTES } from "./mail.ts";
 
 /** Largest batch, in bytes, unless the carrier takes less. */
 const MAX_BATCH_BYTES = 64 * 1024;
 
-/** Mail in few messages. Its order is kept; what is sent to an origin leaves at the end of the turn, with all before it. */
+/** Mail in few messages. Its order is kept; what is sent to an origin leaves when the event is handled, with all before it. */
 export class GatheredMail implements OriginMail, Disposable {
   readonly #mail: OriginMail;
   readonly #readsBatches: (originId: string) => boolean;
-  /** What waits for the end of the turn, by origin. */
+  /** What waits until the event is handled, by origin. */
   readonly #waiting = new Map<string, { messages: Uint8Array[]; bytes: number }>();
   #waitingBytes = 0;
   #isScheduled = false;
@@ -57,7 +57,7 @@ export class GatheredMail implements OriginMail, Disposable {
     this.#waitingBytes += bytes;
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(() => this.#flushAll());
+    nextTick(() => this.#flushAll());
   }
 
   broadcast(message: Uint8Array): void {
