@@ -45,10 +45,9 @@ function create(): { mail: GatheredMail; outgoing: Outgoing } {
   return { mail: new GatheredMail(outgoing, (originId) => originId === NEW), outgoing };
 }
 
-Deno.test("GatheredMail sends what one turn has for an origin as one message", async () => {
+Deno.test("GatheredMail sends what one event has for an origin as one message", async () => {
   const { mail, outgoing } = create();
   mail.send(NEW, frame(1));
-  await Promise.resolve();
   mail.send(NEW, frame(2));
   assert.deepEqual(outgoing.sent, []);
   assert.ok(mail.bufferedAmount > 200);
