@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { RawServer } from "../connector/targets/testkit.ts";
 import {
   type Head,
@@ -14,6 +15,7 @@ import {
 import { assertProblem } from "./testkit/http.ts";
 import { HOSTLESS_STATUS, type ListenerName, LISTENERS, OVERSIZED_HEAD, PARSER_REFUSAL } from "./testkit/listeners.ts";
 import { mirrored, startMirror, valuesOf } from "./testkit/mirror.ts";
+import { startServer } from "./testkit/server.ts";
 import { type Site, startSite } from "./testkit/site.ts";
 import { connectTcp, headerValue, type RawResponse } from "./testkit/tcp.ts";
 
@@ -235,5 +237,29 @@ for (const listener of LISTENERS) {
       );
     }
     assert.deepEqual(heads, []);
+  });
+}
+
+/** Asks for something on a connection, and resets it while the answer is on its way. */
+async function ask(port: number, text: string): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const socket = connect(port, "127.0.0.1", () => socket.write(text, () => socket.resetAndDestroy()));
+  socket.on("error", () => {}).on("close", () => resolve());
+  await promise;
+}
+
+for (const listener of LISTENERS) {
+  Deno.test(`${listener}: clients that reset their connections end nobody else's`, async () => {
+    await using server = await startServer({ listener });
+    const upgrade = "Connection: Upgrade\r\nUpgrade: websocket";
+    for (const first of ["CONNECT a:1 HTTP/1.1", `GET /relay/a/b HTTP/1.1\r\n${upgrade}`, "GET /relay/a/b HTTP/1.1"]) {
+      // What nobody reads makes it a reset for the server, too.
+      for (let count = 0; count < 30; count++) {
+        await ask(server.port, `${first}\r\nHost: a\r\n\r\n${"x".repeat(20_000)}`);
+      }
+    }
+    const response = await fetch(`${server.url}/health/live`);
+    await response.body?.cancel();
+    assert.equal(response.status, 200);
   });
 }

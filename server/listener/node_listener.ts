@@ -143,6 +143,8 @@ class NodeListener implements Listener {
   #wire(connectionEvent: "connection" | "secureConnection"): void {
     const serve = (message: IncomingMessage, response: Response) => this.#serve(message, response);
     this.#server.on(connectionEvent, (socket: Socket) => {
+      // For good: node:http takes its own listener away when it hands a socket over, and an error without one would end the program.
+      socket.on("error", ignore);
       const connection = new NodeConnection(socket);
       if (this.#isDraining) connection.drain();
       this.#connections.set(socket, connection);
@@ -187,7 +189,6 @@ class NodeListener implements Listener {
   #serveUpgrade(message: IncomingMessage, upgrade: Upgrade): void {
     const socket = upgrade.socket as Socket;
     this.#connections.delete(socket);
-    socket.on("error", ignore);
     const response = new ServerResponse(message);
     response.shouldKeepAlive = false;
     response.on("finish", () => socket.end());
