@@ -22,7 +22,7 @@ const openssl = await requireCommands(["openssl"], { requirement: "rabbitmq" });
 const TIMEOUT_MS = 40_000;
 
 /** Registers a test that starts brokers of its own. */
-function testBrokers(name: string, run: () => Promise<void>): void {
+function testBrokers(name: string, run: (test: Deno.TestContext) => Promise<void>): void {
   Deno.test({ name: openssl.label(rabbitmq.label(name)), ignore: rabbitmq.isSkipped || openssl.isSkipped, fn: run });
 }
 
@@ -48,9 +48,9 @@ async function transportState({ url }: TestServer): Promise<string> {
   return (await response.json()).transport.status;
 }
 
-testBrokers("amqps: servers that know the broker's authority relay through it", async () => {
-  await using resources = new AsyncDisposableStack();
-  const { broker, own } = await startTlsBroker(resources);
+type TlsBroker = Awaited<ReturnType<typeof startTlsBroker>>;
+
+async function relaysThrough({ broker, own }: TlsBroker): Promise<void> {
   await using cluster = await startCluster(broker, { transport: transport([broker.tlsUrl], own.caFile) });
   const [near, far] = cluster.servers as [TestServer, TestServer];
   const tenant = await near.database.createTenant();
@@ -62,25 +62,28 @@ testBrokers("amqps: servers that know the broker's authority relay through it", 
     assert.equal(await (await near.relay(tenant, "app", { method: "POST", body })).text(), body);
   }
   assert.equal(await transportState(near), "ready");
-});
+}
 
 const REFUSED = { message: /Cannot connect to the broker/ };
 
-for (const [name, knowsStranger] of [["another authority only", true], ["no private authority", false]] as const) {
-  testBrokers(`amqps: a server that knows ${name} refuses the broker, says why, and goes on without it`, async () => {
-    await using resources = new AsyncDisposableStack();
-    const { broker, stranger } = await startTlsBroker(resources);
-    const count = testLog.find(REFUSED).length + 1;
-    const settings = transport([broker.tlsUrl], knowsStranger ? stranger.caFile : undefined);
-    await using server = await startServer({ transport: settings });
-    const record = await testLog.waitFor(REFUSED, { count });
-    assert.match(String(record.properties.error), /UnknownIssuer|certificate/i);
-    assert.equal(await transportState(server), "away");
-    const tenant = await server.database.createTenant();
-    await using _connector = await startConnector(server, tenant, { targets: { ping: { type: "ping" } } });
-    assert.equal((await server.relay(tenant, "ping")).status, 200);
-  });
+async function refuses({ broker }: TlsBroker, caFile: string | undefined): Promise<void> {
+  const count = testLog.find(REFUSED).length + 1;
+  await using server = await startServer({ transport: transport([broker.tlsUrl], caFile) });
+  const record = await testLog.waitFor(REFUSED, { count });
+  assert.match(String(record.properties.error), /UnknownIssuer|certificate/i);
+  assert.equal(await transportState(server), "away");
+  const tenant = await server.database.createTenant();
+  await using _connector = await startConnector(server, tenant, { targets: { ping: { type: "ping" } } });
+  assert.equal((await server.relay(tenant, "ping")).status, 200);
 }
+
+testBrokers("amqps: who knows the broker's authority relays through it, others refuse it and say why", async (t) => {
+  await using resources = new AsyncDisposableStack();
+  const tls = await startTlsBroker(resources);
+  await t.step("servers that know its authority", () => relaysThrough(tls));
+  await t.step("a server that knows another authority only", () => refuses(tls, tls.stranger.caFile));
+  await t.step("a server that knows no private authority", () => refuses(tls, undefined));
+});
 
 /** Bodies that a target got, each as often as it came. */
 class Received {
@@ -136,8 +139,10 @@ const AWAY = { message: /Broker connection \{name\} is \{state\}/, properties: {
 testBrokers(
   "several brokers: the next is taken when one is down, and nothing accepted is lost when it dies",
   async () => {
-    await using first = await TestBroker.start();
-    await using second = await TestBroker.start();
+    await using resources = new AsyncDisposableStack();
+    const [first, second] = await Promise.all([TestBroker.start(), TestBroker.start()]);
+    resources.use(first);
+    resources.use(second);
     await first.stop();
     const received = new Received();
     await using cluster = await startCluster(first, {
