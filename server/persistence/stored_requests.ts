@@ -108,6 +108,7 @@ export class StoredRequestRepository {
   readonly #db: Database;
   /** Building a statement for many rows costs more than running it. */
   readonly #inserts = new Map<number, CompiledQuery>();
+  readonly #removals = new Map<number, CompiledQuery>();
   readonly #isSqlite: boolean;
 
   /** @param db A migrated database. */
@@ -128,9 +129,12 @@ export class StoredRequestRepository {
 
   /** Removes requests: they are settled. */
   async removeMany(ids: readonly string[]): Promise<void> {
-    for (const chunk of chunks(ids)) {
-      await this.#db.deleteFrom("stored_requests").where("id", "in", chunk).execute();
-    }
+    const [first, ...others] = chunks(ids);
+    if (first === undefined) return;
+    if (others.length === 0) return await this.#remove(this.#db, first);
+    await this.#db.transaction().execute(async (transaction) => {
+      for (const chunk of [first, ...others]) await this.#remove(transaction, chunk);
+    });
   }
 
   /**
@@ -369,6 +373,15 @@ export class StoredRequestRepository {
       this.#inserts.set(rows.length, statement);
     }
     await db.executeQuery({ ...statement, parameters: rows.flatMap((row) => Object.values(row)) });
+  }
+
+  async #remove(db: Kysely<Schema>, ids: readonly string[]): Promise<void> {
+    let statement = this.#removals.get(ids.length);
+    if (statement === undefined) {
+      statement = db.deleteFrom("stored_requests").where("id", "in", ids).compile();
+      this.#removals.set(ids.length, statement);
+    }
+    await db.executeQuery({ ...statement, parameters: ids });
   }
 }
 

@@ -1,8 +1,11 @@
 /**
- * Does many small writes together: what comes while a write runs goes into the next one.
+ * Does many small writes together: what comes while a write runs, or while it may wait, goes into the next one.
  *
  * @module
  */
+
+import { setImmediate } from "node:timers/promises";
+import { sleep } from "../../shared/time/sleep.ts";
 
 interface Entry<T> {
   readonly item: T;
@@ -15,6 +18,8 @@ export interface BatchOptions<T> {
   readonly write: (items: readonly T[]) => Promise<void>;
   /** So many at most go into one write. */
   readonly maxItems: number;
+  /** How long the first of them waits for others, in milliseconds; without it for what comes in the same turn of the event loop. */
+  readonly gatherMs?: number;
 }
 
 /** One write at a time, with all that waits for it. Its bound is that everybody waits for what they added. */
@@ -41,11 +46,10 @@ export class Batch<T> {
   }
 
   async #run(): Promise<void> {
-    // Whatever comes in this turn goes along.
-    await Promise.resolve();
+    const { gatherMs, maxItems } = this.#options;
+    await (gatherMs === undefined ? setImmediate() : sleep(gatherMs));
     while (this.#waiting.length > 0) {
-      const entries = this.#waiting.splice(0, this.#options.maxItems);
-      await this.#write(entries);
+      await this.#write(this.#waiting.splice(0, maxItems));
     }
     this.#running = undefined;
   }

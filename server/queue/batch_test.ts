@@ -1,20 +1,22 @@
 import assert from "node:assert/strict";
+import { FakeTime, settle } from "../../shared/protocol/testing.ts";
 import { PersistenceError } from "../persistence/mod.ts";
 import { Batch } from "./batch.ts";
 
 Deno.test("add() writes together what comes in one turn, and what comes while a write runs", async () => {
   const writes: number[][] = [];
+  const started = Promise.withResolvers<void>();
   const first = Promise.withResolvers<void>();
   const batch = new Batch<number>({
     maxItems: 3,
     write: (items) => {
       writes.push([...items]);
+      started.resolve();
       return writes.length === 1 ? first.promise : Promise.resolve();
     },
   });
   const early = [batch.add(1), batch.add(2)];
-  await Promise.resolve();
-  await Promise.resolve();
+  await started.promise;
   const late = [3, 4, 5, 6].map((item) => batch.add(item));
   first.resolve();
   await Promise.all([...early, ...late]);
@@ -40,4 +42,22 @@ Deno.test("add() rejects for all, without trying each, when the database is away
   const results = await Promise.allSettled(["a", "b"].map((item) => batch.add(item)));
   assert.deepEqual([writes, results.map(({ status }) => status)], [1, ["rejected", "rejected"]]);
   await batch.idle();
+});
+
+Deno.test("add() waits for others as long as it may", async () => {
+  using time = new FakeTime();
+  const writes: number[][] = [];
+  const batch = new Batch<number>({
+    maxItems: 3,
+    gatherMs: 10,
+    write: (items) => (writes.push([...items]), Promise.resolve()),
+  });
+  const early = batch.add(1);
+  time.pass(9);
+  await settle();
+  const late = batch.add(2);
+  assert.deepEqual(writes, []);
+  time.pass(1);
+  await Promise.all([early, late]);
+  assert.deepEqual(writes, [[1, 2]]);
 });

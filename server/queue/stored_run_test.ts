@@ -83,6 +83,11 @@ function setUp() {
       run.start();
       return run;
     },
+    /** Resolves when the ledger has written what it was told. */
+    written(): Promise<void> {
+      time.pass(10);
+      return ledger.idle();
+    },
     [Symbol.dispose]() {
       dispatcher[Symbol.dispose]();
       time[Symbol.dispose]();
@@ -115,7 +120,7 @@ Deno.test("a request whose client waits asks for a connection again when it wait
   await settle();
   connection.deliveries[1]!.answer();
   assert.equal((await run.response).status, 204);
-  await settle();
+  await test.written();
   assert.deepEqual([test.removed, test.rescheduled, test.ended], [[REQUEST.id], [], [false]]);
 });
 

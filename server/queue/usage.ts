@@ -30,6 +30,9 @@ interface Entry {
   /** Promised, but not in the database yet. */
   promisedRequests: number;
   promisedBytes: number;
+  /** Settled, but in the database still. */
+  leavingRequests: number;
+  leavingBytes: number;
   readAtMs: number;
   reading: Promise<void> | undefined;
 }
@@ -79,19 +82,29 @@ export class Usage {
     };
   }
 
-  /** A request is not stored any more. */
-  removed(tenantId: string, bytes: number): void {
-    const entry = this.#entries.get(tenantId);
-    if (entry === undefined) return;
+  /**
+   * A request is settled, and counts no more.
+   *
+   * @returns To be called when it has left the database too, or is left to it.
+   */
+  settled(tenantId: string, bytes: number): () => void {
+    const entry = this.#entryOf(tenantId);
     entry.requests = Math.max(0, entry.requests - 1);
     entry.bytes = Math.max(0, entry.bytes - bytes);
+    entry.leavingRequests++;
+    entry.leavingBytes += bytes;
+    return () => {
+      entry.leavingRequests--;
+      entry.leavingBytes -= bytes;
+    };
   }
 
   /** Forgets tenants that have stored nothing for a while. */
   sweep(): void {
     const oldestMs = performance.now() - FRESH_MS;
-    for (const [tenantId, { readAtMs, promisedRequests, reading }] of this.#entries) {
-      if (readAtMs < oldestMs && promisedRequests === 0 && reading === undefined) this.#entries.delete(tenantId);
+    for (const [tenantId, { readAtMs, promisedRequests, leavingRequests, reading }] of this.#entries) {
+      const isUsed = promisedRequests > 0 || leavingRequests > 0 || reading !== undefined;
+      if (readAtMs < oldestMs && !isUsed) this.#entries.delete(tenantId);
     }
   }
 
@@ -103,7 +116,16 @@ export class Usage {
   #entryOf(tenantId: string): Entry {
     let entry = this.#entries.get(tenantId);
     if (entry === undefined) {
-      entry = { requests: 0, bytes: 0, promisedRequests: 0, promisedBytes: 0, readAtMs: -Infinity, reading: undefined };
+      entry = {
+        requests: 0,
+        bytes: 0,
+        promisedRequests: 0,
+        promisedBytes: 0,
+        leavingRequests: 0,
+        leavingBytes: 0,
+        readAtMs: -Infinity,
+        reading: undefined,
+      };
       this.#entries.set(tenantId, entry);
     }
     return entry;
@@ -113,8 +135,8 @@ export class Usage {
     return entry.reading ??= (async () => {
       try {
         const { requests, bytes } = await this.#options.read(tenantId);
-        entry.requests = requests;
-        entry.bytes = bytes;
+        entry.requests = Math.max(0, requests - entry.leavingRequests);
+        entry.bytes = Math.max(0, bytes - entry.leavingBytes);
         entry.readAtMs = performance.now();
       } finally {
         entry.reading = undefined;

@@ -52,7 +52,7 @@ Deno.test("reserve() counts bytes, and what was given up makes room", async () =
   place.givenUp();
   assert.equal(await test.store(usage!, 100), true);
   assert.equal(await test.store(usage!, 1), false);
-  usage!.removed("t", 100);
+  usage!.settled("t", 100);
   assert.equal(await test.store(usage!, 100), true);
 });
 
@@ -97,4 +97,18 @@ Deno.test("sweep() forgets who has stored nothing for a while, and nothing that 
   assert.equal(await test.store(usage!), false);
   await settle();
   assert.equal(test.reads(), reads + 1);
+});
+
+Deno.test("settled() counts no more, also when the database still has it", async () => {
+  using test = setUp();
+  const [usage] = test.usages;
+  for (let count = 0; count < LIMIT.requests; count++) await test.store(usage!);
+  const left = usage!.settled("t", 1);
+  test.time.pass(FRESH_MS + 1);
+  assert.equal(await test.store(usage!), true);
+  assert.equal(await test.store(usage!), false);
+  left();
+  test.database.requests--;
+  test.time.pass(FRESH_MS + 1);
+  assert.equal(await test.store(usage!), false);
 });
