@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { RelayResponse } from "../../shared/http/message.ts";
+import { Deadline, type Deadlines } from "../../shared/time/deadlines.ts";
 import type { NodeRequest } from "./node_request.ts";
 import { writeRefusal } from "./node_response.ts";
 
@@ -28,20 +29,32 @@ const MAX_WAITING = 100;
 /** One connection. Its socket belongs to `node:http`. */
 export class NodeConnection {
   readonly #socket: Socket;
+  readonly #idling: Deadlines;
+  readonly #idle: Deadline;
+  /** When it began to wait. */
+  #bytesRead = 0;
   /** In the order of the requests, which is that of the answers. */
   readonly #exchanges: Exchange[] = [];
   #isDraining = false;
   #isClosing = false;
 
-  constructor(socket: Socket) {
+  /** @param idling How long it may wait for its next request. */
+  constructor(socket: Socket, idling: Deadlines) {
     this.#socket = socket;
+    this.#idling = idling;
+    this.#idle = new Deadline(() => {
+      // A head that has begun has a time limit of its own.
+      if (socket.bytesRead === this.#bytesRead) socket.destroy();
+    });
     socket.on("close", () => {
+      idling.stop(this.#idle);
       for (const { request } of this.#exchanges) request?.leave();
     });
   }
 
   /** A request has come. It is answered when those before it have been, and never when the connection ends before. */
   begin(exchange: Exchange): void {
+    this.#idling.stop(this.#idle);
     this.#exchanges.push(exchange);
     exchange.response.on("finish", () => this.#finish(exchange));
     if (this.#exchanges.length === 1) exchange.answer();
@@ -101,6 +114,12 @@ export class NodeConnection {
     const [next] = this.#exchanges;
     if (next !== undefined) next.answer();
     else if (this.#isClosing) this.#socket.destroySoon();
+    else this.#waitForNext();
+  }
+
+  #waitForNext(): void {
+    this.#bytesRead = this.#socket.bytesRead;
+    this.#idling.start(this.#idle);
   }
 
   /** What is left of an upload has nowhere to go, but a client that is still sending must be able to read its answer. */

@@ -11,6 +11,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { isStreamBody, type RelayResponse } from "../../shared/http/message.ts";
 import { getLogger } from "../../shared/log/mod.ts";
+import { Deadlines } from "../../shared/time/deadlines.ts";
 import {
   isSocketAnswer,
   isUpgrade,
@@ -22,14 +23,12 @@ import {
 } from "./listener.ts";
 import { NodeConnection } from "./node_connection.ts";
 import { NodeRequest } from "./node_request.ts";
-import { writeAnswer, writeRefusal } from "./node_response.ts";
+import { KEEP_ALIVE_TIMEOUT_MS, writeAnswer, writeRefusal } from "./node_response.ts";
 import { NodeUpgrades, type Upgrade } from "./node_upgrades.ts";
 
 const logger = getLogger("listener");
 /** Same as the connector's. */
 const MAX_HEADER_SIZE_BYTES = 65_536;
-/** Longer than the minute for which load balancers usually keep connections, so that they, not the server, give them up. */
-const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 /** How precisely the time limit for heads is kept. */
 const CHECK_INTERVAL_MS = 1000;
 /** Certificate chain and key, in PEM. */
@@ -73,6 +72,7 @@ class NodeListener implements Listener {
   readonly #upgrades: NodeUpgrades;
   /** Without those that are WebSockets. */
   readonly #connections = new Map<Socket, NodeConnection>();
+  readonly #idling = new Deadlines(KEEP_ALIVE_TIMEOUT_MS);
   #address: Pick<AddressInfo, "address" | "port">;
   #isDraining = false;
   #isClosing = false;
@@ -87,7 +87,8 @@ class NodeListener implements Listener {
       headersTimeout: headerTimeoutMs,
       // Bodies have a limit for silence instead, see `limits.bodyIdleTimeout`.
       requestTimeout: 0,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      // Kept by the connections: `node:http` would start a timer with every answer.
+      keepAliveTimeout: 0,
       connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, headerTimeoutMs),
       // Checked by `NodeRequest`, whose answer says why.
       requireHostHeader: false,
@@ -99,6 +100,7 @@ class NodeListener implements Listener {
     // Otherwise lines beyond 2000 would be dropped without a word; the size of a head is limited anyway.
     this.#server.maxHeadersCount = 0;
     this.finished = new Promise((resolve) => this.#server.on("close", resolve));
+    this.#server.on("close", () => this.#idling[Symbol.dispose]());
     this.#wire(tls === undefined ? "connection" : "secureConnection");
   }
 
@@ -145,7 +147,7 @@ class NodeListener implements Listener {
     this.#server.on(connectionEvent, (socket: Socket) => {
       // For good: node:http takes its own listener away when it hands a socket over, and an error without one would end the program.
       socket.on("error", ignore);
-      const connection = new NodeConnection(socket);
+      const connection = new NodeConnection(socket, this.#idling);
       if (this.#isDraining) connection.drain();
       this.#connections.set(socket, connection);
       socket.on("close", () => this.#connections.delete(socket));

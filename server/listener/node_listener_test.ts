@@ -3,6 +3,7 @@ import { request as httpsRequest } from "node:https";
 import { WebSocket } from "ws";
 import type { MessagePipe } from "../../shared/protocol/pipe.ts";
 import { testMessagePipe } from "../../shared/protocol/pipe_contract.ts";
+import { FakeTime } from "../../shared/protocol/testing.ts";
 import { Recorder } from "../../shared/protocol/pipe_recorder.ts";
 import { makeCertificate } from "../../tests/testkit/certificate.ts";
 import { requireCommands } from "../../tests/testkit/requirement.ts";
@@ -51,6 +52,24 @@ Deno.test("listenNode() answers 408 when a head takes too long, in its handler's
   // The second head of a connection has the same time.
   const second = await converse(listener, "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET / HT");
   assert.deepEqual(statusesIn(second), [200, 408]);
+});
+
+Deno.test("listenNode() closes a connection that has waited 75 s for its next request, and says so in advance", async () => {
+  await using listener = await listen(handlerOf(() => textAnswer("ok")));
+  using time = new FakeTime();
+  using waiting = await connectTcp(listener.port);
+  using busy = await connectTcp(listener.port);
+  for (const client of [waiting, busy]) {
+    await client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert.equal(headerValue(await client.readResponse(), "keep-alive"), "timeout=75");
+  }
+  time.pass(74_999);
+  await busy.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  await busy.readResponse();
+  time.pass(74_999);
+  assert.equal(decode(await waiting.readToEnd()), "");
+  await busy.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  assert.equal(decode((await busy.readResponse()).body), "ok");
 });
 
 Deno.test("listenNode() gives a body all the time it needs", async () => {

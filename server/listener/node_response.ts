@@ -9,6 +9,10 @@ import type { Duplex } from "node:stream";
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { type Body, isStreamBody, type RelayResponse } from "../../shared/http/message.ts";
 
+/** Longer than the minute for which load balancers usually keep connections, so that they, not the server, give them up. */
+export const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+const KEEP_ALIVE = `timeout=${KEEP_ALIVE_TIMEOUT_MS / 1000}`;
+
 /** What an answer answers. */
 export interface Answered {
   readonly method: string;
@@ -36,6 +40,7 @@ export function writeAnswer(response: ServerResponse, answer: RelayResponse, ans
   }
   const length = hasLength ? undefined : lengthToAnnounce(answer, answered.method);
   if (length !== undefined) raw.push("Content-Length", String(length));
+  if (response.shouldKeepAlive) raw.push("Keep-Alive", KEEP_ALIVE);
   writeHead(response, { status, raw, body });
   if (!isStreamBody(body)) {
     if (hasBody && body !== null) response.end(body);
