@@ -58,8 +58,8 @@ export interface RunOptions {
 
 /** What a run tells. */
 export interface RunPort {
-  /** It is handed over to a connection, for the first time or again. */
-  handedOver(run: StoredRun): void;
+  /** It has its room on a connection; may be said again. */
+  placed(run: StoredRun): void;
   /** The run is over; the request may be waiting in the database again. */
   ended(run: StoredRun, outcome: { readonly isWaiting: boolean }): void;
 }
@@ -189,14 +189,15 @@ export class StoredRun {
         expiresInMs: acknowledgeTimeoutMs,
         requireActiveConnection: this.#requireActiveConnection,
         attempt: {
-          delivered: () => {
+          delivered: ({ isRemote }) => {
             deliveredAtMs = this.#parts.now();
             this.#handover?.handedOver(++this.#handovers);
-            this.#port.handedOver(this);
+            if (!isRemote) this.#port.placed(this);
             clearTimeout(timer);
             timer = setTimeout(expired, acknowledgeTimeoutMs);
           },
           acknowledged: () => {
+            this.#port.placed(this);
             if (this.request.mode === "connectorReceived") this.#settle();
           },
         },
