@@ -10,7 +10,8 @@ import type { Burial, NextAttempt, StoredRequest, StoredRequestRepository } from
 import type { TenantQueues } from "../transport/transport.ts";
 import { AcknowledgeTokens } from "./acknowledge_tokens.ts";
 import { Ledger } from "./ledger.ts";
-import { backoffMs, StoredRun, type WaitingClient } from "./stored_run.ts";
+import { backoffMs } from "./next_step.ts";
+import { StoredRun, type WaitingClient } from "./stored_run.ts";
 
 const ACKNOWLEDGE_TIMEOUT_MS = 10_000;
 const REDELIVERY_LIMIT = 2;
@@ -213,11 +214,4 @@ Deno.test("what another delivery would not change becomes a dead letter at once"
   connection.deliveries[0]!.fail(new RelayError("target_unknown", "There is no such target"));
   await settle();
   assert.deepEqual(test.buried.map(({ attempts, reason }) => [attempts, reason]), [[1, "refused"]]);
-});
-
-Deno.test("backoffMs() doubles from a second to a minute, a quarter more or less", () => {
-  const pauses = (random: number) => [1, 2, 3, 6, 7, 50].map((attempts) => backoffMs(attempts, () => random));
-  assert.deepEqual(pauses(0.5), [1_000, 2_000, 4_000, 32_000, 60_000, 60_000]);
-  assert.deepEqual(pauses(0), [750, 1_500, 3_000, 24_000, 45_000, 45_000]);
-  assert.deepEqual(pauses(1), [1_250, 2_500, 5_000, 40_000, 75_000, 75_000]);
 });
