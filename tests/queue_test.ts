@@ -190,3 +190,30 @@ Deno.test({
     await empty(first);
   },
 });
+
+Deno.test({
+  name: rabbitMq.label(
+    "a server takes no more of a queue than connections have room for, also when requests go there by the broker",
+  ),
+  ignore: rabbitMq.isSkipped,
+  fn: async () => {
+    await using broker = await TestBroker.start();
+    await using cluster = await startCluster(broker, { count: 1, connectorTransportShortcut: false });
+    const [server] = cluster.servers as [TestServer];
+    const tenant = await server.database.createTenant({ maximumConcurrentConnectorRequests: 1 });
+    for (let number = 0; number < 40; number++) await enqueue(server, tenant, "app");
+    const stored = new StoredRequestRepository(server.database.handle);
+    const collector = new Collector(40);
+    let mostTaken = 0;
+    const app = async (request: Request) => {
+      const { results } = await stored.list(tenant.id, { states: ["delivering"], skip: 0, take: 40 });
+      mostTaken = Math.max(mostTaken, results.length);
+      return await collector.handle(request);
+    };
+    await using _connector = await startConnector(server, tenant, { targets: { app } });
+    await collector.enough();
+    // Besides the one at the target there may be some that are settled and not removed yet.
+    assert.ok(mostTaken < 10, `${mostTaken} were taken`);
+    await empty(server);
+  },
+});

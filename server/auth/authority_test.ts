@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
 import { RelayError } from "../../shared/errors/relay_error.ts";
+import { turn } from "../../shared/protocol/testing.ts";
 import { TestClock } from "../persistence/testing.ts";
 import { Authority } from "./authority.ts";
 import { withCode } from "./testing.ts";
@@ -141,13 +142,14 @@ Deno.test("the keys that were fetched last count while the authority is away, an
   for (const [advanceMs, requests] of [[600_000, 3], [499, 3], [1, 4], [999, 4], [1, 5], [1_999, 5], [1, 6]] as const) {
     site.clock.advance(advanceMs);
     await site.verify(await sign());
-    await settled();
+    // What is fetched in the background waits for nothing but promises.
+    await turn();
     assert.equal(site.requests.length, requests, `after ${advanceMs} ms`);
   }
   site.recover();
   site.clock.advance(60_000);
   await site.verify(await sign());
-  await settled();
+  await turn();
   assert.equal(site.requests.length, 8);
 });
 
@@ -276,8 +278,3 @@ Deno.test("TrustedIssuers keeps the keys of a hundred issuers", () => {
   const second = trusted.authority("https://login1.example");
   assert.notEqual(second, first);
 });
-
-/** Lets what runs in the background finish: nothing in these tests waits for more than promises. */
-async function settled(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, 0));
-}

@@ -80,7 +80,7 @@ export class PendingRequest implements Dispatch {
         ? { acknowledge, trace, expiresInMs }
         : { acknowledge, trace, expiresInMs, onAcknowledged: attempt.acknowledged },
     );
-    attempt?.delivered();
+    attempt?.delivered(connection);
     handover?.handedOver(this.#deliveries);
     delivery.response.then(
       (response) =>

@@ -51,12 +51,13 @@ export class FakeConnection implements Connection {
   readonly id = crypto.randomUUID();
   readonly connector = { version: "1", machineName: "site" };
   readonly originId = "here";
-  readonly isRemote = false;
+  readonly isRemote: boolean;
   readonly deliveries: FakeDelivery[] = [];
   readonly capacity: number;
 
-  constructor(capacity: number) {
+  constructor(capacity: number, { isRemote = false }: { readonly isRemote?: boolean } = {}) {
     this.capacity = capacity;
+    this.isRemote = isRemote;
   }
 
   get room(): number {

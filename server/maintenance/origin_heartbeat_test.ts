@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Origin, OriginRepository } from "../persistence/mod.ts";
+import { FakeTime, settle } from "../../shared/protocol/testing.ts";
+import { OriginRepository, type OriginState } from "../persistence/mod.ts";
 import { memoryDatabase, TestClock } from "../persistence/testing.ts";
 import { OriginHeartbeat } from "./origin_heartbeat.ts";
 
@@ -29,21 +30,28 @@ Deno.test("OriginHeartbeat writes the origin's row while it lives", async () => 
 });
 
 Deno.test("OriginHeartbeat writes again and again, never twice at a time, and past failures", async () => {
-  let atATime = 0;
-  const saved: Omit<Origin, "lastSeenAt">[] = [];
-  const fifth = Promise.withResolvers<void>();
-  const save = async (origin: Omit<Origin, "lastSeenAt">) => {
-    assert.equal(++atATime, 1);
-    saved.push(origin);
-    if (saved.length === 5) fifth.resolve();
-    // Longer than the interval.
-    await new Promise((resolve) => setTimeout(resolve, 3));
-    atATime--;
-    if (saved.length % 2 === 0) throw new Error("away");
+  using time = new FakeTime();
+  const saved: OriginState[] = [];
+  let written = Promise.withResolvers<void>();
+  const save = ({ state }: { readonly state: OriginState }) => {
+    saved.push(state);
+    written = Promise.withResolvers<void>();
+    return written.promise;
   };
-  const heartbeat = new OriginHeartbeat({ save }, { origin: ORIGIN, connections: () => 1, intervalMs: 1 });
-  await heartbeat.start();
-  await fifth.promise;
-  await heartbeat.stop();
-  assert.equal(saved.at(-1)?.state, "stopped");
+  const heartbeat = new OriginHeartbeat({ save }, { origin: ORIGIN, connections: () => 1, intervalMs: 1_000 });
+  void heartbeat.start();
+  for (let count = 1; count <= 5; count++) {
+    time.pass(1_000);
+    assert.equal(saved.length, count);
+    if (count % 2 === 0) written.reject(new Error("away"));
+    else written.resolve();
+    await settle();
+    time.pass(1_000);
+  }
+  const stopped = heartbeat.stop();
+  written.resolve();
+  await settle();
+  written.resolve();
+  await stopped;
+  assert.deepEqual([saved.length, saved.at(-1), time.timers], [7, "stopped", 0]);
 });

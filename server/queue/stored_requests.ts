@@ -279,7 +279,7 @@ export class StoredRequests {
       options: this.#options,
       client,
       port: {
-        handedOver: () => this.#pumps.placed(request),
+        placed: () => this.#pumps.placed(request),
         ended: (run, { isWaiting }) => {
           this.#drop(run);
           this.#pumps.placed(request);

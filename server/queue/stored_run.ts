@@ -6,32 +6,25 @@
  * @module
  */
 
-import { RelayError, type RelayErrorCode } from "../../shared/errors/relay_error.ts";
-import { type Body, type HeaderLine, isStreamBody, type RelayRequest } from "../../shared/http/message.ts";
+import { RelayError } from "../../shared/errors/relay_error.ts";
+import { type Body, isStreamBody } from "../../shared/http/message.ts";
 import { getLogger } from "../../shared/log/logger.ts";
 import type { CancelReason } from "../../shared/protocol/frame.ts";
 import { sleep } from "../../shared/time/sleep.ts";
-import type { BodyStore, StoredBody } from "../body_store/mod.ts";
+import type { BodyStore } from "../body_store/mod.ts";
 import type { Dispatch, Dispatcher, DispatchOptions } from "../dispatch/dispatcher.ts";
 import type { DispatchedResponse } from "../dispatch/pending_request.ts";
 import type { DeadLetterReason, StoredRequest } from "../persistence/mod.ts";
 import type { AcknowledgeTokens } from "./acknowledge_tokens.ts";
 import type { Ledger } from "./ledger.ts";
+import { type Failure, type NextStep, nextStep } from "./next_step.ts";
+import { openBody } from "./open_body.ts";
+import { present } from "./present.ts";
 
 const logger = getLogger("queue");
 
-const MINIMUM_BACKOFF_MS = 1_000;
-const MAXIMUM_BACKOFF_MS = 60_000;
 /** How long a body store may take to open a body: meanwhile other requests of the tenant may find no room. */
 const BODY_TIMEOUT_MS = 15_000;
-
-/** What another attempt would not change. */
-const PERMANENT: ReadonlySet<RelayErrorCode> = new Set([
-  "target_unknown",
-  "invalid_request",
-  "headers_too_large",
-  "body_too_large",
-]);
 
 /** What somebody asks for who waits for the response. */
 export type WaitingClient = Pick<DispatchOptions, "requireActiveConnection" | "handover">;
@@ -58,29 +51,18 @@ export interface RunOptions {
 
 /** What a run tells. */
 export interface RunPort {
-  /** It is handed over to a connection, for the first time or again. */
-  handedOver(run: StoredRun): void;
+  /** It has its room on a connection; may be said again. */
+  placed(run: StoredRun): void;
   /** The run is over; the request may be waiting in the database again. */
   ended(run: StoredRun, outcome: { readonly isWaiting: boolean }): void;
 }
 
-/** How one delivery failed. */
-interface Failure {
-  readonly error: RelayError;
-  /** Whether somebody may have got the request. */
-  readonly wasDelivered: boolean;
-}
-
-/**
- * The pause before a request is delivered again, in milliseconds. A quarter more or less by chance: what was lost together with a request that
- * ends every connection must not come back together with it each time.
- *
- * @param attempts Deliveries so far.
- * @param random From 0 to 1.
- */
-export function backoffMs(attempts: number, random: () => number = Math.random): number {
-  const delayMs = Math.min(MINIMUM_BACKOFF_MS * 2 ** Math.max(0, attempts - 1), MAXIMUM_BACKOFF_MS);
-  return delayMs * (0.75 + random() / 2);
+/** What the row says of the next delivery. */
+interface Schedule {
+  /** Deliveries so far. */
+  readonly attempts: number;
+  readonly nextAttemptAtMs: number;
+  readonly lastError: string;
 }
 
 /** One stored request that this origin holds. */
@@ -176,27 +158,29 @@ export class StoredRun {
   async #attempt(): Promise<Failure | undefined> {
     const opened = await this.#openBody();
     if ("failure" in opened) return opened.failure;
-    const { acknowledgeTimeoutMs } = this.#options;
+    const { originId, acknowledgeTimeoutMs } = this.#options;
     const expired = () => this.#dispatch?.cancel("expired");
     // Also of the wait for a connection: nothing says that the ticket was lost, or has expired.
     let timer = setTimeout(expired, acknowledgeTimeoutMs);
     let deliveredAtMs = this.#parts.now();
-    const dispatch = this.#dispatch = this.#parts.dispatcher.dispatch(
+    const { dispatcher, tokens } = this.#parts;
+    const dispatch = this.#dispatch = dispatcher.dispatch(
       this.request.tenantId,
-      this.#present(opened.body),
+      present(this.request, { body: opened.body, attempts: this.#attempts, originId, tokens }),
       {
         trace: this.request.isTraced,
         expiresInMs: acknowledgeTimeoutMs,
         requireActiveConnection: this.#requireActiveConnection,
         attempt: {
-          delivered: () => {
+          delivered: ({ isRemote }) => {
             deliveredAtMs = this.#parts.now();
             this.#handover?.handedOver(++this.#handovers);
-            this.#port.handedOver(this);
+            if (!isRemote) this.#port.placed(this);
             clearTimeout(timer);
             timer = setTimeout(expired, acknowledgeTimeoutMs);
           },
           acknowledged: () => {
+            this.#port.placed(this);
             if (this.request.mode === "connectorReceived") this.#settle();
           },
         },
@@ -219,7 +203,8 @@ export class StoredRun {
     const { body, bodyKey, id } = this.request;
     if (bodyKey === null) return { body };
     try {
-      const stored = await this.#openStored(bodyKey);
+      const timeoutMs = Math.min(this.#options.acknowledgeTimeoutMs, BODY_TIMEOUT_MS);
+      const stored = await openBody(this.#parts.bodies, bodyKey, { timeoutMs });
       if (stored !== undefined) return { body: { stream: stored.stream, length: stored.sizeBytes } };
     } catch (error) {
       if (!(error instanceof RelayError)) throw error;
@@ -229,41 +214,6 @@ export class StoredRun {
     const error = new RelayError("body_store_unavailable", "The request's body is not in the body store any more");
     await this.#giveUp("refused", error);
     return { failure: undefined };
-  }
-
-  /** Stores promise no time limit. */
-  async #openStored(bodyKey: string): Promise<StoredBody | undefined> {
-    const tooSlow = Promise.withResolvers<never>();
-    const abort = new AbortController();
-    const timer = setTimeout(() => {
-      const error = new RelayError("body_store_unavailable", "The body store does not answer");
-      tooSlow.reject(error);
-      abort.abort(error);
-    }, Math.min(this.#options.acknowledgeTimeoutMs, BODY_TIMEOUT_MS));
-    const opening = this.#parts.bodies.open(bodyKey, { signal: abort.signal });
-    try {
-      return await Promise.race([opening, tooSlow.promise]);
-    } catch (error) {
-      // Nobody reads what comes after all.
-      opening.then((stored) => stored?.stream.cancel()).catch(() => {});
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** The request as the target is to see it this time. */
-  #present(body: Body): RelayRequest {
-    const { id, tenantId, mode, method, target, path, isTraced, acknowledgeBase } = this.request;
-    const { originId } = this.#options;
-    const headers: HeaderLine[] = [...this.request.headers, ["RelayServer-RequestId", id]];
-    if (isTraced) headers.push(["RelayServer-RequestOriginId", originId]);
-    if (this.#attempts > 1) headers.push(["RelayServer-Redelivered", String(this.#attempts - 1)]);
-    if (mode === "manual") {
-      const url = this.#parts.tokens.urlFor({ tenantId, requestId: id }, { base: acknowledgeBase, originId });
-      headers.push(["RelayServer-AcknowledgeUrl", url]);
-    }
-    return { requestId: id, method, target, path, headers, body };
   }
 
   async #answered(response: DispatchedResponse, acknowledgeByMs: number): Promise<void> {
@@ -285,32 +235,26 @@ export class StoredRun {
   }
 
   /** @returns Whether this origin is to deliver it again, now. */
-  async #prepareNext({ error, wasDelivered }: Failure): Promise<boolean> {
-    if (this.#isSettled) {
-      this.#failClient(error);
-      return false;
+  async #prepareNext(failure: Failure): Promise<boolean> {
+    const { error } = failure;
+    const step: NextStep = this.#isSettled ? { kind: "tell" } : nextStep(failure, {
+      attempts: this.#attempts,
+      redeliveryLimit: this.#options.redeliveryLimit,
+      isClientWaiting: this.#isClientWaiting,
+      isStopping: this.#isStopping,
+    });
+    switch (step.kind) {
+      case "again":
+        return true;
+      case "wait":
+        return await this.#waitFor(error, step);
+      case "giveUp":
+        return await this.#giveUp(step.reason, error);
+      case "tell":
+        this.#settle();
+        this.#failClient(error);
+        return false;
     }
-    if (PERMANENT.has(error.code)) return await this.#refuse(error);
-    if (!wasDelivered) return await this.#prepareAfterNothing(error);
-    if (this.#attempts > this.#options.redeliveryLimit) return await this.#giveUp("redelivery_limit", error);
-    return await this.#waitFor(error, { attempts: this.#attempts, delayMs: backoffMs(this.#attempts) });
-  }
-
-  /** A waiting client is told, and it is the client's affair from then on. */
-  async #refuse(error: RelayError): Promise<boolean> {
-    if (!this.#isClientWaiting) return await this.#giveUp("refused", error);
-    this.#settle();
-    this.#failClient(error);
-    return false;
-  }
-
-  /** Nobody has got it this time. If nobody ever has, a waiting client is told. */
-  async #prepareAfterNothing(error: RelayError): Promise<boolean> {
-    // How long it waits for room is the affair of a client that waits.
-    if (error.code === "request_expired" && this.#isClientWaiting && !this.#isStopping) return true;
-    const attempts = this.#attempts - 1;
-    if (attempts === 0 && this.#isClientWaiting) return await this.#refuse(error);
-    return await this.#waitFor(error, { attempts, delayMs: MINIMUM_BACKOFF_MS });
   }
 
   async #waitFor(
@@ -338,18 +282,12 @@ export class StoredRun {
   }
 
   /** Any origin may take it from now on. */
-  async #release(
-    next: { readonly attempts: number; readonly nextAttemptAtMs: number; readonly lastError: string },
-  ): Promise<void> {
+  async #release(next: Schedule): Promise<void> {
     this.#isWaiting = await this.#reschedule(next, { isKept: false });
   }
 
   #reschedule(
-    { attempts, nextAttemptAtMs, lastError }: {
-      readonly attempts: number;
-      readonly nextAttemptAtMs: number;
-      readonly lastError: string;
-    },
+    { attempts, nextAttemptAtMs, lastError }: Schedule,
     { isKept }: { readonly isKept: boolean },
   ): Promise<boolean> {
     const { originId: holder } = this.#options;

@@ -4,12 +4,14 @@ import { headerValue } from "../../shared/http/headers.ts";
 import { FakeTime, makeRequest, settle } from "../../shared/protocol/testing.ts";
 import { MemoryBodyStore, type StoredBody } from "../body_store/mod.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
-import { FakeConnections } from "../dispatch/testing.ts";
+import { NO_REMOTE_CONNECTIONS, type RemoteConnections } from "../dispatch/remote_connections.ts";
+import { FakeConnection, FakeConnections } from "../dispatch/testing.ts";
 import type { Burial, NextAttempt, StoredRequest, StoredRequestRepository } from "../persistence/mod.ts";
 import type { TenantQueues } from "../transport/transport.ts";
 import { AcknowledgeTokens } from "./acknowledge_tokens.ts";
 import { Ledger } from "./ledger.ts";
-import { backoffMs, StoredRun, type WaitingClient } from "./stored_run.ts";
+import { backoffMs } from "./next_step.ts";
+import { StoredRun, type WaitingClient } from "./stored_run.ts";
 
 const ACKNOWLEDGE_TIMEOUT_MS = 10_000;
 const REDELIVERY_LIMIT = 2;
@@ -46,14 +48,16 @@ const LOSING_QUEUES: TenantQueues = {
   remove: () => Promise.resolve(),
 };
 
-/** Runs of the tenant `t`, over a clock that the test moves. */
-function setUp() {
+/** Runs of the tenant `t`, over a clock that the test moves. With other origins, everything goes by them. */
+function setUp({ remote }: { readonly remote?: Partial<RemoteConnections> } = {}) {
   const time = new FakeTime();
   const now = () => performance.now();
   const connections = new FakeConnections("t");
-  const dispatcher = new Dispatcher({ connections, queues: LOSING_QUEUES }, {
+  const parts = { connections, remote: { ...NO_REMOTE_CONNECTIONS, ...remote }, queues: LOSING_QUEUES };
+  const dispatcher = new Dispatcher(parts, {
     originId: "here",
     connectionGraceMs: 5_000,
+    connectorTransportShortcut: remote === undefined,
   });
   const rescheduled: NextAttempt[] = [];
   const buried: Burial[] = [];
@@ -67,8 +71,9 @@ function setUp() {
   const ledger = new Ledger({ requests, bodies, limit: { requests: 10, bytes: 100 } });
   const tokens = new AcknowledgeTokens(new Uint8Array(32));
   const ended: boolean[] = [];
+  const placed = new Set<StoredRun>();
   return {
-    ...{ time, connections, dispatcher, rescheduled, buried, removed, ended, bodies },
+    ...{ time, connections, dispatcher, rescheduled, buried, removed, ended, placed, bodies },
     run(changes: Partial<StoredRequest> = {}, client?: WaitingClient): StoredRun {
       const run = new StoredRun({ ...REQUEST, ...changes }, {
         parts: { dispatcher, bodies, ledger, tokens, now },
@@ -78,7 +83,7 @@ function setUp() {
           redeliveryLimit: REDELIVERY_LIMIT,
         },
         client,
-        port: { handedOver: () => {}, ended: (_, { isWaiting }) => void ended.push(isWaiting) },
+        port: { placed: (run) => void placed.add(run), ended: (_, { isWaiting }) => void ended.push(isWaiting) },
       });
       run.start();
       return run;
@@ -107,6 +112,29 @@ Deno.test("a request that waits in vain for a connection with room is put back, 
     { attempts: 0, isKept: false },
   ]);
   assert.deepEqual([test.ended, test.dispatcher.waiting], [[true], 0]);
+});
+
+Deno.test("a request has its room once it is on a connection here", async () => {
+  using test = setUp();
+  test.connections.connect();
+  const run = test.run();
+  await settle();
+  assert.deepEqual([...test.placed], [run]);
+});
+
+Deno.test("a request that goes by another origin has no room until a connector has it: it may come back", async () => {
+  const elsewhere = new FakeConnection(10, { isRemote: true });
+  using test = setUp({ remote: { pick: () => elsewhere, isConnected: () => true } });
+  test.run();
+  const taken = test.run({ id: "0190a1b2-0000-7000-8000-000000000002" });
+  await settle();
+  const [first, second] = elsewhere.deliveries;
+  first!.isRefused = true;
+  first!.fail(new RelayError("connector_unavailable", "There is no room"));
+  await settle();
+  assert.deepEqual([elsewhere.deliveries.length, test.dispatcher.waiting, test.placed.size], [2, 1, 0]);
+  second!.options.onAcknowledged?.();
+  assert.deepEqual([...test.placed], [taken]);
 });
 
 Deno.test("a request whose client waits asks for a connection again when it waited in vain", async () => {
@@ -186,11 +214,4 @@ Deno.test("what another delivery would not change becomes a dead letter at once"
   connection.deliveries[0]!.fail(new RelayError("target_unknown", "There is no such target"));
   await settle();
   assert.deepEqual(test.buried.map(({ attempts, reason }) => [attempts, reason]), [[1, "refused"]]);
-});
-
-Deno.test("backoffMs() doubles from a second to a minute, a quarter more or less", () => {
-  const pauses = (random: number) => [1, 2, 3, 6, 7, 50].map((attempts) => backoffMs(attempts, () => random));
-  assert.deepEqual(pauses(0.5), [1_000, 2_000, 4_000, 32_000, 60_000, 60_000]);
-  assert.deepEqual(pauses(0), [750, 1_500, 3_000, 24_000, 45_000, 45_000]);
-  assert.deepEqual(pauses(1), [1_250, 2_500, 5_000, 40_000, 75_000, 75_000]);
 });

@@ -179,17 +179,28 @@ export async function settle(): Promise<void> {
 
 /** Stands in for the platform's timers and `performance.now` until it is disposed; time passes when the test says so. */
 export class FakeTime implements Disposable {
-  readonly #real = { setTimeout, clearTimeout };
+  readonly #real = { setTimeout, clearTimeout, setInterval, clearInterval };
   readonly #timers = new Map<number, { readonly dueAtMs: number; readonly run: () => void }>();
   #nowMs = 1000;
   #lastId = 0;
 
   constructor() {
-    const set = (run: () => void, delayMs = 0) => {
-      this.#timers.set(++this.#lastId, { dueAtMs: this.#nowMs + delayMs, run });
-      return this.#lastId;
+    const set = (run: () => void, delayMs = 0) => this.#set(++this.#lastId, { delayMs, run });
+    const repeat = (run: () => void, delayMs = 0) => {
+      const id = ++this.#lastId;
+      const again = () => {
+        this.#set(id, { delayMs, run: again });
+        run();
+      };
+      return this.#set(id, { delayMs, run: again });
     };
-    Object.assign(globalThis, { setTimeout: set, clearTimeout: (id: number) => this.#timers.delete(id) });
+    const clear = (id: number) => this.#timers.delete(id);
+    Object.assign(globalThis, {
+      setTimeout: set,
+      clearTimeout: clear,
+      setInterval: repeat,
+      clearInterval: clear,
+    });
     Object.defineProperty(performance, "now", { configurable: true, value: () => this.#nowMs });
   }
 
@@ -217,6 +228,11 @@ export class FakeTime implements Disposable {
   [Symbol.dispose](): void {
     Object.assign(globalThis, this.#real);
     Reflect.deleteProperty(performance, "now");
+  }
+
+  #set(id: number, { delayMs, run }: { readonly delayMs: number; readonly run: () => void }): number {
+    this.#timers.set(id, { dueAtMs: this.#nowMs + delayMs, run });
+    return id;
   }
 
   #next(untilMs: number): { dueAtMs: number; run: () => void } | undefined {
