@@ -350,7 +350,10 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     return answer ?? Promise.reject(new RelayError("not_found", "This server does not know what was asked for"));
   }
 
-  /** What it was asked for will not come: until that is known, room is kept for it here that others wait for. */
+  /**
+   * What it was asked for will not come: until that is known, room is kept for it here that others wait for. Its tickets may be forgotten: an origin
+   * that was silent and lives finds the questions in its mail and sends the requests then, or has lost its mail and publishes its tickets again.
+   */
   #gone(originId: string): void {
     this.#links.drop(originId);
     this.#pulls.gone(originId, "gone");
