@@ -113,7 +113,7 @@ export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
   const dispatcher = new Dispatcher({
     connections: registry,
     queues: transport.queues,
-    ...(cluster === undefined ? {} : { remote: cluster }),
+    ...(cluster === undefined ? {} : { remote: cluster.remote }),
   }, {
     originId: origin.originId,
     connectionGraceMs: config.connectionGrace,
@@ -143,7 +143,7 @@ export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
       return cluster?.served ?? 0;
     },
     connectionsAtOthers() {
-      if (cluster?.isReachable !== true) return [];
+      if (cluster?.remote.isReachable !== true) return [];
       return cluster.peers.filter(({ state }) => state === "ready").map(({ connections }) => connections);
     },
     drain: () => cluster?.drain(),

@@ -28,7 +28,7 @@ function testKill(name: string, run: (broker: TestBroker) => Promise<void>): voi
   Deno.test({ name: rabbitmq.label(name), ignore: rabbitmq.isSkipped, fn: () => run(broker!) });
 }
 
-function config({ url }: TestBroker): ServerOverrides {
+function config({ url }: Pick<TestBroker, "url">): ServerOverrides {
   return {
     requestExpiration: `${EXPIRATION_MS}ms`,
     keepAliveInterval: `${KEEP_ALIVE_MS}ms`,
@@ -183,6 +183,72 @@ testKill("a server that stands still while it holds the connection", async (brok
   // It has missed its own end, and finds its way back.
   for (const server of scene.servers) await quiet(server, { peers: 2 });
 });
+
+/** Waits until something is so that nobody tells of. */
+async function until(isSo: () => Promise<boolean>, what: string): Promise<void> {
+  let isOver = false;
+  const poll = async () => {
+    while (!isOver && !await isSo()) await new Promise((resolve) => setTimeout(resolve, 100));
+  };
+  try {
+    await within(poll(), { timeoutMs: 30_000, what });
+  } finally {
+    isOver = true;
+  }
+}
+
+/** How many mailboxes the broker has, and tickets of a tenant, with those that were handed out and are not settled. */
+async function queuesOf(
+  broker: TestBroker,
+  tenant: TestTenant,
+): Promise<{ readonly mailboxes: number; readonly tickets: number }> {
+  const text = await broker.ctl("list_queues", "name", "messages", "--no-table-headers");
+  const queues = text.trim().split("\n").map((line) => line.split("\t"));
+  const [, tickets = 0] = queues.find(([name]) => name?.startsWith(`relayserver.tenant.${tenant.id}.`)) ?? [];
+  return { mailboxes: queues.filter(([name]) => name?.startsWith("amq.gen")).length, tickets: Number(tickets) };
+}
+
+// Who has taken the tickets forgets them, and has room for others. The question for each request waits in the mail of the server that stands still;
+// when its mail is gone, it publishes the tickets again.
+for (const [fate, heartbeatSeconds] of [["its mail is kept", 60], ["the broker drops it", 2]] as const) {
+  testKill(`a server that stands still while requests wait at it, and ${fate}`, async (broker) => {
+    await using folder = await DataFolder.create();
+    const start = (url: string) => startServerProcess(folder, { ...config({ url }), requestExpiration: "60s" });
+    await using frozen = await start(broker.url.replace("heartbeat=2", `heartbeat=${heartbeatSeconds}`));
+    await using other = await start(broker.url);
+    await other.process.waitForLine(/Working beside 1 /);
+    const tenant = await folder.database.createTenant({ requireActiveConnection: false });
+    const texts = ["0", "1", "2", "3", "4", "5"];
+    const answered = texts.map(async (body) => {
+      const response = await frozen.relay(tenant, "app", { method: "POST", body });
+      return `${response.status} ${await response.text()}`;
+    });
+    await until(async () => (await queuesOf(broker, tenant)).tickets === texts.length, "tickets of all requests");
+    const calls: string[] = [];
+    const app = async (request: Request) => {
+      const text = await request.text();
+      calls.push(text);
+      return new Response(text);
+    };
+    Deno.kill(frozen.process.pid, "SIGSTOP");
+    try {
+      await using _connector = await startConnector(other, tenant, { targets: { app } });
+      await forgotten([other]);
+      const mailboxes = fate === "the broker drops it" ? 1 : 2;
+      await until(async () => {
+        const queues = await queuesOf(broker, tenant);
+        return queues.tickets === 0 && queues.mailboxes === mailboxes;
+      }, "the tickets to be forgotten");
+      assert.deepEqual(calls, []);
+      Deno.kill(frozen.process.pid, "SIGCONT");
+      assert.deepEqual(await Promise.all(answered), texts.map((text) => `200 ${text}`));
+    } finally {
+      Deno.kill(frozen.process.pid, "SIGCONT");
+    }
+    assert.deepEqual(calls.sort(), texts);
+    for (const server of [frozen, other]) await quiet(server, { peers: 1 });
+  });
+}
 
 testKill("servers whose clocks are an hour apart", async (broker) => {
   await using folder = await DataFolder.create();

@@ -9,6 +9,7 @@ import { requireBalancer, startBalancer } from "./testkit/balancer.ts";
 import { bodyOf, digest, digestOf } from "./testkit/bodies.ts";
 import { answers } from "./testkit/cluster.ts";
 import { Load, tellCounts } from "./testkit/load.ts";
+import { findPostgres } from "./testkit/postgres.ts";
 import { PreviousRelease, requireHistory } from "./testkit/previous_release.ts";
 import { DataFolder, type ServerProcess, startConnectorProcess, startServerProcess } from "./testkit/programs.ts";
 import { requireRabbitMq, TestBroker } from "./testkit/rabbitmq.ts";
@@ -20,6 +21,7 @@ const BODY_BYTES = 8 << 20;
 
 const rabbitmq = await requireRabbitMq();
 const balancer = await requireBalancer();
+const postgres = await findPostgres();
 const history = await requireHistory();
 const isSkipped = rabbitmq.isSkipped || history.isSkipped;
 const broker = isSkipped ? undefined : await TestBroker.start();
@@ -42,7 +44,7 @@ const transport: ServerOverrides = {
   transport: { type: "amqp", amqp: { urls: [broker?.url ?? ""], queueType: "classic" } },
 };
 
-/** Servers of the releases on one database, which the release before made and the present one has brought to its schema since. */
+/** Servers of the releases on one database that the release before made. The present one has brought it to its schema since, or is going to. */
 class Scene implements AsyncDisposable {
   readonly folder: DataFolder;
   readonly servers: ServerProcess[];
@@ -52,8 +54,14 @@ class Scene implements AsyncDisposable {
     this.servers = servers;
   }
 
-  /** @param starts How each server is started; those of the release before come first. */
-  static async start(starts: readonly (ServerOverrides & { readonly release: Release })[]): Promise<Scene> {
+  /**
+   * @param starts How each server is started; those of the release before come first.
+   * @param options Where the database is, if not in the folder, and whether it is brought to the present schema before servers of that release start.
+   */
+  static async start(
+    starts: readonly (ServerOverrides & { readonly release: Release })[],
+    options: { readonly databaseUrl?: string | undefined; readonly migrates?: boolean } = {},
+  ): Promise<Scene> {
     const servers: ServerProcess[] = [];
     const start = async (path: string, release: Release) => {
       for (const { release: wanted, ...overrides } of starts) {
@@ -61,7 +69,7 @@ class Scene implements AsyncDisposable {
         servers.push(await startServerProcess({ path }, { ...transport, ...overrides }, rootOf(release)));
       }
     };
-    const folder = await DataFolder.create({ prepare: (path) => start(path, "previous") });
+    const folder = await DataFolder.create({ prepare: (path) => start(path, "previous"), ...options });
     await start(folder.path, "present");
     return new Scene(folder, servers);
   }
@@ -133,48 +141,58 @@ for (
   });
 }
 
-Deno.test({
-  name: balancer.label(label("an upgrade of both servers and the connector, one after the other, loses no request")),
-  ignore: isSkipped || balancer.isSkipped,
-  async fn() {
-    const ports = [closedPort(), closedPort()] as const;
-    const options = (port: number) => ({
-      port,
-      shutdownDelay: "1s",
-      drainTimeout: "10s",
-      trustedProxies: ["127.0.0.1"],
-      ...transport,
-    });
-    await using scene = await Scene.start(ports.map((port) => ({ release: "previous", ...options(port) })));
-    const { folder, servers } = scene;
-    await using place = await startBalancer(balancer, ports);
-    const tenant = await folder.database.createTenant();
-    await using app = startTarget(target);
-    const startConnector = (release: Release) =>
-      startConnectorProcess(place, tenant, {
-        folder,
-        connections: 2,
-        targets: { app: app.url, ping: { type: "ping" } },
-        ...rootOf(release),
+for (const kind of ["SQLite", "PostgreSQL"] as const) {
+  const isPostgres = kind === "PostgreSQL";
+  const name = label(`an upgrade of both servers and the connector on ${kind}, one after the other, loses no request`);
+  Deno.test({
+    name: balancer.label(isPostgres ? postgres.label(name) : name),
+    ignore: isSkipped || balancer.isSkipped || (isPostgres && postgres.isSkipped),
+    async fn() {
+      await using database = isPostgres ? await postgres.createDatabase() : undefined;
+      const ports = [closedPort(), closedPort()] as const;
+      const options = (port: number) => ({
+        port,
+        shutdownDelay: "1s",
+        drainTimeout: "10s",
+        trustedProxies: ["127.0.0.1"],
+        ...(database === undefined ? {} : { database: { url: database.url } }),
+        ...transport,
       });
-    await using old = await startConnector("previous");
-    for (const server of servers) await answers(server, tenant, { path: "ping", status: 200 });
-    const url = `${place.url}/relay/${tenant.name}/app`;
-    await using load = new Load({ clients: 8, send: (text) => fetch(url, { method: "POST", body: text }) });
-    await load.untilAnswered(200);
-    for (const index of [0, 1] as const) {
-      const { code } = await servers[index]!.process.stop({ timeoutMs: 20_000 });
-      assert.equal(code, 0, servers[index]!.process.output);
-      servers[index] = await startServerProcess(folder, options(ports[index]));
+      // The first present server changes the schema, under load.
+      await using scene = await Scene.start(ports.map((port) => ({ release: "previous", ...options(port) })), {
+        databaseUrl: database?.url,
+        migrates: false,
+      });
+      const { folder, servers } = scene;
+      await using place = await startBalancer(balancer, ports);
+      const tenant = await folder.database.createTenant();
+      await using app = startTarget(target);
+      const startConnector = (release: Release) =>
+        startConnectorProcess(place, tenant, {
+          folder,
+          connections: 2,
+          targets: { app: app.url, ping: { type: "ping" } },
+          ...rootOf(release),
+        });
+      await using old = await startConnector("previous");
+      for (const server of servers) await answers(server, tenant, { path: "ping", status: 200 });
+      const url = `${place.url}/relay/${tenant.name}/app`;
+      await using load = new Load({ clients: 8, send: (text) => fetch(url, { method: "POST", body: text }) });
+      await load.untilAnswered(200);
+      for (const index of [0, 1] as const) {
+        const { code } = await servers[index]!.process.stop({ timeoutMs: 20_000 });
+        assert.equal(code, 0, servers[index]!.process.output);
+        servers[index] = await startServerProcess(folder, options(ports[index]));
+        await load.untilAnswered(300);
+      }
+      await using _new = await startConnector("present");
+      await load.untilAnswered(200);
+      assert.equal((await old.stop()).code, 0);
       await load.untilAnswered(300);
-    }
-    await using _new = await startConnector("present");
-    await load.untilAnswered(200);
-    assert.equal((await old.stop()).code, 0);
-    await load.untilAnswered(300);
-    const counts = await load.stop();
-    tellCounts("upgrade of servers and connector behind Caddy", counts);
-    assert.deepEqual(load.losses, [], place.output());
-    assert.equal(counts.answered, counts.sent, JSON.stringify(counts));
-  },
-});
+      const counts = await load.stop();
+      tellCounts(`upgrade of servers and connector behind Caddy, on ${kind}`, counts);
+      assert.deepEqual(load.losses, [], place.output());
+      assert.equal(counts.answered, counts.sent, JSON.stringify(counts));
+    },
+  });
+}

@@ -1,5 +1,5 @@
 /**
- * This origin among the others: presence, links, and requests that wait elsewhere.
+ * This origin among the others: what it tells them, and what their mail leads to.
  *
  * @module
  */
@@ -9,8 +9,6 @@ import { RelayError } from "../../shared/errors/relay_error.ts";
 import type { RelayRequest } from "../../shared/http/message.ts";
 import type { Delivery, IncomingRequest, TracedResponse } from "../../shared/protocol/exchange.ts";
 import { getLogger } from "../../shared/log/logger.ts";
-import type { Connection } from "../dispatch/connections.ts";
-import type { PullResult, RemoteConnections } from "../dispatch/remote_connections.ts";
 import type { MailReceiver, OriginMail } from "../transport/transport.ts";
 import { type AnnouncedConnections, Announcer } from "./announcer.ts";
 import { Colleagues } from "./colleagues.ts";
@@ -18,17 +16,13 @@ import { GatheredMail } from "./gathered_mail.ts";
 import { Links } from "./links.ts";
 import { decodeMail, encodeLetter, type Letter, type PresenceLetter, type PullLetter } from "./mail.ts";
 import { type PeerFacts, Presence } from "./presence.ts";
-import { Questions } from "./questions.ts";
-import { RemoteConnection } from "./remote_connection.ts";
+import { Reachability } from "./reachability.ts";
+import { RemoteOrigins } from "./remote_origins.ts";
 
 const logger = getLogger("cluster");
 
-/** How long an origin may take to answer a pull, in milliseconds. */
-const PULL_TIMEOUT_MS = 5_000;
 /** A link without a word for this long is dead, in milliseconds: long before its origin counts as gone. */
 const MAX_LINK_KEEP_ALIVE_MS = 5_000;
-/** Within this time of meeting the others this origin has not heard of all their connections yet, in milliseconds. */
-const SETTLING_MS = 1_000;
 
 /** What this origin serves and offers to the others. */
 export interface ClusterService {
@@ -67,49 +61,55 @@ export interface ClusterCounts {
 }
 
 /** This origin's part of the cluster. */
-export class Cluster implements RemoteConnections, MailReceiver, Disposable {
+export class Cluster implements MailReceiver, Disposable {
   /** What management asks and tells the other origins. */
   readonly colleagues: Colleagues;
+  /** What dispatch sees of the other origins. */
+  readonly remote: RemoteOrigins;
   readonly #mail: GatheredMail;
-  readonly #connections: AnnouncedConnections;
   readonly #options: ClusterOptions;
   readonly #announcer: Announcer;
   readonly #presence: Presence;
   readonly #links: Links;
-  readonly #pulls = new Questions<PullResult>();
-  readonly #listeners = new Set<(tenantId: string) => void>();
-  readonly #reachableListeners = new Set<() => void>();
+  readonly #reachability = new Reachability(() => {
+    logger.info("Working beside {peers} other servers", { peers: this.peers.length });
+  });
   #service: ClusterService | undefined;
   #isLeaving = false;
-  #isReachable = false;
-  #isSettled = false;
-  #turn = 0;
-  #settlingTimer: ReturnType<typeof setTimeout> | undefined;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
 
   constructor({ mail, connections }: ClusterParts, options: ClusterOptions) {
     const { origin, databaseId, keepAliveIntervalMs } = options;
     this.#mail = new GatheredMail(mail, (originId) => this.#presence.readsBatches(originId));
-    this.#connections = connections;
     this.#options = options;
     this.#announcer = new Announcer({ mail: this.#mail, connections }, {
       origin,
       databaseId,
-      isSettled: () => this.#isSettled,
+      isSettled: () => this.#reachability.isSettled,
     });
     this.#presence = new Presence({
       timeoutMs: keepAliveIntervalMs * 2,
       now: () => performance.now(),
-      changed: (tenantId) => this.#tell(tenantId),
+      changed: (tenantId) => this.remote.changed(tenantId),
     });
     this.#links = new Links(this.#mail, {
       originId: origin.originId,
       keepAliveIntervalMs: Math.min(keepAliveIntervalMs, MAX_LINK_KEEP_ALIVE_MS),
       serve: (request) => this.#serve(request),
     });
+    this.remote = new RemoteOrigins({
+      connections,
+      presence: this.#presence,
+      links: this.#links,
+      reachability: this.#reachability,
+    }, {
+      originId: origin.originId,
+      includesItself: options.includesItself,
+      send: (originId, letter) => this.#send(originId, letter),
+    });
     this.colleagues = new Colleagues(this.#mail, {
       originId: origin.originId,
-      peers: () => this.#isReachable ? this.peers.map(({ originId }) => originId) : [],
+      peers: () => this.#reachability.isReachable ? this.peers.map(({ originId }) => originId) : [],
     });
   }
 
@@ -133,7 +133,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
 
   /** What is kept at present. */
   get counts(): ClusterCounts {
-    const questions = this.#pulls.size + this.colleagues.size;
+    const questions = this.remote.pulling + this.colleagues.size;
     return { peers: this.peers.length, links: this.#links.size, questions };
   }
 
@@ -156,76 +156,13 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#heartbeat);
-    clearTimeout(this.#settlingTimer);
+    this.#reachability[Symbol.dispose]();
     this.#isLeaving = true;
     this.#announcer[Symbol.dispose]();
     this.#links.close();
-    this.#pulls[Symbol.dispose]();
+    this.remote[Symbol.dispose]();
     this.colleagues[Symbol.dispose]();
     this.#mail[Symbol.dispose]();
-  }
-
-  // What dispatch asks for.
-
-  pick(tenantId: string): Connection | undefined {
-    if (!this.#isReachable) return undefined;
-    const candidates = [...this.#presence.of(tenantId)];
-    const { includesItself, origin: { originId } } = this.#options;
-    const own = includesItself ? this.#connections.count(tenantId) : 0;
-    if (own > 0) candidates.push([originId, own]);
-    let best: string | undefined;
-    let leastLoad = Infinity;
-    // Among equals the first found wins, so the search starts somewhere else each time.
-    const start = this.#turn++;
-    for (let index = 0; index < candidates.length; index++) {
-      const [candidateId, connections] = candidates[(start + index) % candidates.length]!;
-      const load = this.#links.inFlightTo(candidateId) / connections;
-      if (load >= leastLoad) continue;
-      best = candidateId;
-      leastLoad = load;
-    }
-    return best === undefined ? undefined : this.through(best, tenantId);
-  }
-
-  isConnected(tenantId: string): boolean {
-    for (const _ of this.#presence.of(tenantId)) return true;
-    return false;
-  }
-
-  wasConnectedRecently(tenantId: string): boolean {
-    return !this.#isSettled || this.#presence.wasConnectedRecently(tenantId);
-  }
-
-  get isReachable(): boolean {
-    return this.#isReachable;
-  }
-
-  through(originId: string, tenantId: string): Connection {
-    return new RemoteConnection(originId, tenantId, this.#links.to(originId));
-  }
-
-  pull(originId: string, tenantId: string, requestId: string): Promise<PullResult> {
-    const { origin } = this.#options;
-    return this.#pulls.ask(requestId, {
-      timeoutMs: PULL_TIMEOUT_MS,
-      originId,
-      send: () => this.#send(originId, { type: "pull", originId: origin.originId, tenantId, requestId }),
-      // Who holds a request and does not say anything is gone, or will put it into the queue again.
-      late: ({ resolve, reject }) => {
-        if (!this.#presence.knows(originId)) resolve("gone");
-        else reject(new Error("Cannot pull request: its origin does not answer"));
-      },
-    });
-  }
-
-  onChange(listener: (tenantId: string) => void): Disposable {
-    this.#listeners.add(listener);
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
-  }
-
-  onReachable(listener: () => void): Disposable {
-    this.#reachableListeners.add(listener);
-    return { [Symbol.dispose]: () => void this.#reachableListeners.delete(listener) };
   }
 
   /**
@@ -238,7 +175,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     request: RelayRequest,
     options: { readonly service: string; readonly tenantId: string },
   ): Delivery | undefined {
-    const isKnown = this.#isReachable && this.#presence.list().some((peer) => peer.originId === originId);
+    const isKnown = this.#reachability.isReachable && this.#presence.knows(originId);
     return isKnown ? this.#links.to(originId).deliver(request, options) : undefined;
   }
 
@@ -261,29 +198,19 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
   lost(): void {
     this.#mail.lost();
     this.#links.dropAll();
-    this.#pulls.fail(new Error("Cannot pull request: the way to its origin was lost"));
+    this.remote.lost();
     this.held();
   }
 
   held(): void {
-    if (!this.#isReachable) return;
-    this.#isReachable = false;
-    clearTimeout(this.#settlingTimer);
-    this.#tellReachable();
+    this.#reachability.held();
   }
 
   ready(): void {
-    this.#isReachable = true;
     this.#presence.renew();
     this.#announcer.announce(true);
     this.#mail.broadcast(encodeLetter({ type: "who", originId: this.#options.origin.originId }));
-    clearTimeout(this.#settlingTimer);
-    this.#settlingTimer = setTimeout(() => {
-      if (!this.#isSettled) logger.info("Working beside {peers} other servers", { peers: this.peers.length });
-      this.#isSettled = true;
-      this.#tellReachable();
-    }, SETTLING_MS);
-    this.#tellReachable();
+    this.#reachability.ready();
   }
 
   #letter(letter: Letter): void {
@@ -295,7 +222,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
       case "pull":
         return this.#pulled(letter);
       case "pulled":
-        return this.#pulls.answered(letter.requestId, letter.result);
+        return this.remote.pulled(letter);
       case "presence":
         return this.#heard(letter);
       case "who":
@@ -330,7 +257,7 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
   /** Who has just come stops; of two that are both new, or both old, both do. */
   #heardForeigner({ originId, isSettled = false, state }: PresenceLetter): void {
     if (state === "stopped") return;
-    if (!this.#isSettled || isSettled) return this.#options.foreignNeighbour(originId);
+    if (!this.#reachability.isSettled || isSettled) return this.#options.foreignNeighbour(originId);
     logger.error("Origin {originId} on the same broker uses another database and has to stop", { originId });
     // It may have missed what was broadcast before it came.
     this.#announcer.tell(originId);
@@ -350,27 +277,18 @@ export class Cluster implements RemoteConnections, MailReceiver, Disposable {
     return answer ?? Promise.reject(new RelayError("not_found", "This server does not know what was asked for"));
   }
 
-  /** What it was asked for will not come: until that is known, room is kept for it here that others wait for. */
   #gone(originId: string): void {
     this.#links.drop(originId);
-    this.#pulls.gone(originId, "gone");
+    this.remote.gone(originId);
   }
 
   #beat(): void {
-    if (!this.#isReachable) return;
+    if (!this.#reachability.isReachable) return;
     this.#announcer.announce(false);
     for (const originId of this.#presence.expire()) {
       logger.warn("Origin {originId} has not been heard of for two keep-alive intervals", { originId });
       this.#gone(originId);
     }
-  }
-
-  #tellReachable(): void {
-    for (const listener of this.#reachableListeners) listener();
-  }
-
-  #tell(tenantId: string): void {
-    for (const listener of this.#listeners) listener(tenantId);
   }
 
   #send(originId: string, letter: Letter): void {

@@ -22,19 +22,20 @@ export class DataFolder implements AsyncDisposable {
   }
 
   /**
-   * @param options `prepare` is called with the path before the database is made, or brought to the present schema; `databaseUrl` says where the
-   * database is when it is not in the folder.
+   * @param options `prepare` is called with the path before the database is made, or brought to the present schema, which it is unless `migrates`
+   * is false; `databaseUrl` says where the database is when it is not in the folder.
    */
   static async create(
-    { prepare, databaseUrl: url }: {
+    { prepare, databaseUrl: url, migrates = true }: {
       readonly prepare?: (path: string) => Promise<unknown>;
       readonly databaseUrl?: string | undefined;
+      readonly migrates?: boolean;
     } = {},
   ): Promise<DataFolder> {
     const path = await Deno.makeTempDir({ prefix: "relayserver-" });
     await prepare?.(path);
     const config = serverConfigSchema.parse(serverConfig(path));
-    return new DataFolder(path, await TestDatabase.open(url ?? databaseUrl(config)));
+    return new DataFolder(path, await TestDatabase.open(url ?? databaseUrl(config), { migrates }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
