@@ -204,16 +204,18 @@ Deno.test({
     for (let number = 0; number < 40; number++) await enqueue(server, tenant, "app");
     const stored = new StoredRequestRepository(server.database.handle);
     const collector = new Collector(40);
+    // What is settled is there for a moment longer.
+    const seen = new Set<string | null>();
     let mostTaken = 0;
     const app = async (request: Request) => {
       const { results } = await stored.list(tenant.id, { states: ["delivering"], skip: 0, take: 40 });
-      mostTaken = Math.max(mostTaken, results.length);
+      mostTaken = Math.max(mostTaken, results.filter(({ id }) => !seen.has(id)).length);
+      seen.add(request.headers.get("relayserver-requestid"));
       return await collector.handle(request);
     };
     await using _connector = await startConnector(server, tenant, { targets: { app } });
     await collector.enough();
-    // Besides the one at the target there may be some that are settled and not removed yet.
-    assert.ok(mostTaken < 10, `${mostTaken} were taken`);
+    assert.ok(mostTaken > 0 && mostTaken < 5, `${mostTaken} were taken`);
     await empty(server);
   },
 });

@@ -7,6 +7,7 @@
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { isStreamBody, type RelayRequest } from "../../shared/http/message.ts";
 import type { CancelReason } from "../../shared/protocol/frame.ts";
+import { Deadlines } from "../../shared/time/deadlines.ts";
 import type { BodyStore } from "../body_store/mod.ts";
 import type { LocalConnections } from "../dispatch/connections.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
@@ -81,6 +82,7 @@ export class StoredRequests {
   readonly #sweeper: Sweeper;
   readonly #registration: Disposable;
   readonly #runParts: RunParts;
+  readonly #deadlines: Deadlines;
   /** What this origin holds, by request id. */
   readonly #runs = new Map<string, StoredRun>();
   #idle: PromiseWithResolvers<void> | undefined;
@@ -92,7 +94,8 @@ export class StoredRequests {
     this.#parts = parts;
     this.#options = options;
     const ledger = this.#ledger = new Ledger({ requests, bodies, limit: options.limit });
-    this.#runParts = { dispatcher, bodies, ledger, tokens, now };
+    this.#deadlines = new Deadlines(options.acknowledgeTimeoutMs);
+    this.#runParts = { dispatcher, bodies, ledger, tokens, deadlines: this.#deadlines, now };
     this.#tickets = new Tickets(parts.queues);
     this.#pumps = new Pumps({
       connections,
@@ -213,6 +216,7 @@ export class StoredRequests {
   /** Ends; to be called after {@linkcode drain}, when connections have ended. What is not settled is for others. */
   async stop({ timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
     this.#registration[Symbol.dispose]();
+    this.#deadlines[Symbol.dispose]();
     this.#tickets.stop();
     const timer = setTimeout(() => this.#ledger.stop(), timeoutMs);
     try {

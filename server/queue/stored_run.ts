@@ -10,6 +10,7 @@ import { RelayError } from "../../shared/errors/relay_error.ts";
 import { type Body, isStreamBody } from "../../shared/http/message.ts";
 import { getLogger } from "../../shared/log/logger.ts";
 import type { CancelReason } from "../../shared/protocol/frame.ts";
+import { Deadline, type Deadlines } from "../../shared/time/deadlines.ts";
 import { sleep } from "../../shared/time/sleep.ts";
 import type { BodyStore } from "../body_store/mod.ts";
 import type { Dispatch, Dispatcher, DispatchOptions } from "../dispatch/dispatcher.ts";
@@ -35,6 +36,8 @@ export interface RunParts {
   readonly bodies: BodyStore;
   readonly ledger: Ledger;
   readonly tokens: AcknowledgeTokens;
+  /** Of `acknowledgeTimeoutMs`. */
+  readonly deadlines: Deadlines;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -75,6 +78,7 @@ export class StoredRun {
   readonly #port: RunPort;
   readonly #client = Promise.withResolvers<DispatchedResponse>();
   readonly #awake = new AbortController();
+  readonly #deadline = new Deadline(() => this.#dispatch?.cancel("expired"));
   readonly #requireActiveConnection: boolean;
   readonly #handover: WaitingClient["handover"];
   #isClientWaiting: boolean;
@@ -159,11 +163,10 @@ export class StoredRun {
     const opened = await this.#openBody();
     if ("failure" in opened) return opened.failure;
     const { originId, acknowledgeTimeoutMs } = this.#options;
-    const expired = () => this.#dispatch?.cancel("expired");
+    const { dispatcher, tokens, deadlines } = this.#parts;
     // Also of the wait for a connection: nothing says that the ticket was lost, or has expired.
-    let timer = setTimeout(expired, acknowledgeTimeoutMs);
+    deadlines.start(this.#deadline);
     let deliveredAtMs = this.#parts.now();
-    const { dispatcher, tokens } = this.#parts;
     const dispatch = this.#dispatch = dispatcher.dispatch(
       this.request.tenantId,
       present(this.request, { body: opened.body, attempts: this.#attempts, originId, tokens }),
@@ -176,8 +179,7 @@ export class StoredRun {
             deliveredAtMs = this.#parts.now();
             this.#handover?.handedOver(++this.#handovers);
             if (!isRemote) this.#port.placed(this);
-            clearTimeout(timer);
-            timer = setTimeout(expired, acknowledgeTimeoutMs);
+            deadlines.start(this.#deadline);
           },
           acknowledged: () => {
             this.#port.placed(this);
@@ -195,7 +197,7 @@ export class StoredRun {
       if (isStreamBody(opened.body)) opened.body.stream.cancel().catch(() => {});
       return { error: cause.code === "request_expired" ? noRoom(cause) : cause, wasDelivered: false };
     } finally {
-      clearTimeout(timer);
+      deadlines.stop(this.#deadline);
     }
   }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { headerValue } from "../../shared/http/headers.ts";
 import { FakeTime, makeRequest, settle } from "../../shared/protocol/testing.ts";
+import { Deadlines } from "../../shared/time/deadlines.ts";
 import { MemoryBodyStore, type StoredBody } from "../body_store/mod.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
 import { NO_REMOTE_CONNECTIONS, type RemoteConnections } from "../dispatch/remote_connections.ts";
@@ -70,13 +71,14 @@ function setUp({ remote }: { readonly remote?: Partial<RemoteConnections> } = {}
   const bodies = new MemoryBodyStore({ maxTotalBytes: 100 });
   const ledger = new Ledger({ requests, bodies, limit: { requests: 10, bytes: 100 } });
   const tokens = new AcknowledgeTokens(new Uint8Array(32));
+  const deadlines = new Deadlines(ACKNOWLEDGE_TIMEOUT_MS);
   const ended: boolean[] = [];
   const placed = new Set<StoredRun>();
   return {
     ...{ time, connections, dispatcher, rescheduled, buried, removed, ended, placed, bodies },
     run(changes: Partial<StoredRequest> = {}, client?: WaitingClient): StoredRun {
       const run = new StoredRun({ ...REQUEST, ...changes }, {
-        parts: { dispatcher, bodies, ledger, tokens, now },
+        parts: { dispatcher, bodies, ledger, tokens, deadlines, now },
         options: {
           originId: "here",
           acknowledgeTimeoutMs: ACKNOWLEDGE_TIMEOUT_MS,
