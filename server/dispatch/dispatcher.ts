@@ -39,6 +39,8 @@ export interface HandoverListener {
 
 /** Follows the one delivery of a request. Must not throw. */
 export interface Attempt {
+  /** Deliveries that there may have been before this dispatch; asked when it is handed over. */
+  repeats(): number;
   /** It was handed over, though it may come back untouched: from another origin (`isRemote`) because no connection has room there. */
   delivered(connection: Pick<Connection, "isRemote">): void;
   /** The connector has all of it. */

@@ -121,8 +121,9 @@ export class PendingRequest implements Dispatch {
   /** The request as the target is to see it this time. */
   #present(connection: Connection): RelayRequest {
     const request = this.#withBody(connection);
-    if (this.#deliveries === 1) return request;
-    const headers: HeaderLine[] = [...request.headers, ["RelayServer-Redelivered", String(this.#deliveries - 1)]];
+    const repeats = this.#deliveries - 1 + (this.options.attempt?.repeats() ?? 0);
+    if (repeats === 0) return request;
+    const headers: HeaderLine[] = [...request.headers, ["RelayServer-Redelivered", String(repeats)]];
     return { ...request, headers };
   }
 

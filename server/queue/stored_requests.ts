@@ -95,7 +95,8 @@ export class StoredRequests {
     this.#options = options;
     const ledger = this.#ledger = new Ledger({ requests, bodies, limit: options.limit });
     this.#deadlines = new Deadlines(options.acknowledgeTimeoutMs);
-    this.#runParts = { dispatcher, bodies, ledger, tokens, deadlines: this.#deadlines, now };
+    const mayHaveLost = (sinceMs: number) => this.#sweeper.mayHaveLost(sinceMs);
+    this.#runParts = { dispatcher, bodies, ledger, tokens, mayHaveLost, deadlines: this.#deadlines, now };
     this.#tickets = new Tickets(parts.queues);
     this.#pumps = new Pumps({
       connections,

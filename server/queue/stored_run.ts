@@ -36,6 +36,8 @@ export interface RunParts {
   readonly bodies: BodyStore;
   readonly ledger: Ledger;
   readonly tokens: AcknowledgeTokens;
+  /** Whether others may have taken what this origin holds since `sinceMs`, by `performance.now`: it stood still, or was without the database. */
+  readonly mayHaveLost: (sinceMs: number) => boolean;
   /** Of `acknowledgeTimeoutMs`. */
   readonly deadlines: Deadlines;
   /** The time in milliseconds since 1970. */
@@ -79,6 +81,8 @@ export class StoredRun {
   readonly #client = Promise.withResolvers<DispatchedResponse>();
   readonly #awake = new AbortController();
   readonly #deadline = new Deadline(() => this.#dispatch?.cancel("expired"));
+  /** By `performance.now`. */
+  readonly #heldAtMs = performance.now();
   readonly #requireActiveConnection: boolean;
   readonly #handover: WaitingClient["handover"];
   #isClientWaiting: boolean;
@@ -169,12 +173,13 @@ export class StoredRun {
     let deliveredAtMs = this.#parts.now();
     const dispatch = this.#dispatch = dispatcher.dispatch(
       this.request.tenantId,
-      present(this.request, { body: opened.body, attempts: this.#attempts, originId, tokens }),
+      present(this.request, { body: opened.body, originId, tokens }),
       {
         trace: this.request.isTraced,
         expiresInMs: acknowledgeTimeoutMs,
         requireActiveConnection: this.#requireActiveConnection,
         attempt: {
+          repeats: () => this.#attempts - 1 + (this.#parts.mayHaveLost(this.#heldAtMs) ? 1 : 0),
           delivered: ({ isRemote }) => {
             deliveredAtMs = this.#parts.now();
             this.#handover?.handedOver(++this.#handovers);

@@ -73,12 +73,13 @@ function setUp({ remote }: { readonly remote?: Partial<RemoteConnections> } = {}
   const tokens = new AcknowledgeTokens(new Uint8Array(32));
   const deadlines = new Deadlines(ACKNOWLEDGE_TIMEOUT_MS);
   const ended: boolean[] = [];
+  let hasLapsed = false;
   const placed = new Set<StoredRun>();
   return {
     ...{ time, connections, dispatcher, rescheduled, buried, removed, ended, placed, bodies },
     run(changes: Partial<StoredRequest> = {}, client?: WaitingClient): StoredRun {
       const run = new StoredRun({ ...REQUEST, ...changes }, {
-        parts: { dispatcher, bodies, ledger, tokens, deadlines, now },
+        parts: { dispatcher, bodies, ledger, tokens, mayHaveLost: () => hasLapsed, deadlines, now },
         options: {
           originId: "here",
           acknowledgeTimeoutMs: ACKNOWLEDGE_TIMEOUT_MS,
@@ -89,6 +90,10 @@ function setUp({ remote }: { readonly remote?: Partial<RemoteConnections> } = {}
       });
       run.start();
       return run;
+    },
+    /** The other origins took this one for dead for a while. */
+    lapse(): void {
+      hasLapsed = true;
     },
     /** Resolves when the ledger has written what it was told. */
     written(): Promise<void> {
@@ -195,6 +200,19 @@ Deno.test("a request that ends every connection is delivered again after a pause
   assert.deepEqual(test.rescheduled.map(({ attempts, isKept }) => [attempts, isKept]), [[2, true], [3, true]]);
   assert.deepEqual(test.buried.map(({ attempts, reason }) => [attempts, reason]), [[3, "redelivery_limit"]]);
   assert.deepEqual(test.ended, [false]);
+});
+
+Deno.test("what others may have delivered while this origin stood still is marked, though it was waiting here all the time", async () => {
+  using test = setUp();
+  const connection = test.connections.connect(1);
+  test.dispatcher.dispatch("t", makeRequest(), { trace: false, expiresInMs: 1, requireActiveConnection: true });
+  test.run({ kind: "relay" }, { requireActiveConnection: true, handover: undefined });
+  await settle();
+  test.lapse();
+  connection.deliveries[0]!.answer();
+  test.time.pass(ACKNOWLEDGE_TIMEOUT_MS);
+  await settle();
+  assert.equal(headerValue(connection.deliveries[1]!.request.headers, "relayserver-redelivered"), "1");
 });
 
 Deno.test("a delivery that is not answered in time counts as failed, and is told to the connector", async () => {

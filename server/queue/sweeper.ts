@@ -47,6 +47,9 @@ export class Sweeper {
   /** Held by this origin, but not known to it, the last time it looked. */
   #suspects: ReadonlySet<string> = new Set();
   #totals: StoredTotals = { queued: 0, dead: 0, oldestAt: undefined };
+  /** Until when the others take this origin for alive, and until when they did not last, by `performance.now`. */
+  #aliveUntilMs = Infinity;
+  #lapsedUntilMs = -Infinity;
   #running: Promise<void> | undefined;
 
   constructor(parts: SweeperParts, options: SweeperOptions) {
@@ -57,6 +60,11 @@ export class Sweeper {
   /** What all tenants had stored a moment ago. */
   get totals(): StoredTotals {
     return this.#totals;
+  }
+
+  /** Whether others may have taken what this origin has held since then, by `performance.now`: for a while it did not say that it lives. */
+  mayHaveLost(sinceMs: number): boolean {
+    return performance.now() > this.#aliveUntilMs || sinceMs < this.#lapsedUntilMs;
   }
 
   /** Begins. Resolves when this origin is known to live, or the database is away. */
@@ -95,7 +103,10 @@ export class Sweeper {
     const { requests, leases, peers, now } = this.#parts;
     const { originId, keepAliveIntervalMs } = this.#options;
     const durationMs = 2 * keepAliveIntervalMs;
+    const startMs = performance.now();
     await leases.acquire(ALIVE_LEASE + originId, { holder: originId, durationMs });
+    if (performance.now() > this.#aliveUntilMs) this.#lapsedUntilMs = performance.now();
+    this.#aliveUntilMs = startMs + durationMs;
     if (!await leases.acquire(SWEEP_LEASE, { holder: originId, durationMs })) return;
     const alive = [originId, ...peers()];
     const recovered = await requests.recover({ alive, leasePrefix: ALIVE_LEASE, nowMs: now() });
