@@ -30,11 +30,11 @@ export interface Requirement {
  * Looks for programs.
  *
  * @param commands Names of the programs, all of which are needed.
- * @param options The word by which `RELAY_TEST_REQUIRE` makes their absence a failure.
+ * @param options The word by which `RELAY_TEST_REQUIRE` makes their absence a failure; `required` stands for the value of that variable.
  */
 export async function requireCommands(
   commands: readonly string[],
-  { requirement }: { readonly requirement: string },
+  { requirement, required }: { readonly requirement: string; readonly required?: string },
 ): Promise<Requirement> {
   const paths = new Map<string, string>();
   for (const command of commands) {
@@ -42,7 +42,7 @@ export async function requireCommands(
     if (path !== undefined) paths.set(command, path);
   }
   const missing = commands.filter((command) => !paths.has(command));
-  const isSkipped = missing.length > 0 && !isRequired(requirement);
+  const isSkipped = missing.length > 0 && !isRequired(requirement, required);
   return {
     isSkipped,
     label: (name) => isSkipped ? `${name} (skipped: ${missing.join(" and ")} not installed)` : name,
@@ -57,8 +57,8 @@ export async function requireCommands(
 }
 
 /** Whether `RELAY_TEST_REQUIRE` makes the absence of something a failure. */
-export function isRequired(requirement: string): boolean {
-  return (Deno.env.get(REQUIRE_VARIABLE) ?? "").split(",").some((word) => word.trim() === requirement);
+export function isRequired(requirement: string, required: string = Deno.env.get(REQUIRE_VARIABLE) ?? ""): boolean {
+  return required.split(",").some((word) => word.trim() === requirement);
 }
 
 async function findCommand(command: string): Promise<string | undefined> {

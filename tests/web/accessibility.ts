@@ -21,11 +21,11 @@ Deno.test("no page has violations, is too large or too wide, in both themes and 
     const width = await visitor.excessWidth();
     if (width > 0) found.push(`${name}: ${width} pixels too wide`);
   };
-  for (const look of looks) {
+  await Promise.all(looks.map(async (look) => {
     await using visitor = await Visitor.open(launched.browser, server, look);
     await visitor.go("/setup");
     await check(visitor, `setup ${look.colorScheme}`);
-  }
+  }));
 
   const acme = await server.database.createTenant({ name: "acme", displayName: HOSTILE, description: HOSTILE });
   const long = await server.database.createTenant({ name: "x".repeat(100), enabled: false });
@@ -56,7 +56,7 @@ Deno.test("no page has violations, is too large or too wide, in both themes and 
     "/account",
     "/nothing",
   ];
-  for (const look of looks) {
+  await Promise.all(looks.map(async (look) => {
     await using visitor = await Visitor.as("admin", { ...launched, server, ...look });
     visitor.expect(/404/);
     for (const path of paths) {
@@ -64,7 +64,7 @@ Deno.test("no page has violations, is too large or too wide, in both themes and 
       assert.ok((await visitor.page.content()).length < 100_000, `${path} is too large`);
       await check(visitor, `${path} ${look.colorScheme} ${look.viewport.width}`);
     }
-  }
+  }));
   assert.deepEqual(found, []);
 });
 

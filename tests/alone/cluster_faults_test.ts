@@ -5,15 +5,15 @@
  */
 
 import assert from "node:assert/strict";
-import { answers, quiet, startCluster, type TestCluster } from "./testkit/cluster.ts";
-import { startConnector } from "./testkit/connector.ts";
-import { within } from "./testkit/deadline.ts";
-import { Load, type LoadCounts, tellCounts } from "./testkit/load.ts";
-import { findPostgres } from "./testkit/postgres.ts";
-import { requireRabbitMq, TestBroker } from "./testkit/rabbitmq.ts";
-import { type ServerOverrides, startServer, type TestServer } from "./testkit/server.ts";
-import { TcpRelay } from "./testkit/tcp_relay.ts";
-import type { TestTenant } from "./testkit/tenants.ts";
+import { answers, quiet, startCluster, type TestCluster } from "../testkit/cluster.ts";
+import { startConnector } from "../testkit/connector.ts";
+import { within } from "../testkit/deadline.ts";
+import { Load, type LoadCounts, tellCounts } from "../testkit/load.ts";
+import { findPostgres } from "../testkit/postgres.ts";
+import { requireRabbitMq, TestBroker } from "../testkit/rabbitmq.ts";
+import { type ServerOverrides, startServer, type TestServer } from "../testkit/server.ts";
+import { TcpRelay } from "../testkit/tcp_relay.ts";
+import type { TestTenant } from "../testkit/tenants.ts";
 
 /** Long enough to notice an endless wait, short enough to wait for. */
 const EXPIRATION_MS = 6_000;

@@ -6,10 +6,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { assertRelays, type Company, startCompany, startSquid, startTinyproxy } from "./testkit/company.ts";
-import { requireNamespaces } from "./testkit/corporate_network.ts";
-import type { ChildProcess } from "./testkit/process.ts";
-import { startConnectorProcess } from "./testkit/programs.ts";
+import { assertRelays, type Company, startCompany, startSquid, startTinyproxy } from "../testkit/company.ts";
+import { requireNamespaces } from "../testkit/corporate_network.ts";
+import type { ChildProcess } from "../testkit/process.ts";
+import { startConnectorProcess } from "../testkit/programs.ts";
 
 const programs = await requireNamespaces(["openssl", "tinyproxy", "squid"]);
 

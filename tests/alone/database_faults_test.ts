@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import { within } from "./testkit/deadline.ts";
-import { assertAnswer, assertProblem, fetchToken, requestToken } from "./testkit/http.ts";
-import { testLog } from "./testkit/log.ts";
-import { findPostgres, type TestPostgresDatabase } from "./testkit/postgres.ts";
-import { findPostgresPrograms, PostgresCluster } from "./testkit/postgres_cluster.ts";
-import { isRequired } from "./testkit/requirement.ts";
-import { startServer, type TestServer } from "./testkit/server.ts";
-import { type Site, startSite } from "./testkit/site.ts";
-import { TcpRelay } from "./testkit/tcp_relay.ts";
-import { TestDatabase } from "./testkit/tenants.ts";
+import { within } from "../testkit/deadline.ts";
+import { assertAnswer, assertProblem, fetchToken, requestToken } from "../testkit/http.ts";
+import { testLog } from "../testkit/log.ts";
+import { findPostgres, type TestPostgresDatabase } from "../testkit/postgres.ts";
+import { findPostgresPrograms, PostgresCluster } from "../testkit/postgres_cluster.ts";
+import { isRequired } from "../testkit/requirement.ts";
+import { startServer, type TestServer } from "../testkit/server.ts";
+import { type Site, startSite } from "../testkit/site.ts";
+import { TcpRelay } from "../testkit/tcp_relay.ts";
+import { TestDatabase } from "../testkit/tenants.ts";
 
 const postgres = await findPostgres();
 

@@ -5,11 +5,11 @@
  */
 
 import assert from "node:assert/strict";
-import { assertRelays, startCompany, startTinyproxy } from "./testkit/company.ts";
-import { connectorConfig } from "./testkit/connector.ts";
-import { requireNamespaces } from "./testkit/corporate_network.ts";
-import { EmptyRoot, requireEmptyRoots } from "./testkit/empty_root.ts";
-import { compileExecutables } from "./testkit/executables.ts";
+import { assertRelays, startCompany, startTinyproxy } from "../testkit/company.ts";
+import { connectorConfig } from "../testkit/connector.ts";
+import { requireNamespaces } from "../testkit/corporate_network.ts";
+import { EmptyRoot, requireEmptyRoots } from "../testkit/empty_root.ts";
+import { compileExecutables } from "../testkit/executables.ts";
 
 const programs = await requireNamespaces(["openssl", "tinyproxy"]);
 const roots = await requireEmptyRoots();

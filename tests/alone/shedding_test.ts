@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { answers, startCluster } from "./testkit/cluster.ts";
-import { startConnector } from "./testkit/connector.ts";
-import { within } from "./testkit/deadline.ts";
-import { Load, tellCounts } from "./testkit/load.ts";
-import { requireRabbitMq, TestBroker } from "./testkit/rabbitmq.ts";
-import type { TestServer } from "./testkit/server.ts";
-import type { TestTenant } from "./testkit/tenants.ts";
+import { answers, startCluster } from "../testkit/cluster.ts";
+import { startConnector } from "../testkit/connector.ts";
+import { within } from "../testkit/deadline.ts";
+import { Load, tellCounts } from "../testkit/load.ts";
+import { requireRabbitMq, TestBroker } from "../testkit/rabbitmq.ts";
+import type { TestServer } from "../testkit/server.ts";
+import type { TestTenant } from "../testkit/tenants.ts";
 
 const rabbitmq = await requireRabbitMq();
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { bodyOf, upload } from "./testkit/bodies.ts";
-import { within } from "./testkit/deadline.ts";
-import { canReadMemory, readMemory } from "./testkit/memory.ts";
-import { DataFolder, startConnectorProcess, startServerProcess } from "./testkit/programs.ts";
-import { startTarget } from "./testkit/target.ts";
+import { bodyOf, upload } from "../testkit/bodies.ts";
+import { within } from "../testkit/deadline.ts";
+import { canReadMemory, readMemory } from "../testkit/memory.ts";
+import { DataFolder, startConnectorProcess, startServerProcess } from "../testkit/programs.ts";
+import { startTarget } from "../testkit/target.ts";
 
 const MIB = 1 << 20;
 const WARM_UP_BYTES = 50 * MIB;

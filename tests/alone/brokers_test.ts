@@ -5,16 +5,16 @@
  */
 
 import assert from "node:assert/strict";
-import { makeCertificate } from "./testkit/certificate.ts";
-import { answers, quiet, startCluster } from "./testkit/cluster.ts";
-import { startConnector } from "./testkit/connector.ts";
-import { within } from "./testkit/deadline.ts";
-import { Load, tellCounts } from "./testkit/load.ts";
-import { testLog } from "./testkit/log.ts";
-import { requireRabbitMq, TestBroker } from "./testkit/rabbitmq.ts";
-import { requireCommands } from "./testkit/requirement.ts";
-import { type ServerOverrides, startServer, type TestServer } from "./testkit/server.ts";
-import type { TestTenant } from "./testkit/tenants.ts";
+import { makeCertificate } from "../testkit/certificate.ts";
+import { answers, quiet, startCluster } from "../testkit/cluster.ts";
+import { startConnector } from "../testkit/connector.ts";
+import { within } from "../testkit/deadline.ts";
+import { Load, tellCounts } from "../testkit/load.ts";
+import { testLog } from "../testkit/log.ts";
+import { requireRabbitMq, TestBroker } from "../testkit/rabbitmq.ts";
+import { requireCommands } from "../testkit/requirement.ts";
+import { type ServerOverrides, startServer, type TestServer } from "../testkit/server.ts";
+import type { TestTenant } from "../testkit/tenants.ts";
 
 const rabbitmq = await requireRabbitMq();
 const openssl = await requireCommands(["openssl"], { requirement: "rabbitmq" });

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { startConnector } from "./testkit/connector.ts";
-import { within } from "./testkit/deadline.ts";
-import { assertAnswer, assertProblem } from "./testkit/http.ts";
-import { testLog } from "./testkit/log.ts";
-import { RawConnector, refusedUpgrade } from "./testkit/raw_connector.ts";
-import { startServer, type TestServer } from "./testkit/server.ts";
-import { Gate } from "./testkit/target.ts";
-import type { TestTenant } from "./testkit/tenants.ts";
+import { startConnector } from "../testkit/connector.ts";
+import { within } from "../testkit/deadline.ts";
+import { assertAnswer, assertProblem } from "../testkit/http.ts";
+import { testLog } from "../testkit/log.ts";
+import { RawConnector, refusedUpgrade } from "../testkit/raw_connector.ts";
+import { startServer, type TestServer } from "../testkit/server.ts";
+import { Gate } from "../testkit/target.ts";
+import type { TestTenant } from "../testkit/tenants.ts";
 
 const OVERLOADED = { status: 503, code: "overloaded" };
 

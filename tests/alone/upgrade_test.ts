@@ -5,17 +5,17 @@
  */
 
 import assert from "node:assert/strict";
-import { requireBalancer, startBalancer } from "./testkit/balancer.ts";
-import { bodyOf, digest, digestOf } from "./testkit/bodies.ts";
-import { answers } from "./testkit/cluster.ts";
-import { Load, tellCounts } from "./testkit/load.ts";
-import { findPostgres } from "./testkit/postgres.ts";
-import { PreviousRelease, requireHistory } from "./testkit/previous_release.ts";
-import { DataFolder, type ServerProcess, startConnectorProcess, startServerProcess } from "./testkit/programs.ts";
-import { requireRabbitMq, TestBroker } from "./testkit/rabbitmq.ts";
-import type { ServerOverrides } from "./testkit/server.ts";
-import { closedPort, startTarget } from "./testkit/target.ts";
-import type { TestTenant } from "./testkit/tenants.ts";
+import { requireBalancer, startBalancer } from "../testkit/balancer.ts";
+import { bodyOf, digest, digestOf } from "../testkit/bodies.ts";
+import { answers } from "../testkit/cluster.ts";
+import { Load, tellCounts } from "../testkit/load.ts";
+import { findPostgres } from "../testkit/postgres.ts";
+import { PreviousRelease, requireHistory } from "../testkit/previous_release.ts";
+import { DataFolder, type ServerProcess, startConnectorProcess, startServerProcess } from "../testkit/programs.ts";
+import { requireRabbitMq, TestBroker } from "../testkit/rabbitmq.ts";
+import type { ServerOverrides } from "../testkit/server.ts";
+import { closedPort, startTarget } from "../testkit/target.ts";
+import type { TestTenant } from "../testkit/tenants.ts";
 
 const BODY_BYTES = 8 << 20;
 

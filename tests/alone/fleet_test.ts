@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { DataFolder, type ServerProcess, startServerProcess } from "./testkit/programs.ts";
-import { PROJECT_ROOT, startDeno } from "./testkit/process.ts";
-import type { TestTenant } from "./testkit/tenants.ts";
+import { DataFolder, type ServerProcess, startServerProcess } from "../testkit/programs.ts";
+import { PROJECT_ROOT, startDeno } from "../testkit/process.ts";
+import type { TestTenant } from "../testkit/tenants.ts";
 
 const CONNECTIONS_PER_TENANT = 20;
 const TENANTS = 50;

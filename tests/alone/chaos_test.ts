@@ -1,7 +1,7 @@
 /** Short campaigns; `deno task chaos` runs them all. */
 
 import assert from "node:assert/strict";
-import { isBroken, runCampaign } from "./chaos/campaign.ts";
+import { isBroken, runCampaign } from "../chaos/campaign.ts";
 
 const FAULTS = [
   "connector killed, at the target",

@@ -6,15 +6,15 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type Balancer, requireBalancer, startBalancer } from "./testkit/balancer.ts";
-import { answers } from "./testkit/cluster.ts";
-import { startConnector } from "./testkit/connector.ts";
-import { Load, tellCounts } from "./testkit/load.ts";
-import { ChildProcess, PROJECT_ROOT } from "./testkit/process.ts";
-import { DataFolder, type ServerProcess, startServerProcess } from "./testkit/programs.ts";
-import { requireRabbitMq, TestBroker } from "./testkit/rabbitmq.ts";
-import { requireCommands } from "./testkit/requirement.ts";
-import { closedPort } from "./testkit/target.ts";
+import { type Balancer, requireBalancer, startBalancer } from "../testkit/balancer.ts";
+import { answers } from "../testkit/cluster.ts";
+import { startConnector } from "../testkit/connector.ts";
+import { Load, tellCounts } from "../testkit/load.ts";
+import { ChildProcess, PROJECT_ROOT } from "../testkit/process.ts";
+import { DataFolder, type ServerProcess, startServerProcess } from "../testkit/programs.ts";
+import { requireRabbitMq, TestBroker } from "../testkit/rabbitmq.ts";
+import { requireCommands } from "../testkit/requirement.ts";
+import { closedPort } from "../testkit/target.ts";
 
 const rabbitmq = await requireRabbitMq();
 const proxy = await requireBalancer();

@@ -1,0 +1,3 @@
+import { testJourney } from "./journey.ts";
+
+testJourney("recordings and trying a target", "recordings.ts");
