@@ -19,6 +19,7 @@ import type { Tenant } from "../persistence/tenants.ts";
 import { parseAddress, type RelayAddress } from "./address.ts";
 import type { Admission } from "./admission.ts";
 import { withoutSharedCookies } from "./cookies.ts";
+import { EndedRequests } from "./ended_requests.ts";
 import { effectiveMode, isStored } from "./acknowledge_mode.ts";
 import { Deliveries, type DeliveryOptions, type RequestKeeper } from "./delivery.ts";
 import { Exchange, type ExchangeOptions } from "./exchange.ts";
@@ -80,6 +81,7 @@ export class Relay implements Disposable {
   readonly #deadlines: Deadlines;
   readonly #deliveries: Deliveries;
   readonly #forwardedHeaders: ForwardedHeaders;
+  readonly #ended: EndedRequests;
   #preparing = 0;
 
   constructor(parts: RelayParts, options: RelayOptions) {
@@ -90,6 +92,7 @@ export class Relay implements Disposable {
     this.#deadlines = new Deadlines(options.requestExpirationMs);
     this.#deliveries = new Deliveries(parts);
     this.#forwardedHeaders = new ForwardedHeaders(isTrustedProxy);
+    this.#ended = new EndedRequests(parts.observers);
   }
 
   /** Requests that were let in and that dispatch has not seen yet: their bodies are still on their way, or interceptors look at them. */
@@ -97,9 +100,10 @@ export class Relay implements Disposable {
     return this.#preparing;
   }
 
-  /** Stops its timers. Requests under way do not expire any more. */
+  /** Stops its timers, and tells observers what is left to tell. Requests under way do not expire any more. */
   [Symbol.dispose](): void {
     this.#deadlines[Symbol.dispose]();
+    this.#ended[Symbol.dispose]();
   }
 
   /** Answers a request. Never rejects. */
@@ -112,10 +116,8 @@ export class Relay implements Disposable {
         this.#prepared(exchange);
         this.#parts.admission.leave(admittedTenantId);
       }
-      const record = exchange.record(status, error);
-      for (const observer of this.#parts.observers) observer.requestEnded(record);
-      exchange.tap?.ended(record);
-      operator?.ended(record);
+      exchange.end(status, error);
+      this.#ended.add(exchange, operator);
     };
     try {
       const address = exchange.address = this.#checkRoute(readAddress(request));
