@@ -14,7 +14,7 @@ import { checkInterceptor, loadInterceptors } from "./interceptors/load.ts";
 import type { Interceptor } from "./interceptors/mod.ts";
 import type { Listener } from "./listener/listener.ts";
 import { createListener, type ListenerOptions } from "./listener/create_listener.ts";
-import { DatabaseMonitor, migrateToLatest, openDatabase, readDatabaseId } from "./persistence/mod.ts";
+import { DatabaseMonitor, migrateToLatest, openDatabase, readDatabaseId, SqliteCheckpoints } from "./persistence/mod.ts";
 import { sleep } from "../shared/time/sleep.ts";
 import { createStorage } from "./storage.ts";
 import { compose, type Composition, type CompositionParts } from "./composition.ts";
@@ -106,6 +106,7 @@ class Server implements RelayServer {
   readonly #finished = Promise.withResolvers<void>();
   #publicListener: Listener | undefined;
   #managementListener: Listener | undefined;
+  #checkpoints: SqliteCheckpoints | undefined;
   #isReady = false;
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -152,6 +153,7 @@ class Server implements RelayServer {
     const publicOptions: ListenerOptions = { ...shared, hostname, port, listener, tls };
     // 1. Upkeep that does not wait for requests.
     monitor.watch(database);
+    this.#checkpoints = await SqliteCheckpoints.start(database, databaseUrl(config));
     storage.bodies.watch();
     await authentication.start();
     await observation.start();
@@ -270,6 +272,7 @@ class Server implements RelayServer {
       await delivery[Symbol.asyncDispose]();
       storage.bodies[Symbol.dispose]();
       monitor[Symbol.dispose]();
+      this.#checkpoints?.[Symbol.dispose]();
       await database.destroy();
       this.#finished.resolve();
     })();

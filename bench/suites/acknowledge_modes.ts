@@ -16,7 +16,7 @@ import {
 } from "../peers/mod.ts";
 import { amqp, startRelayCluster, untilAnswered } from "../peers/relay_cluster.ts";
 import { CONFIRMED_RPC, startRpc } from "../peers/rpc.ts";
-import type { Bench } from "./suite.ts";
+import { type Bench, WARM_UP_SECONDS } from "./suite.ts";
 
 /** Kinds of queues that the broker has. */
 export const QUEUE_TYPES = ["classic", "quorum"] as const;
@@ -25,7 +25,6 @@ const MODES: readonly AcknowledgeMode[] = ["disabled", "connectorReceived", "con
 const CLIENTS = [1, 32];
 const PAIRS = 4;
 const PAIRS_OF_QUICK_BROKER = 2;
-const WARM_UP_SECONDS = 3;
 
 /** A server transport over a broker. */
 export interface Carrier {

@@ -15,12 +15,10 @@ import {
   startRelayServer,
 } from "../peers/mod.ts";
 import { startRelayCluster } from "../peers/relay_cluster.ts";
-import type { Bench } from "./suite.ts";
+import { type Bench, WARM_UP_SECONDS } from "./suite.ts";
 
 const CLIENTS = 32;
 const PAIRS = 6;
-/** For each server: the same number of requests, so that V8 has compiled the same of each when it is measured. */
-const WARM_UP_SECONDS = 8;
 /** One to each server, or two to the only one. */
 const CONNECTIONS = 2;
 

@@ -9,11 +9,10 @@ import { wrk } from "../load/wrk.ts";
 import { defaultRelay, startRelayConnector } from "../peers/mod.ts";
 import { startRelayCluster, untilAnswered } from "../peers/relay_cluster.ts";
 import { RPC, startRpc } from "../peers/rpc.ts";
-import { type Bench, withUsage } from "./suite.ts";
+import { type Bench, WARM_UP_SECONDS, withUsage } from "./suite.ts";
 
 const CLIENTS = [1, 32];
 const PAIRS = 4;
-const WARM_UP_SECONDS = 3;
 /** Nothing takes a shorter way than by the broker. */
 const NO_SHORTCUTS = { connectorTransportShortcut: false, serverTransportShortcut: false };
 

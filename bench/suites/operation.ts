@@ -13,11 +13,10 @@ import {
   startRelayConnector,
   startRelayServer,
 } from "../peers/mod.ts";
-import { type Bench, type Suite, withUsage } from "./suite.ts";
+import { type Bench, type Suite, WARM_UP_SECONDS, withUsage } from "./suite.ts";
 
 const CLIENTS = 32;
 const PAIRS = 6;
-const WARM_UP_SECONDS = 3;
 
 /** Something of everything that is looked at for every request. */
 const POLICY: AccessPolicy = {

@@ -6,11 +6,9 @@
 
 import { wrk } from "../load/wrk.ts";
 import { direct, fetchProxy, localtunnel, nginx, type Peer, relays, type RunningPeer, ssh } from "../peers/mod.ts";
-import { type Bench, type Suite, takeTurns, withUsage } from "./suite.ts";
+import { type Bench, type Suite, takeTurns, WARM_UP_SECONDS, withUsage } from "./suite.ts";
 
 const CLIENTS = [1, 32, 256];
-/** Until the compilers of V8 have done most of their work. */
-const WARM_UP_SECONDS = 3;
 const MIB = 1024 * 1024;
 
 /** All peers, with 1, 32 and 256 clients. */

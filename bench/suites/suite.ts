@@ -9,6 +9,9 @@ import type { Peer, PeerOptions, RunningPeer } from "../peers/mod.ts";
 import { readUsage, type Usage } from "../processes.ts";
 import type { Targets } from "../targets/targets.ts";
 
+/** Load before anything is measured, until the compilers of V8 have done most of their work: on a slow machine a server is a fifth slower after 3 s. */
+export const WARM_UP_SECONDS = 8;
+
 /** What a suite works with. */
 export interface Bench {
   readonly targets: Targets;

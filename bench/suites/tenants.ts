@@ -15,7 +15,7 @@ import {
   startRelayServer,
 } from "../peers/mod.ts";
 import type { Program } from "../processes.ts";
-import { type Bench, type Suite, withUsage } from "./suite.ts";
+import { type Bench, type Suite, WARM_UP_SECONDS, withUsage } from "./suite.ts";
 
 const TENANTS = 1_000;
 const PAIRS = 4;
@@ -63,7 +63,7 @@ async function measure(bench: Bench): Promise<void> {
     for (const [program, { cpuMs }] of usage) add(`CPU µs/request: ${program}`, cpuMs * 1000 / result.requests);
   };
   for (const { server } of [one, many]) {
-    await wrk(`http://127.0.0.1:${server.port}/relay/bench/web/small`, { clients: CLIENTS, seconds: 1 });
+    await wrk(`http://127.0.0.1:${server.port}/relay/bench/web/small`, { clients: CLIENTS, seconds: WARM_UP_SECONDS });
   }
   for (let pair = 0; pair < PAIRS; pair++) {
     const turns = [

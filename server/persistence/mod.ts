@@ -86,6 +86,7 @@ export {
 } from "./stored_requests.ts";
 export { readAcknowledgeKey, readDatabaseId } from "./properties.ts";
 export { SigningKeyRepository, type StoredSigningKey } from "./signing_keys.ts";
+export { SqliteCheckpoints } from "./sqlite_checkpoints.ts";
 export {
   type FindStatisticsOptions,
   type RelayedTotals,

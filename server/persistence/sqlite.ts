@@ -7,7 +7,8 @@
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-const MEMORY_PATH = ":memory:";
+/** A database that is gone with its program. */
+export const MEMORY_PATH = ":memory:";
 /** While opening nothing is served yet, so waiting for another program may block. */
 const OPEN_TIMEOUT_MS = 5_000;
 

@@ -1,0 +1,26 @@
+/**
+ * The thread of `sqlite_checkpoints.ts`. Gets the path of a database, makes a checkpoint, and answers with null, or with why it could not.
+ *
+ * @module
+ */
+
+/// <reference lib="deno.worker" />
+
+import { DatabaseSync } from "node:sqlite";
+import { reasonOf } from "./errors.ts";
+
+self.onmessage = ({ data: path }: MessageEvent<string>) => {
+  let reason: string | null = null;
+  try {
+    const database = new DatabaseSync(path);
+    try {
+      // Passive: neither readers nor writers wait for it.
+      database.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    reason = reasonOf(error);
+  }
+  self.postMessage(reason);
+};
