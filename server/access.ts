@@ -5,7 +5,7 @@
  */
 
 import { TenantClientSecrets } from "./auth/client_secrets.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./config/server_config.ts";
 import { AuditRepository, type Database, SecretRepository } from "./persistence/mod.ts";
 import { AccessPolicies, type CallerVerifiers, DenialLog, type DenialSummary } from "./policy/mod.ts";
 import { Gate } from "./relay/gate.ts";

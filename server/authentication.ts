@@ -19,7 +19,7 @@ import {
   type TokenVerifier,
   TrustedIssuers,
 } from "./auth/mod.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./config/server_config.ts";
 import type { WebBindings, WebRoutes } from "./http/web_routes.ts";
 import {
   AuditRepository,

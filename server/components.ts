@@ -5,7 +5,8 @@
  */
 
 import type { BodyStoreStatus } from "./body_store/mod.ts";
-import { databaseUrl, type ServerConfig } from "./config.ts";
+import { databaseUrl } from "./config/database.ts";
+import type { ServerConfig } from "./config/server_config.ts";
 import type { ComponentStatus } from "./management/mod.ts";
 import type { DatabaseStatus } from "./persistence/mod.ts";
 

@@ -8,7 +8,7 @@ import { Hono } from "hono";
 import { VERSION } from "../shared/version.ts";
 import { type Access, createAccess } from "./access.ts";
 import { type Authentication, createAuthentication } from "./authentication.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./config/server_config.ts";
 import { BodyEndpoint } from "./connectors/body_endpoint.ts";
 import { type ComponentKinds, readComponents } from "./components.ts";
 import { httpBodyMinimumBytes } from "./connectors/body_transfer.ts";

@@ -7,7 +7,7 @@
 import { Cluster, type ClusterService } from "./cluster/cluster.ts";
 import { ShortcutMail } from "./cluster/shortcut_mail.ts";
 import type { TenantChange } from "./cluster/mail.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./config/server_config.ts";
 import type { ConnectionDirectory, ConnectionsElsewhere, ListedConnection } from "./connectors/connection_directory.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";

@@ -5,7 +5,7 @@
  */
 
 export type { BodyStore, PutOptions, StoredBody } from "./body_store/mod.ts";
-export { type ServerConfig, serverConfigSchema } from "./config.ts";
+export { type ServerConfig, serverConfigSchema } from "./config/server_config.ts";
 export { type Address, createRelayServer, type RelayServer, type RelayServerOptions } from "./server.ts";
 export type {
   DirectAnswer,

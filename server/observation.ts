@@ -6,7 +6,7 @@
  */
 
 import type { BodyStore } from "./body_store/mod.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./config/server_config.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
 import { createMaintenanceJobs, Maintenance, OriginHeartbeat, OrphanedBodies } from "./maintenance/mod.ts";
 import { type MeasuredConnection, type MetricSources, ServerMetrics } from "./metrics/mod.ts";

@@ -7,7 +7,7 @@
 import type { MiddlewareHandler } from "hono";
 import { getLogger } from "../shared/log/mod.ts";
 import { ApiKeys, LoginThrottle, Passwords, Sessions, SetupCode } from "./auth/mod.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./config/server_config.ts";
 import type { ConnectionDirectory } from "./connectors/connection_directory.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
 import { isTlsOn } from "./listener/create_listener.ts";

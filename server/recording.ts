@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./config/server_config.ts";
 import { type Database, RecordingRepository } from "./persistence/mod.ts";
 import { Recorder, RelayClient } from "./recordings/mod.ts";
 import type { Relay } from "./relay/relay.ts";

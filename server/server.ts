@@ -5,7 +5,8 @@
  */
 
 import { VERSION } from "../shared/version.ts";
-import { databaseUrl, type ServerConfig } from "./config.ts";
+import { databaseUrl } from "./config/database.ts";
+import type { ServerConfig } from "./config/server_config.ts";
 import type { BodyStore } from "./body_store/mod.ts";
 import { componentKinds } from "./components.ts";
 import { ConnectionRegistry } from "./connectors/registry.ts";

@@ -6,7 +6,7 @@
 
 import { join } from "node:path";
 import { type BodyStore, createBodyStore, MonitoredBodyStore } from "./body_store/mod.ts";
-import type { ServerConfig } from "./config.ts";
+import type { ServerConfig } from "./config/server_config.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
 import type { Dispatcher } from "./dispatch/dispatcher.ts";
 import { type Database, LeaseRepository, readAcknowledgeKey, StoredRequestRepository } from "./persistence/mod.ts";

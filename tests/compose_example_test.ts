@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { serverConfigSchema } from "../server/config.ts";
+import { serverConfigSchema } from "../server/config/server_config.ts";
 import { loadConfig } from "../shared/config/load.ts";
 import { PROJECT_ROOT } from "./testkit/process.ts";
 

@@ -31,7 +31,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ["composition.ts"],
     ["storage.ts", "components.ts"],
     ["access.ts", "authentication.ts", "delivery.ts", "observation.ts", "operation.ts", "recording.ts"],
-    ["config.ts", "http/"],
+    ["config/", "http/"],
     ["maintenance/", "metrics/", "webhooks/"],
     ["statistics/", "recordings/"],
     ["relay/", "connectors/", "management/", "cluster/"],

@@ -26,10 +26,10 @@ Deno.test("checkImports() finds nothing when every import follows the rules", as
   const faults = await faultsOf({
     "server/main.ts": `import "./cli/serve.ts";`,
     "server/cli/serve.ts":
-      `import "../server.ts";\nimport "../config.ts";\nimport "../../deno.json" with { type: "json" };`,
+      `import "../server.ts";\nimport "../config/server_config.ts";\nimport "../../deno.json" with { type: "json" };`,
     "server/mod.ts": `export * from "./server.ts";`,
     "server/server.ts": `import "./relay/relay.ts";\nimport "./transport/memory.ts";\nimport "ws";`,
-    "server/config.ts": `import "../shared/http/message.ts";`,
+    "server/config/server_config.ts": `import "../../shared/http/message.ts";`,
     "server/relay/relay.ts": `import "../dispatch/dispatch.ts";\nimport "./failure.ts";\nimport "hono/tiny";`,
     "server/relay/relay_test.ts":
       `import "node:fs";\nimport "../server.ts";\nimport "../../tests/testkit/kit.ts";\nDeno.test("x", () => {});`,

@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { connectorConfigSchema } from "../connector/config.ts";
 import { nodeOf, type Schema, unwrap } from "../shared/config/schema.ts";
-import { serverConfigSchema } from "../server/config.ts";
+import { serverConfigSchema } from "../server/config/server_config.ts";
 
 const PAGE = new URL("../docs/configuration.md", import.meta.url);
 

@@ -12,7 +12,8 @@ import { join } from "node:path";
 import { type Browser, chromium } from "playwright-core";
 import { connectorConfigSchema } from "../connector/config.ts";
 import { createConnector } from "../connector/connector.ts";
-import { databaseUrl, serverConfigSchema } from "../server/config.ts";
+import { databaseUrl } from "../server/config/database.ts";
+import { serverConfigSchema } from "../server/config/server_config.ts";
 import { generateSecret, hashSecret, Passwords } from "../server/auth/mod.ts";
 import {
   openDatabase,

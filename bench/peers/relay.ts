@@ -6,7 +6,8 @@
 
 import { join } from "node:path";
 import type { z } from "zod";
-import { databaseUrl, serverConfigSchema } from "../../server/config.ts";
+import { databaseUrl } from "../../server/config/database.ts";
+import { serverConfigSchema } from "../../server/config/server_config.ts";
 import { TestDatabase, type TestTenant } from "../../tests/testkit/tenants.ts";
 import { startLinkTo } from "../link_process.ts";
 import { Program } from "../processes.ts";

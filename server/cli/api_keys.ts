@@ -5,7 +5,7 @@
  */
 
 import { type Command, writeSecret } from "../../shared/cli/mod.ts";
-import type { ServerConfig } from "../config.ts";
+import type { ServerConfig } from "../config/server_config.ts";
 import { COMMAND_ACTOR } from "../management/mod.ts";
 import { openCommandDatabase } from "./command_database.ts";
 import { parseDurationOption, parseRoleOption, ROLE_OPTION } from "./options.ts";

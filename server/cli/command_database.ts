@@ -7,7 +7,8 @@
 
 import type { CommandCall } from "../../shared/cli/mod.ts";
 import { Passwords } from "../auth/mod.ts";
-import { databaseUrl, type ServerConfig } from "../config.ts";
+import { databaseUrl } from "../config/database.ts";
+import type { ServerConfig } from "../config/server_config.ts";
 import { ApiKeyService } from "../management/api_key_service.ts";
 import { createStore, type Store } from "../management/mod.ts";
 import { SecretService } from "../management/secret_service.ts";

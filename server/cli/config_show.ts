@@ -6,7 +6,7 @@
 
 import type { Command } from "../../shared/cli/mod.ts";
 import { maskedConfig } from "../../shared/config/masked_config.ts";
-import { type ServerConfig, serverConfigSchema } from "../config.ts";
+import { type ServerConfig, serverConfigSchema } from "../config/server_config.ts";
 
 /** Prints the effective configuration as JSON. */
 export const configShow: Command<ServerConfig> = {

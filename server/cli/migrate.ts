@@ -5,7 +5,8 @@
  */
 
 import type { Command } from "../../shared/cli/mod.ts";
-import { databaseUrl, type ServerConfig } from "../config.ts";
+import { databaseUrl } from "../config/database.ts";
+import type { ServerConfig } from "../config/server_config.ts";
 import { migrateToLatest, openDatabase } from "../persistence/mod.ts";
 
 /** Migrates the database and prints what was done. */

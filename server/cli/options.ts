@@ -6,7 +6,7 @@
 
 import { type CommandCall, UsageError } from "../../shared/cli/mod.ts";
 import { DURATION_FORMS, parseDuration } from "../../shared/time/duration.ts";
-import type { ServerConfig } from "../config.ts";
+import type { ServerConfig } from "../config/server_config.ts";
 import { type Role, ROLES } from "../persistence/mod.ts";
 
 /** Options of a call. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Program, runCli } from "../../shared/cli/mod.ts";
 import { testIo } from "../../shared/cli/testing.ts";
 import { hashSecret, Passwords } from "../auth/mod.ts";
-import { type ServerConfig, serverConfigSchema } from "../config.ts";
+import { type ServerConfig, serverConfigSchema } from "../config/server_config.ts";
 import { createStore } from "../management/mod.ts";
 import { openDatabase } from "../persistence/mod.ts";
 import { temporaryFolder } from "../persistence/testing.ts";

@@ -6,7 +6,7 @@
 
 import { type Command, invocationOf, type Program } from "../../shared/cli/mod.ts";
 import { describeBuild } from "../../shared/build_facts.ts";
-import { type ServerConfig, serverConfigSchema } from "../config.ts";
+import { type ServerConfig, serverConfigSchema } from "../config/server_config.ts";
 import { configShow } from "./config_show.ts";
 import { migrate } from "./migrate.ts";
 import { serve, type ServeOptions } from "./serve.ts";

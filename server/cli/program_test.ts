@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { runCli } from "../../shared/cli/mod.ts";
 import { testIo } from "../../shared/cli/testing.ts";
 import { VERSION } from "../../shared/version.ts";
-import type { ServerConfig } from "../config.ts";
+import type { ServerConfig } from "../config/server_config.ts";
 import { serverProgram } from "./program.ts";
 import type { ServedServer } from "./serve.ts";
 

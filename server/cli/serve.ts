@@ -7,7 +7,8 @@
 import { type Command, EXIT, type Io, logTo, runService, type Service } from "../../shared/cli/mod.ts";
 import { getLogger, type Logger } from "../../shared/log/mod.ts";
 import { VERSION } from "../../shared/version.ts";
-import { databaseUrl, type ServerConfig } from "../config.ts";
+import { databaseUrl } from "../config/database.ts";
+import type { ServerConfig } from "../config/server_config.ts";
 import { DatabaseConflictError } from "../delivery.ts";
 import { describeDatabaseUrl } from "../persistence/database_url.ts";
 

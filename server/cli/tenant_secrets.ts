@@ -5,7 +5,7 @@
  */
 
 import { type Command, writeSecret } from "../../shared/cli/mod.ts";
-import type { ServerConfig } from "../config.ts";
+import type { ServerConfig } from "../config/server_config.ts";
 import { COMMAND_ACTOR, ManagementError } from "../management/mod.ts";
 import { SECRET_USES, type SecretUse } from "../persistence/mod.ts";
 import { openCommandDatabase, requireTenant } from "./command_database.ts";

@@ -5,7 +5,7 @@
  */
 
 import { type Command, invocationOf, UsageError } from "../../shared/cli/mod.ts";
-import type { ServerConfig } from "../config.ts";
+import type { ServerConfig } from "../config/server_config.ts";
 import { COMMAND_ACTOR, toTenantDocument } from "../management/mod.ts";
 import { isTenantName } from "../persistence/mod.ts";
 import { openCommandDatabase, requireTenant } from "./command_database.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Io, type Program, runCli } from "../../shared/cli/mod.ts";
 import { hashSecret } from "../auth/mod.ts";
-import { type ServerConfig, serverConfigSchema } from "../config.ts";
+import { type ServerConfig, serverConfigSchema } from "../config/server_config.ts";
 import { openDatabase, SecretRepository, TenantRepository } from "../persistence/mod.ts";
 import { temporaryFolder } from "../persistence/testing.ts";
 import { tenantCommands } from "./tenants.ts";

@@ -6,7 +6,7 @@
 
 import { type Command, type CommandCall, UsageError, writeSecret } from "../../shared/cli/mod.ts";
 import { generatePassword, passwordProblem } from "../auth/mod.ts";
-import type { ServerConfig } from "../config.ts";
+import type { ServerConfig } from "../config/server_config.ts";
 import { nameSchema } from "../management/input.ts";
 import { COMMAND_ACTOR } from "../management/mod.ts";
 import { openCommandDatabase } from "./command_database.ts";

@@ -92,6 +92,7 @@ export class Dispatcher implements Disposable {
   readonly #waiting = new Map<string, PendingRequest>();
   /** Requests that other origins were asked for and that will need room soon, by tenant. */
   readonly #pulling = new Map<string, number>();
+  #isStopped = false;
 
   constructor({ connections, remote = NO_REMOTE_CONNECTIONS, queues }: DispatcherParts, options: DispatcherOptions) {
     this.#connections = connections;
@@ -156,17 +157,19 @@ export class Dispatcher implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isStopped = true;
     for (const registration of this.#registrations) registration[Symbol.dispose]();
     for (const consumption of this.#consumptions.values()) consumption[Symbol.dispose]();
     this.#consumptions.clear();
     for (const pending of [...this.#waiting.values()]) {
-      pending.fail(new RelayError("draining", "The server stops", { retryAfterSeconds: 1 }));
+      pending.fail(draining());
     }
   }
 
   #route(pending: PendingRequest): void {
     const connection = this.#pick(pending);
     if (connection !== undefined) return pending.deliver(connection);
+    if (this.#isStopped) return pending.fail(draining());
     const { tenantId, request: { requestId }, options } = pending;
     if (!this.#limitWait(pending)) return;
     this.#waiting.set(requestId, pending);
@@ -312,6 +315,10 @@ export class Dispatcher implements Disposable {
 
 function unavailable(): RelayError {
   return new RelayError("connector_unavailable", "No connector of this tenant is connected", { retryAfterSeconds: 5 });
+}
+
+function draining(): RelayError {
+  return new RelayError("draining", "The server stops", { retryAfterSeconds: 1 });
 }
 
 function unreachable(): RelayError {

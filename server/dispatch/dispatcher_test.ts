@@ -1,21 +1,28 @@
 import assert from "node:assert/strict";
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { headerValue } from "../../shared/http/headers.ts";
-import type { RelayRequest } from "../../shared/http/message.ts";
+import { isStreamBody, type RelayRequest } from "../../shared/http/message.ts";
 import { blocks, FakeTime, makeRequest, settle, streamOf } from "../../shared/protocol/testing.ts";
 import { MemoryTransport } from "../transport/memory_transport.ts";
 import { Dispatcher, type DispatchOptions } from "./dispatcher.ts";
-import { ANSWER, FakeConnections } from "./testing.ts";
+import { NO_REMOTE_CONNECTIONS, type RemoteConnections } from "./remote_connections.ts";
+import { ANSWER, FakeConnection, FakeConnections } from "./testing.ts";
 
 const GRACE_MS = 5000;
 const OPTIONS: DispatchOptions = { trace: false, expiresInMs: 60_000, requireActiveConnection: true };
 
 /** A dispatcher for the tenant `t`, over a clock that the test moves. */
-function setUp({ maxQueuedPerTenant = 10 } = {}) {
+function setUp(
+  { maxQueuedPerTenant = 10, remote }: {
+    readonly maxQueuedPerTenant?: number;
+    readonly remote?: Partial<RemoteConnections>;
+  } = {},
+) {
   const time = new FakeTime();
   const connections = new FakeConnections("t");
   const transport = new MemoryTransport({ originId: "here", maxQueuedPerTenant });
-  const dispatcher = new Dispatcher({ connections, queues: transport.queues }, {
+  const parts = { connections, queues: transport.queues, remote: { ...NO_REMOTE_CONNECTIONS, ...remote } };
+  const dispatcher = new Dispatcher(parts, {
     originId: "here",
     connectionGraceMs: GRACE_MS,
   });
@@ -256,4 +263,38 @@ Deno.test("a waiting request that cannot be sent gives its place to the next one
   test.connections.changed();
   await assert.rejects(dispatches[1]!.response, { code: "headers_too_large" });
   assert.deepEqual(connection.deliveries.map(({ request }) => request.requestId), ["1", "2", "3"]);
+});
+
+Deno.test("disposal ends those as well whose connection is lost after it, without a grace", async () => {
+  using test = setUp();
+  const connection = test.connections.connect();
+  const running = test.dispatch();
+  test.dispatcher[Symbol.dispose]();
+  test.connections.lose(connection);
+  await assert.rejects(running.response, { code: "draining", retryAfterSeconds: 1 });
+  assert.deepEqual([test.dispatcher.waiting, test.transport.queues.size, test.time.timers], [0, 0, 0]);
+});
+
+Deno.test("cancel() ends the body of a request that another origin has sent back and nobody has got since", async () => {
+  const elsewhere = new FakeConnection(10, { isRemote: true });
+  using test = setUp({ remote: { pick: () => elsewhere, isConnected: () => true } });
+  const cancelled: unknown[] = [];
+  const stream = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(new Uint8Array(1)),
+    cancel: (reason) => void cancelled.push(reason),
+  }, { highWaterMark: 0 });
+  const dispatch = test.dispatch({ body: { stream } });
+  const [delivery] = elsewhere.deliveries;
+  const { body } = delivery!.request;
+  assert.ok(isStreamBody(body));
+  const reader = body.stream.getReader();
+  await reader.read();
+  delivery!.isRefused = true;
+  await reader.cancel();
+  delivery!.fail(new RelayError("overloaded", "No room here"));
+  await settle();
+  assert.deepEqual([test.dispatcher.waiting, cancelled.length], [1, 0]);
+  dispatch.cancel("expired");
+  await assert.rejects(dispatch.response, { code: "request_expired" });
+  assert.equal(cancelled.length, 1);
 });

@@ -104,7 +104,11 @@ export class PendingRequest implements Dispatch {
 
   /** Ends the request with an error. Idempotent. */
   fail(error: unknown): void {
-    this.#finish(() => this.#settle.reject(error));
+    this.#finish(() => {
+      this.#settle.reject(error);
+      // Between two attempts nobody else ends it. One that has failed cannot be cancelled.
+      this.#body?.cancel(error).catch(() => {});
+    });
   }
 
   cancel(reason: CancelReason): void {

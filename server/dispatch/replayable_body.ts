@@ -13,7 +13,7 @@ const MAX_KEPT_BYTES = 512 * 1024;
 export class ReplayableBody {
   readonly #body: StreamBody;
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
-  #kept: Uint8Array[] = [];
+  readonly #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #reading: Promise<void> | undefined;
   #isEnded = false;
@@ -43,16 +43,22 @@ export class ReplayableBody {
         index++;
         controller.enqueue(part);
         if (this.#isRepeatable) return;
-        this.#kept = [];
+        // Only what was passed on: an attempt that began anew may be behind what is kept.
+        this.#kept.splice(0, index);
         index = 0;
       },
       cancel: async (reason) => {
         if (isRefused() && this.#isRepeatable) return;
-        await (this.#reader ??= this.#body.stream.getReader()).cancel(reason);
+        await this.cancel(reason);
       },
     }, { highWaterMark: 0 });
     const { length } = this.#body;
     return length === undefined ? { stream } : { stream, length };
+  }
+
+  /** Nobody wants it any more. Idempotent. */
+  async cancel(reason: unknown): Promise<void> {
+    await (this.#reader ??= this.#body.stream.getReader()).cancel(reason);
   }
 
   /** One part, for whoever asks for it first: an attempt that is over leaves it to the next one. */

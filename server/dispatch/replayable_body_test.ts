@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { settle } from "../../shared/protocol/testing.ts";
 import { ReplayableBody } from "./replayable_body.ts";
 
 function source(parts: readonly string[]) {
@@ -42,4 +43,17 @@ Deno.test("attempt() keeps no more than half a megabyte", async () => {
   const text = await new Response(body.attempt(() => false).stream).text();
   assert.equal(text.length, 2_000_000);
   assert.equal(body.isRepeatable, false);
+});
+
+Deno.test("attempt() begins anew with nothing lost when a part that was being read at the refusal is one too many to keep", async () => {
+  const parts = ["a", "b", "c", "d", "e", "f", "g"].map((letter) => letter.repeat(100_000));
+  const { stream } = source(parts);
+  const body = new ReplayableBody({ stream });
+  const reader = body.attempt(() => true).stream.getReader();
+  for (let index = 0; index < 5; index++) await reader.read();
+  await settle();
+  const pending = reader.read();
+  await reader.cancel("refused");
+  await pending;
+  assert.equal(await new Response(body.attempt(() => false).stream).text(), parts.join(""));
 });

@@ -16,7 +16,7 @@ import {
   type StoredRequestRepository,
 } from "../persistence/mod.ts";
 import { Batch } from "./batch.ts";
-import { type Amount, Usage } from "./usage.ts";
+import { type Amount, type Place, Usage } from "./usage.ts";
 
 const logger = getLogger("queue");
 
@@ -69,8 +69,7 @@ export class Ledger {
    * @throws {RelayError} `queue_full`; `transport_unavailable` when the database is away.
    */
   async insert(request: StoredRequest): Promise<void> {
-    const { tenantId, bodyBytes } = request;
-    const place = await unavailableAsRelayError(this.#usage.reserve(tenantId, bodyBytes));
+    const place = await this.#reserve(request);
     try {
       await unavailableAsRelayError(this.#insertions.add(request));
       place.taken();
@@ -118,6 +117,16 @@ export class Ledger {
   /** Waits no longer for a database that is away. */
   stop(): void {
     this.#stopping.abort();
+  }
+
+  /** A body that was stored for a request without a place would be an orphan for a day, and no bound counts orphans. */
+  async #reserve({ tenantId, bodyKey, bodyBytes }: SettledRequest): Promise<Place> {
+    try {
+      return await unavailableAsRelayError(this.#usage.reserve(tenantId, bodyBytes));
+    } catch (error) {
+      this.removeBody(bodyKey);
+      throw error;
+    }
   }
 
   /** The row goes first: whoever finds it after a crash needs the body, and a body that is left is an orphan that the maintenance removes. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { MemoryBodyStore } from "../body_store/mod.ts";
-import { PersistenceError, type StoredRequestRepository } from "../persistence/mod.ts";
+import { PersistenceError, type StoredRequest, type StoredRequestRepository } from "../persistence/mod.ts";
 import { Ledger } from "./ledger.ts";
 
 const REQUEST = { id: "request", tenantId: "tenant", bodyKey: "body", bodyBytes: 3 };
@@ -8,7 +8,8 @@ const REQUEST = { id: "request", tenantId: "tenant", bodyKey: "body", bodyBytes:
 async function startLedger(removeMany: () => Promise<void>) {
   const bodies = new MemoryBodyStore({ maxTotalBytes: 100 });
   await bodies.put(REQUEST.bodyKey, new Blob(["abc"]).stream());
-  const requests = { removeMany } as Partial<StoredRequestRepository> as StoredRequestRepository;
+  const usage = () => Promise.resolve({ requests: 1, bytes: 3 });
+  const requests = { removeMany, usage } as Partial<StoredRequestRepository> as StoredRequestRepository;
   const ledger = new Ledger({ requests, bodies, limit: { requests: 1, bytes: 100 } });
   return { bodies, ledger };
 }
@@ -31,6 +32,13 @@ Deno.test("settle() keeps the body as long as the row may be there: whoever take
 Deno.test("settle() removes the body after the row", async () => {
   const { bodies, ledger } = await startLedger(() => Promise.resolve());
   ledger.settle(REQUEST);
+  await ledger.idle();
+  assert.equal(await bodies.open(REQUEST.bodyKey), undefined);
+});
+
+Deno.test("insert() leaves no body behind when the tenant has no place for the request", async () => {
+  const { bodies, ledger } = await startLedger(() => Promise.resolve());
+  await assert.rejects(ledger.insert(REQUEST as StoredRequest), { code: "queue_full" });
   await ledger.idle();
   assert.equal(await bodies.open(REQUEST.bodyKey), undefined);
 });

@@ -298,7 +298,9 @@ export class StoredRequests {
 
   #drop(run: StoredRun): void {
     if (this.#runs.get(run.request.id) === run) this.#runs.delete(run.request.id);
-    if (this.#runs.size === 0) this.#idle?.resolve();
+    if (this.#runs.size > 0) return;
+    this.#idle?.resolve();
+    this.#idle = undefined;
   }
 
   #waits(tenantId: string): void {

@@ -198,8 +198,9 @@ export class StoredRun {
       return undefined;
     } catch (cause) {
       if (!(cause instanceof RelayError)) throw cause;
-      if (dispatch.deliveries > 0) return { error: cause, wasDelivered: true };
+      // Without effect on a body that somebody has begun to read: whoever has ends it. A delivery can fail before that.
       if (isStreamBody(opened.body)) opened.body.stream.cancel().catch(() => {});
+      if (dispatch.deliveries > 0) return { error: cause, wasDelivered: true };
       return { error: cause.code === "request_expired" ? noRoom(cause) : cause, wasDelivered: false };
     } finally {
       deadlines.stop(this.#deadline);

@@ -235,3 +235,16 @@ Deno.test("what another delivery would not change becomes a dead letter at once"
   await settle();
   assert.deepEqual(test.buried.map(({ attempts, reason }) => [attempts, reason]), [[1, "refused"]]);
 });
+
+Deno.test("a body whose request was lost or refused before anybody read it is cancelled", async () => {
+  using test = setUp();
+  const connection = test.connections.connect();
+  const cancelled: unknown[] = [];
+  const stream = new ReadableStream<Uint8Array>({ cancel: (reason) => void cancelled.push(reason) });
+  test.bodies.open = () => Promise.resolve<StoredBody>({ stream, sizeBytes: 3 });
+  test.run({ bodyKey: "body" });
+  await settle();
+  connection.deliveries[0]!.fail(new RelayError("headers_too_large", "Its headers exceed the connection's limit"));
+  await settle();
+  assert.deepEqual([test.buried.length, cancelled.length], [1, 1]);
+});

@@ -16,12 +16,12 @@ const EXPIRES_IN_MS = 60_000;
 
 /** Publishes tickets, not more often than is useful. */
 export class Tickets {
-  readonly #queues: TenantQueues;
-  /** Tenants that have got a ticket just now, and whether they need another. */
+  readonly #queues: Pick<TenantQueues, "publish">;
+  /** Tenants whose ticket is on its way, or was published just now, and whether they need another. */
   readonly #recent = new Map<string, { timer: ReturnType<typeof setTimeout>; isDue: boolean }>();
   #isStopped = false;
 
-  constructor(queues: TenantQueues) {
+  constructor(queues: Pick<TenantQueues, "publish">) {
     this.#queues = queues;
   }
 
@@ -33,10 +33,13 @@ export class Tickets {
       return;
     }
     if (this.#isStopped) return;
-    this.#queues.publish(tenantId, { requestId: crypto.randomUUID(), expiresInMs: EXPIRES_IN_MS }).catch((error) =>
+    const ticket = { requestId: crypto.randomUUID(), expiresInMs: EXPIRES_IN_MS };
+    const published = this.#queues.publish(tenantId, ticket).catch((error) =>
       logger.debug("Cannot publish ticket: {error}", { tenantId, error })
     );
-    this.#recent.set(tenantId, { timer: setTimeout(() => this.#over(tenantId), INTERVAL_MS), isDue: false });
+    // While the carrier is away one waits for it: more would take the places of requests that wait as well.
+    const timer = setTimeout(() => void published.then(() => this.#over(tenantId)), INTERVAL_MS);
+    this.#recent.set(tenantId, { timer, isDue: false });
   }
 
   /** Publishes nothing more. */

@@ -5,7 +5,8 @@
  */
 
 import { join } from "node:path";
-import { databaseUrl, serverConfigSchema } from "../../server/config.ts";
+import { databaseUrl } from "../../server/config/database.ts";
+import { serverConfigSchema } from "../../server/config/server_config.ts";
 import { connectorConfig, type ConnectorOverrides, type ConnectorPlace, type TestTargets } from "./connector.ts";
 import { type ChildProcess, PROJECT_ROOT, startDeno } from "./process.ts";
 import { serverConfig, type ServerOverrides } from "./server.ts";

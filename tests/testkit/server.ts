@@ -5,7 +5,8 @@
  */
 
 import type { z } from "zod";
-import { databaseUrl, serverConfigSchema } from "../../server/config.ts";
+import { databaseUrl } from "../../server/config/database.ts";
+import { serverConfigSchema } from "../../server/config/server_config.ts";
 import { createRelayServer, type RelayServer, type RelayServerOptions } from "../../server/server.ts";
 import { fetchToken } from "./http.ts";
 import { testLog } from "./log.ts";

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { ConfigError } from "../shared/config/config_error.ts";
-import { loadConfig } from "../shared/config/load.ts";
-import { maskedConfig } from "../shared/config/masked_config.ts";
-import { databaseUrl, serverConfigSchema } from "./config.ts";
+import { ConfigError } from "../../shared/config/config_error.ts";
+import { loadConfig } from "../../shared/config/load.ts";
+import { maskedConfig } from "../../shared/config/masked_config.ts";
+import { serverConfigSchema } from "./server_config.ts";
 
 function load(env: Record<string, string> = {}, flags: Record<string, string> = {}) {
   return loadConfig({ schema: serverConfigSchema, envPrefix: "RELAY_SERVER", env, flags });
@@ -193,13 +192,6 @@ Deno.test("serverConfigSchema reports cross-checks together with wrong keys", ()
 
 Deno.test("serverConfigSchema takes an inline limit that fits exactly", () => {
   assert.deepEqual(problems({ inlineBodyLimit: "896KiB" }), []);
-});
-
-Deno.test("databaseUrl() is the configured one, else a file in the data directory", () => {
-  assert.equal(databaseUrl(load()), `sqlite:${join("./data", "relay.db")}`);
-  assert.equal(databaseUrl(load({}, { dataDirectory: "/var/lib/relay" })), "sqlite:/var/lib/relay/relay.db");
-  assert.equal(databaseUrl(load({}, { "database.url": "sqlite:/srv/a.db" })), "sqlite:/srv/a.db");
-  assert.equal(databaseUrl(load({}, { "database.url": "postgres://u:p@h/db" })), "postgres://u:p@h/db");
 });
 
 Deno.test("maskedConfig() of the server hides the database's password and the encryption keys", () => {
