@@ -12,8 +12,8 @@ import type { Database } from "./schema.ts";
 export interface BulkStatementOptions<T> {
   /** Compiles the statement for items. It must be the same for all lists of that length, but for its parameters. */
   readonly compile: (items: readonly T[]) => CompiledQuery;
-  /** The parameters that stand for an item, in the order of the statement's. */
-  readonly valuesOf: (item: T) => readonly unknown[];
+  /** Appends the parameters that stand for an item, in the order of the statement's: a list for each item would take longer. */
+  readonly appendValues: (values: unknown[], item: T) => void;
 }
 
 /** Building a statement for many items costs more than running it, so those that were built are used again, by their number of items. */
@@ -39,14 +39,14 @@ export class BulkStatement<T> {
   }
 
   async #runOn(db: Database, items: readonly T[]): Promise<void> {
-    const { compile, valuesOf } = this.#options;
+    const { compile, appendValues } = this.#options;
     let statement = this.#compiled.get(items.length);
     if (statement === undefined) {
       statement = compile(items);
       this.#compiled.set(items.length, statement);
     }
     const parameters: unknown[] = [];
-    for (const item of items) parameters.push(...valuesOf(item));
+    for (const item of items) appendValues(parameters, item);
     await db.executeQuery({ ...statement, parameters });
   }
 }

@@ -16,7 +16,7 @@ function insertOf(db: Database) {
       compiledFor.push(names.length);
       return db.insertInto("leases").values(names.map(toRow)).compile();
     },
-    valuesOf: (name) => Object.values(toRow(name)),
+    appendValues: (values, name) => values.push(...Object.values(toRow(name))),
   });
   return { insert, compiledFor };
 }

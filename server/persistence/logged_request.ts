@@ -81,9 +81,9 @@ export function toRow(request: LoggedRequest): RequestTable {
   };
 }
 
-/** The values of {@link toRow} in their order: to take a row apart takes several times as long. */
-export function valuesOf(request: LoggedRequest): unknown[] {
-  return [
+/** The values of {@link toRow} in their order: a row by itself, to be taken apart again, takes eight times as long. */
+export function appendValues(values: unknown[], request: LoggedRequest): void {
+  values.push(
     request.id,
     request.tenantId,
     request.tenantName,
@@ -107,7 +107,7 @@ export function valuesOf(request: LoggedRequest): unknown[] {
     request.tunnelMs,
     request.targetMs,
     request.deliveries,
-  ];
+  );
 }
 
 /** The request of a row. */

@@ -9,7 +9,7 @@
 
 import { type SelectQueryBuilder, sql } from "kysely";
 import { BulkStatement } from "./bulk_statement.ts";
-import { type LoggedRequest, toLoggedRequest, toRow, valuesOf } from "./logged_request.ts";
+import { appendValues, type LoggedRequest, toLoggedRequest, toRow } from "./logged_request.ts";
 import type { PageOptions } from "./page.ts";
 import { firstIdAt, timeOfId } from "./request_time.ts";
 import type { Database, RequestOutcome, Schema } from "./schema.ts";
@@ -67,7 +67,7 @@ export class RequestLogRepository {
       compile: (requests) =>
         db.insertInto("requests").values(requests.map(toRow))
           .onConflict((conflict) => conflict.column("id").doNothing()).compile(),
-      valuesOf,
+      appendValues,
     });
   }
 

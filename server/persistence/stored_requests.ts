@@ -57,11 +57,11 @@ export class StoredRequestRepository {
       compile: (requests) =>
         db.insertInto("stored_requests").values(requests.map(toRow))
           .onConflict((conflict) => conflict.column("id").doNothing()).compile(),
-      valuesOf: (request) => Object.values(toRow(request)),
+      appendValues: (values, request) => values.push(...Object.values(toRow(request))),
     });
     this.#remove = new BulkStatement(db, {
       compile: (ids) => db.deleteFrom("stored_requests").where("id", "in", ids).compile(),
-      valuesOf: (id) => [id],
+      appendValues: (values, id) => values.push(id),
     });
   }
 
