@@ -126,6 +126,5 @@ function describe({ displayName, description }: ClaimedTenant): Described {
 
 /** Between characters, and without what is no text. */
 function cut(text: string, length: number): string {
-  // deno-lint-ignore no-control-regex
-  return [...text.replaceAll(/[\x00-\x1f\x7f]+/g, " ")].slice(0, length).join("").toWellFormed();
+  return [...text.replaceAll(/[\p{ASCII}&&\p{Cc}]+/gv, " ")].slice(0, length).join("").toWellFormed();
 }

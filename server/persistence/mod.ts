@@ -19,29 +19,29 @@ export { DatabaseMonitor, type DatabaseStatus } from "./database_monitor.ts";
 export { type DatabaseLocation, describeDatabaseUrl, parseDatabaseUrl } from "./database_url.ts";
 export { PersistenceError, type PersistenceErrorCode } from "./errors.ts";
 export { type AcquireOptions, LeaseRepository } from "./leases.ts";
+export type { LoggedRequest } from "./logged_request.ts";
 export { migrateToLatest } from "./migrate.ts";
 export { type Origin, OriginRepository } from "./origins.ts";
 export type { Page, PageOptions } from "./page.ts";
+export type {
+  NewRecordedRequest,
+  RecordedBody,
+  RecordedHead,
+  RecordedMessages,
+  RecordedRequest,
+  RecordedRequestSummary,
+  RecordedResponseHead,
+} from "./recorded_request.ts";
 export {
   type ActiveRecording,
-  type FindRecordedRequestsOptions,
   isRecordingRunning,
-  type NewRecordedRequest,
   type NewRecording,
-  type RecordedBody,
-  type RecordedHead,
-  type RecordedMessages,
-  type RecordedPlace,
-  type RecordedRequest,
-  type RecordedRequestSummary,
-  type RecordedResponseHead,
   type Recording,
   type RecordingFilter,
-  RecordingRepository,
-} from "./recordings.ts";
+} from "./recording.ts";
+export { type FindRecordedRequestsOptions, type RecordedPlace, RecordingRepository } from "./recordings.ts";
 export {
   type FindRequestsOptions,
-  type LoggedRequest,
   REQUEST_SEARCH_LIMIT,
   type RequestFilter,
   RequestLogRepository,
@@ -73,17 +73,9 @@ export {
 } from "./schema.ts";
 export { type NewSecret, type Secret, SecretRepository } from "./secrets.ts";
 export { type NewUserSession, SessionRepository, type UserSession } from "./sessions.ts";
-export {
-  type Burial,
-  type NextAttempt,
-  type RemovedRequest,
-  type StoredCounts,
-  type StoredRequest,
-  StoredRequestRepository,
-  type StoredTotals,
-  type StoredUsage,
-  type TenantStoredCounts,
-} from "./stored_requests.ts";
+export type { StoredCounts, StoredTotals, StoredUsage, TenantStoredCounts } from "./stored_counts.ts";
+export type { RemovedRequest, StoredRequest } from "./stored_request.ts";
+export { type Burial, type NextAttempt, StoredRequestRepository } from "./stored_requests.ts";
 export { readAcknowledgeKey, readDatabaseId } from "./properties.ts";
 export { SigningKeyRepository, type StoredSigningKey } from "./signing_keys.ts";
 export { SqliteCheckpoints } from "./sqlite_checkpoints.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Kysely, PostgresAdapter, PostgresDialect, sql } from "kysely";
+import { PostgresAdapter, PostgresDialect, type QueryExecutorProvider, sql } from "kysely";
 import { RelayPostgresPool, type RelayPostgresPoolOptions } from "./postgres_pool.ts";
 
 /** How long migrations, and waiting for those of another program, may take. */
@@ -45,8 +45,7 @@ class PatientAdapter extends PostgresAdapter {
     await this.#setTimeout(args[0], undefined);
   }
 
-  // deno-lint-ignore no-explicit-any -- Kysely gives adapters any database.
-  async #setTimeout(db: Kysely<any>, timeoutMs: number | undefined): Promise<void> {
+  async #setTimeout(db: QueryExecutorProvider, timeoutMs: number | undefined): Promise<void> {
     this.#pool.answerTimeoutMs = timeoutMs;
     await sql`set statement_timeout = ${timeoutMs === undefined ? sql`default` : sql.lit(timeoutMs)}`.execute(db);
   }

@@ -5,152 +5,21 @@
  */
 
 import { NO_LIMIT, type Page, type PageOptions } from "./page.ts";
-import type { Database, RecordedRequestTable, RecordingEndReason, RecordingTable, RequestOutcome } from "./schema.ts";
-
-/** Which requests are recorded, and what of them. */
-export interface RecordingFilter {
-  /** Only requests to this target, in any case; null for all. */
-  readonly target: string | null;
-  /** Only requests whose path, query included, begins so; null for all. */
-  readonly pathPrefix: string | null;
-  readonly minimumStatus: number | null;
-  readonly maximumStatus: number | null;
-  /** Names of headers, in lower case, that are masked besides those that always are. */
-  readonly maskHeaders: readonly string[];
-  /** Without them only heads are recorded. */
-  readonly recordsBodies: boolean;
-}
-
-/** A recording as it is begun. */
-export interface NewRecording {
-  readonly tenantId: string;
-  readonly filter: RecordingFilter;
-  /** Who began it, for people. */
-  readonly startedBy: string;
-  /** How long it runs at most, in milliseconds. */
-  readonly durationMs: number;
-  readonly maxRequests: number;
-  /** What its messages may take in the database together, in bytes; the last one may exceed it. */
-  readonly maxBytes: number;
-}
-
-/** A recording that runs, as far as recording needs it. */
-export interface ActiveRecording {
-  readonly id: string;
-  readonly tenantId: string;
-  readonly filter: RecordingFilter;
-  /** Milliseconds since 1970. */
-  readonly endsAt: number;
-}
-
-/** A recording. */
-export interface Recording extends ActiveRecording {
-  readonly startedBy: string;
-  /** Milliseconds since 1970. */
-  readonly startedAt: number;
-  /** Set when it ended before its time, in milliseconds since 1970. */
-  readonly endedAt: number | null;
-  readonly endReason: RecordingEndReason | null;
-  readonly maxRequests: number;
-  readonly maxBytes: number;
-  readonly requestCount: number;
-  readonly sizeBytes: number;
-  /** Requests that should be in it, but could not be kept. */
-  readonly droppedCount: number;
-}
-
-/** What is kept of a body. */
-export interface RecordedBody {
-  /** The beginning, or all of it, in base64. */
-  readonly base64: string;
-  /** Bytes that passed. */
-  readonly sizeBytes: number;
-  /** Whether only the beginning was kept. */
-  readonly isCut: boolean;
-  /** Whether it arrived whole, kept or not. */
-  readonly isComplete: boolean;
-}
-
-/** A request. */
-export interface RecordedHead {
-  readonly method: string;
-  /** Of the client's request the raw request target; of the target's what follows the target. A byte string. */
-  readonly path: string;
-  readonly headers: readonly (readonly [string, string])[];
-  /** Null when there was none, or when bodies are not recorded. */
-  readonly body: RecordedBody | null;
-}
-
-/** A response. */
-export interface RecordedResponseHead {
-  readonly status: number;
-  readonly headers: readonly (readonly [string, string])[];
-  readonly body: RecordedBody | null;
-}
-
-/** What client and target sent. The target's are null when it was not reached. */
-export interface RecordedMessages {
-  readonly clientRequest: RecordedHead;
-  readonly targetRequest: RecordedHead | null;
-  readonly targetResponse: RecordedResponseHead | null;
-  /** Null when the client left before there was one. */
-  readonly clientResponse: RecordedResponseHead | null;
-  /** Names of headers whose values were masked, in lower case. */
-  readonly maskedHeaders: readonly string[];
-}
-
-/** A recorded request without its messages. */
-export interface RecordedRequestSummary {
-  /** UUID of the record: the same request may be in several recordings. */
-  readonly id: string;
-  readonly recordingId: string;
-  readonly requestId: string;
-  readonly originId: string;
-  /** Milliseconds since 1970. */
-  readonly startedAt: number;
-  readonly durationMs: number;
-  readonly target: string;
-  readonly method: string;
-  /** What follows the target, query included, a byte string. */
-  readonly path: string;
-  readonly clientAddress: string;
-  readonly status: number;
-  readonly outcome: RequestOutcome;
-  readonly errorCode: string | null;
-}
-
-/** A recorded request. */
-export interface RecordedRequest extends RecordedRequestSummary {
-  readonly messages: RecordedMessages;
-}
-
-/** A request to be added to a recording; its id is made up by who adds it, so that it can be tried again. */
-export type NewRecordedRequest = Omit<RecordedRequest, "recordingId">;
+import {
+  type NewRecordedRequest,
+  type RecordedRequest,
+  type RecordedRequestSummary,
+  SUMMARY_COLUMNS,
+  toRecordedRequest,
+  toRow,
+  toSummary,
+} from "./recorded_request.ts";
+import { type ActiveRecording, type NewRecording, type Recording, toActive, toRecording } from "./recording.ts";
+import type { Database, RecordingEndReason } from "./schema.ts";
 
 /** Which page of which recording. */
 export interface FindRecordedRequestsOptions extends PageOptions {
   readonly recordingId: string;
-}
-
-const SUMMARY_COLUMNS = [
-  "id",
-  "recording_id",
-  "request_id",
-  "origin_id",
-  "started_at",
-  "duration_ms",
-  "target",
-  "method",
-  "path",
-  "client_address",
-  "status",
-  "outcome",
-  "error_code",
-] as const satisfies readonly (keyof RecordedRequestTable)[];
-
-/** Whether requests are still added to a recording. */
-export function isRecordingRunning({ endedAt, endsAt }: Recording, nowMs: number): boolean {
-  return endedAt === null && nowMs < endsAt;
 }
 
 /** Where a request was recorded. */
@@ -297,7 +166,7 @@ export class RecordingRepository {
   async findRequest(recordingId: string, id: string): Promise<RecordedRequest | undefined> {
     const row = await this.#db.selectFrom("recorded_requests").selectAll().where("id", "=", id)
       .where("recording_id", "=", recordingId).executeTakeFirst();
-    return row && { ...toSummary(row), messages: JSON.parse(row.messages) };
+    return row && toRecordedRequest(row);
   }
 
   /** Removes a recording with all that is in it; false when there was none. Many requests go a few at a time. */
@@ -338,65 +207,4 @@ export class RecordingRepository {
       .executeTakeFirstOrThrow();
     return Number(numDeletedRows);
   }
-}
-
-function toRow(recordingId: string, request: NewRecordedRequest, messages: string): RecordedRequestTable {
-  return {
-    id: request.id,
-    recording_id: recordingId,
-    request_id: request.requestId,
-    origin_id: request.originId,
-    started_at: request.startedAt,
-    duration_ms: request.durationMs,
-    target: storable(request.target),
-    method: storable(request.method),
-    path: storable(request.path),
-    client_address: request.clientAddress,
-    status: request.status,
-    outcome: request.outcome,
-    error_code: request.errorCode,
-    messages,
-  };
-}
-
-/** PostgreSQL knows no NUL in texts. */
-function storable(text: string): string {
-  return text.replaceAll("\0", "\uFFFD");
-}
-
-function toActive(row: Pick<RecordingTable, "id" | "tenant_id" | "filter" | "ends_at">): ActiveRecording {
-  return { id: row.id, tenantId: row.tenant_id, filter: JSON.parse(row.filter), endsAt: row.ends_at };
-}
-
-function toRecording(row: RecordingTable): Recording {
-  return {
-    ...toActive(row),
-    startedBy: row.started_by,
-    startedAt: row.started_at,
-    endedAt: row.ended_at,
-    endReason: row.end_reason,
-    maxRequests: row.max_requests,
-    maxBytes: row.max_bytes,
-    requestCount: row.request_count,
-    sizeBytes: row.size_bytes,
-    droppedCount: row.dropped_count,
-  };
-}
-
-function toSummary(row: Omit<RecordedRequestTable, "messages">): RecordedRequestSummary {
-  return {
-    id: row.id,
-    recordingId: row.recording_id,
-    requestId: row.request_id,
-    originId: row.origin_id,
-    startedAt: row.started_at,
-    durationMs: row.duration_ms,
-    target: row.target,
-    method: row.method,
-    path: row.path,
-    clientAddress: row.client_address,
-    status: row.status,
-    outcome: row.outcome,
-    errorCode: row.error_code,
-  };
 }

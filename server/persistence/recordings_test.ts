@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
-import {
-  isRecordingRunning,
-  type NewRecordedRequest,
-  type NewRecording,
-  type RecordedMessages,
-  RecordingRepository,
-} from "./recordings.ts";
+import type { NewRecordedRequest, RecordedMessages } from "./recorded_request.ts";
+import { isRecordingRunning, type NewRecording } from "./recording.ts";
+import { RecordingRepository } from "./recordings.ts";
 import type { Database } from "./schema.ts";
 import { TenantRepository } from "./tenants.ts";
 import { TestClock, testOnDatabases } from "./testing.ts";

@@ -7,60 +7,16 @@
  * @module
  */
 
-import { type CompiledQuery, type SelectQueryBuilder, sql } from "kysely";
-import { chunks } from "./chunks.ts";
+import { type SelectQueryBuilder, sql } from "kysely";
+import { BulkStatement } from "./bulk_statement.ts";
+import { appendValues, type LoggedRequest, toLoggedRequest, toRow } from "./logged_request.ts";
 import type { PageOptions } from "./page.ts";
 import { firstIdAt, timeOfId } from "./request_time.ts";
-import type { Database, RequestOutcome, RequestTable, Schema } from "./schema.ts";
+import type { Database, RequestOutcome, Schema } from "./schema.ts";
 import { contains } from "./search.ts";
 
 /** How many requests one search looks at. */
 export const REQUEST_SEARCH_LIMIT = 5_000;
-
-/** A request as it is logged. */
-export interface LoggedRequest {
-  /** A UUID of version 7 that begins with `startedAt`: the log is in the order of the ids. */
-  readonly id: string;
-  /** UUID; null when there was no tenant of that name. The tenant may be gone. */
-  readonly tenantId: string | null;
-  /** As it was spelled. */
-  readonly tenantName: string;
-  /** UUID of the origin that took the request. */
-  readonly originId: string;
-  /** UUID of the connection that brought the response; null when there was none. */
-  readonly connectionId: string | null;
-  /** Milliseconds since 1970. */
-  readonly startedAt: number;
-  readonly durationMs: number;
-  readonly target: string;
-  readonly method: string;
-  /** What follows the target, without the query. */
-  readonly path: string;
-  readonly clientAddress: string;
-  /** What the client got, or 499 when it left before. */
-  readonly status: number;
-  readonly outcome: RequestOutcome;
-  /** Set when the relay itself answered, or when the answer did not reach its end. */
-  readonly errorCode: string | null;
-  /** Why the tenant's access policy allowed or denied the request; null when none was asked. */
-  readonly policyReason: string | null;
-  /** Size of the request's body as it came from the client. */
-  readonly requestBytes: number;
-  /** Size of the request's body as it went to the target, after interceptors. */
-  readonly relayedRequestBytes: number;
-  /** Size of the response's body as it came from the target. */
-  readonly responseBytes: number;
-  /** Size of the response's body as it went to the client, after interceptors. */
-  readonly relayedResponseBytes: number;
-  /** From the start until a connection got it, the last one if there were several; null when none got it. */
-  readonly waitedMs: number | null;
-  /** On the way to the connector and back, until the head of the response; null when there was none, or the connector has not measured the target. */
-  readonly tunnelMs: number | null;
-  /** At the target, until the head of its response; the way is part of it when `tunnelMs` is null. Null when there was none. */
-  readonly targetMs: number | null;
-  /** How often connections got it; null when a release logged it that did not count. */
-  readonly deliveries: number | null;
-}
 
 /** Which requests to find. All conditions must hold; texts are compared exactly unless it says otherwise. */
 export interface RequestFilter {
@@ -102,12 +58,17 @@ type Query = SelectQueryBuilder<Schema, "requests", unknown>;
 /** Reads and writes the request log. */
 export class RequestLogRepository {
   readonly #db: Database;
-  /** Building a statement for many rows costs more than running it, so those that were built are used again, by their number of rows. */
-  readonly #inserts = new Map<number, CompiledQuery>();
+  readonly #insert: BulkStatement<LoggedRequest>;
 
   /** @param db A migrated database. */
   constructor(db: Database) {
     this.#db = db;
+    this.#insert = new BulkStatement(db, {
+      compile: (requests) =>
+        db.insertInto("requests").values(requests.map(toRow))
+          .onConflict((conflict) => conflict.column("id").doNothing()).compile(),
+      appendValues,
+    });
   }
 
   /**
@@ -116,30 +77,13 @@ export class RequestLogRepository {
    * @param requests Some hundred at a time are quickest.
    */
   async insertMany(requests: readonly LoggedRequest[]): Promise<void> {
-    const [first, ...others] = chunks(requests);
-    if (first === undefined) return;
-    if (others.length === 0) return await this.#insert(this.#db, first);
-    await this.#db.transaction().execute(async (transaction) => {
-      for (const some of [first, ...others]) await this.#insert(transaction, some);
-    });
-  }
-
-  async #insert(db: Database, requests: readonly LoggedRequest[]): Promise<void> {
-    let query = this.#inserts.get(requests.length);
-    if (query === undefined) {
-      query = db.insertInto("requests").values(requests.map(toRow))
-        .onConflict((conflict) => conflict.column("id").doNothing()).compile();
-      this.#inserts.set(requests.length, query);
-    }
-    const parameters: unknown[] = [];
-    for (const request of requests) appendValues(parameters, request);
-    await db.executeQuery({ ...query, parameters });
+    await this.#insert.run(requests);
   }
 
   /** The request with that id, if it was logged and not pruned. */
   async findById(id: string): Promise<LoggedRequest | undefined> {
     const row = await this.#db.selectFrom("requests").selectAll().where("id", "=", id).executeTakeFirst();
-    return row && toRequest(row);
+    return row && toLoggedRequest(row);
   }
 
   /** Finds requests, newest first, among the newest {@link REQUEST_SEARCH_LIMIT} of the tenant, time and outcomes asked for. */
@@ -154,7 +98,7 @@ export class RequestLogRepository {
     );
     const rows = await found.selectAll().orderBy("id", "desc").offset(skip).limit(take).execute();
     const { count } = await found.select(({ fn }) => fn.countAll<number>().as("count")).executeTakeFirstOrThrow();
-    return { results: rows.map(toRequest), totalCount: count, continueBeforeMs };
+    return { results: rows.map(toLoggedRequest), totalCount: count, continueBeforeMs };
   }
 
   /**
@@ -204,94 +148,4 @@ function withoutIndex(query: Query, filter: RequestFilter): Query {
   if (maximumStatus !== undefined) found = found.where("status", "<=", maximumStatus);
   if (path !== undefined) found = found.where(({ ref }) => contains(sql`lower(${ref("path")})`, path));
   return found;
-}
-
-function toRow(request: LoggedRequest): RequestTable {
-  return {
-    id: request.id,
-    tenant_id: request.tenantId,
-    tenant_name: request.tenantName,
-    origin_id: request.originId,
-    connection_id: request.connectionId,
-    started_at: request.startedAt,
-    duration_ms: request.durationMs,
-    target: storable(request.target),
-    method: request.method,
-    path: storable(request.path),
-    client_address: request.clientAddress,
-    status: request.status,
-    outcome: request.outcome,
-    error_code: request.errorCode,
-    policy_reason: request.policyReason,
-    request_bytes: request.requestBytes,
-    relayed_request_bytes: request.relayedRequestBytes,
-    response_bytes: request.responseBytes,
-    relayed_response_bytes: request.relayedResponseBytes,
-    waited_ms: request.waitedMs,
-    tunnel_ms: request.tunnelMs,
-    target_ms: request.targetMs,
-    deliveries: request.deliveries,
-  };
-}
-
-/** The values of {@link toRow} in their order: a row by itself, to be taken apart again, takes eight times as long. */
-function appendValues(values: unknown[], request: LoggedRequest): void {
-  values.push(
-    request.id,
-    request.tenantId,
-    request.tenantName,
-    request.originId,
-    request.connectionId,
-    request.startedAt,
-    request.durationMs,
-    storable(request.target),
-    request.method,
-    storable(request.path),
-    request.clientAddress,
-    request.status,
-    request.outcome,
-    request.errorCode,
-    request.policyReason,
-    request.requestBytes,
-    request.relayedRequestBytes,
-    request.responseBytes,
-    request.relayedResponseBytes,
-    request.waitedMs,
-    request.tunnelMs,
-    request.targetMs,
-    request.deliveries,
-  );
-}
-
-/** PostgreSQL knows no NUL in texts: one made-up path must not keep the others of its batch out of the log. */
-function storable(text: string): string {
-  return text.includes("\0") ? text.replaceAll("\0", "\uFFFD") : text;
-}
-
-function toRequest(row: RequestTable): LoggedRequest {
-  return {
-    id: row.id,
-    tenantId: row.tenant_id,
-    tenantName: row.tenant_name,
-    originId: row.origin_id,
-    connectionId: row.connection_id,
-    startedAt: row.started_at,
-    durationMs: row.duration_ms,
-    target: row.target,
-    method: row.method,
-    path: row.path,
-    clientAddress: row.client_address,
-    status: row.status,
-    outcome: row.outcome,
-    errorCode: row.error_code,
-    policyReason: row.policy_reason,
-    requestBytes: row.request_bytes,
-    relayedRequestBytes: row.relayed_request_bytes,
-    responseBytes: row.response_bytes,
-    relayedResponseBytes: row.relayed_response_bytes,
-    waitedMs: row.waited_ms,
-    tunnelMs: row.tunnel_ms,
-    targetMs: row.target_ms,
-    deliveries: row.deliveries,
-  };
 }

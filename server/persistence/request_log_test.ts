@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { PostgresAdapter, sql } from "kysely";
-import { type LoggedRequest, REQUEST_SEARCH_LIMIT, RequestLogRepository } from "./request_log.ts";
+import type { LoggedRequest } from "./logged_request.ts";
+import { REQUEST_SEARCH_LIMIT, RequestLogRepository } from "./request_log.ts";
 import { requestIdAt, testOnDatabases } from "./testing.ts";
 
 const START = Date.UTC(2026, 0, 1);

@@ -7,6 +7,7 @@
 import { type ExpressionBuilder, sql } from "kysely";
 import { chunks } from "./chunks.ts";
 import type { Database, Schema, StatisticsTable } from "./schema.ts";
+import { storableText } from "./storable_text.ts";
 
 /** The length of the intervals that are kept, in milliseconds; those of long ago are summed up by the hour. */
 export const STATISTICS_INTERVAL_MS = 60_000;
@@ -281,7 +282,7 @@ function merge(one: StatisticsTable, other: StatisticsTable): StatisticsTable {
 function toRow(entry: StatisticsEntry): StatisticsTable {
   return {
     tenant_id: entry.tenantId,
-    target: entry.target.replaceAll("\0", "\uFFFD"),
+    target: storableText(entry.target),
     interval_start: entry.intervalStart,
     requests: entry.requests,
     errors: entry.errors,

@@ -4,51 +4,21 @@
  * @module
  */
 
-import { type CompiledQuery, type Kysely, type Selectable, SqliteAdapter } from "kysely";
+import { SqliteAdapter } from "kysely";
+import { BulkStatement } from "./bulk_statement.ts";
 import { chunks } from "./chunks.ts";
-import type {
-  AcknowledgeMode,
-  Database,
-  DeadLetterReason,
-  Schema,
-  StoredKind,
-  StoredRequestTable,
-  StoredState,
-} from "./schema.ts";
-
-/** What is kept of a request. */
-export interface StoredRequest {
-  /** UUID. */
-  readonly id: string;
-  readonly tenantId: string;
-  readonly kind: StoredKind;
-  readonly mode: AcknowledgeMode;
-  readonly state: StoredState;
-  /** The order within the tenant. */
-  readonly sequence: number;
-  readonly method: string;
-  readonly target: string;
-  readonly path: string;
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly isTraced: boolean;
-  /** A small body. */
-  readonly body: Uint8Array | null;
-  /** Where a large one is in the body store. */
-  readonly bodyKey: string | null;
-  readonly bodyBytes: number;
-  /** Base of the URL by which a target acknowledges. */
-  readonly acknowledgeBase: string;
-  /** Milliseconds since 1970, like all times here. */
-  readonly createdAt: number;
-  readonly expiresAt: number;
-  /** Deliveries that were begun. */
-  readonly attempts: number;
-  readonly nextAttemptAt: number;
-  /** The origin that delivers it. */
-  readonly holder: string | null;
-  readonly reason: DeadLetterReason | null;
-  readonly lastError: string | null;
-}
+import type { Database, DeadLetterReason, StoredState } from "./schema.ts";
+import {
+  readCounts,
+  readCountsByTenant,
+  readTotals,
+  readUsage,
+  type StoredCounts,
+  type StoredTotals,
+  type StoredUsage,
+  type TenantStoredCounts,
+} from "./stored_counts.ts";
+import { type RemovedRequest, type StoredRequest, toRemovedRequest, toRow, toStoredRequest } from "./stored_request.ts";
 
 /** Which row, as long as it is the holder's. */
 export interface HeldRequest {
@@ -72,69 +42,37 @@ export interface Burial extends HeldRequest {
   readonly lastError: string | null;
 }
 
-/** What a tenant has stored. */
-export interface StoredUsage {
-  readonly requests: number;
-  readonly bytes: number;
-}
-
-/** How many requests a tenant has stored. */
-export interface TenantStoredCounts extends StoredCounts {
-  readonly tenantName: string;
-}
-
-/** What all tenants have stored. */
-export interface StoredTotals extends StoredCounts {
-  /** When the oldest request that is not dead came; `undefined` when there is none. */
-  readonly oldestAt: number | undefined;
-}
-
-/** How many requests are stored. */
-export interface StoredCounts {
-  /** Those that are not dead. */
-  readonly queued: number;
-  readonly dead: number;
-}
-
-/** A body in the body store that nobody needs any more. */
-export interface RemovedRequest {
-  readonly id: string;
-  readonly bodyKey: string | null;
-  readonly holder: string | null;
-}
-
 /** Reads and writes stored requests. */
 export class StoredRequestRepository {
   readonly #db: Database;
-  /** Building a statement for many rows costs more than running it. */
-  readonly #inserts = new Map<number, CompiledQuery>();
-  readonly #removals = new Map<number, CompiledQuery>();
   readonly #isSqlite: boolean;
+  readonly #insert: BulkStatement<StoredRequest>;
+  readonly #remove: BulkStatement<string>;
 
   /** @param db A migrated database. */
   constructor(db: Database) {
     this.#db = db;
     this.#isSqlite = db.getExecutor().adapter instanceof SqliteAdapter;
+    this.#insert = new BulkStatement(db, {
+      compile: (requests) =>
+        db.insertInto("stored_requests").values(requests.map(toRow))
+          .onConflict((conflict) => conflict.column("id").doNothing()).compile(),
+      appendValues: (values, request) => values.push(...Object.values(toRow(request))),
+    });
+    this.#remove = new BulkStatement(db, {
+      compile: (ids) => db.deleteFrom("stored_requests").where("id", "in", ids).compile(),
+      appendValues: (values, id) => values.push(id),
+    });
   }
 
   /** Adds requests, all or none. One that is there already is left as it is. */
   async insertMany(requests: readonly StoredRequest[]): Promise<void> {
-    const [first, ...others] = chunks(requests);
-    if (first === undefined) return;
-    if (others.length === 0) return await this.#insert(this.#db, first);
-    await this.#db.transaction().execute(async (transaction) => {
-      for (const chunk of [first, ...others]) await this.#insert(transaction, chunk);
-    });
+    await this.#insert.run(requests);
   }
 
   /** Removes requests: they are settled. */
   async removeMany(ids: readonly string[]): Promise<void> {
-    const [first, ...others] = chunks(ids);
-    if (first === undefined) return;
-    if (others.length === 0) return await this.#remove(this.#db, first);
-    await this.#db.transaction().execute(async (transaction) => {
-      for (const chunk of [first, ...others]) await this.#remove(transaction, chunk);
-    });
+    await this.#remove.run(ids);
   }
 
   /**
@@ -203,7 +141,7 @@ export class StoredRequestRepository {
     const row = await this.#db.deleteFrom("stored_requests").where("id", "=", id).where("tenant_id", "=", tenantId)
       .where("mode", "=", "manual").where("state", "!=", "dead").returning(["id", "body_key", "holder"])
       .executeTakeFirst();
-    return row && toRemoved(row);
+    return row && toRemovedRequest(row);
   }
 
   /**
@@ -262,49 +200,22 @@ export class StoredRequestRepository {
 
   /** What a tenant has stored, dead letters included. */
   async usage(tenantId: string): Promise<StoredUsage> {
-    const row = await this.#db.selectFrom("stored_requests")
-      .select(({ fn }) => [fn.countAll().as("requests"), fn.sum("body_bytes").as("bytes")])
-      .where("tenant_id", "=", tenantId).executeTakeFirstOrThrow();
-    return { requests: Number(row.requests), bytes: Number(row.bytes ?? 0) };
+    return await readUsage(this.#db, tenantId);
   }
 
   /** What all tenants have stored. */
   async totals(): Promise<StoredTotals> {
-    const rows = await this.#db.selectFrom("stored_requests")
-      .select(({ fn }) => ["state", fn.countAll().as("count"), fn.min("created_at").as("oldest")])
-      .groupBy("state").execute();
-    const live = rows.filter(({ state }) => state !== "dead");
-    const count = (some: typeof rows) => some.reduce((sum, { count }) => sum + Number(count), 0);
-    const oldestAt = live.length === 0 ? undefined : Math.min(...live.map(({ oldest }) => Number(oldest)));
-    return { queued: count(live), dead: count(rows) - count(live), oldestAt };
+    return await readTotals(this.#db);
   }
 
   /** How many requests a tenant has stored, or all tenants when none is named. */
   async count(tenantId?: string): Promise<StoredCounts> {
-    let query = this.#db.selectFrom("stored_requests").select(({ fn }) => ["state", fn.countAll().as("count")]);
-    if (tenantId !== undefined) query = query.where("tenant_id", "=", tenantId);
-    const counts = { queued: 0, dead: 0 };
-    for (const { state, count } of await query.groupBy("state").execute()) {
-      counts[state === "dead" ? "dead" : "queued"] += Number(count);
-    }
-    return counts;
+    return await readCounts(this.#db, tenantId);
   }
 
   /** The tenants that have stored requests: those with most dead letters first, then those with most that wait. */
   async countByTenant({ take }: { readonly take: number }): Promise<TenantStoredCounts[]> {
-    const rows = await this.#db.selectFrom("stored_requests").innerJoin("tenants", "tenants.id", "tenant_id")
-      .select(({ fn, eb }) => [
-        "tenants.name",
-        fn.countAll().as("count"),
-        fn.sum(eb.case().when("state", "=", "dead").then(1).else(0).end()).as("dead"),
-      ])
-      .groupBy(["tenants.id", "tenants.name"])
-      .orderBy("dead", "desc").orderBy("count", "desc").orderBy("tenants.name").limit(take).execute();
-    return rows.map(({ name, count, dead }) => ({
-      tenantName: name,
-      queued: Number(count) - Number(dead),
-      dead: Number(dead),
-    }));
+    return await readCountsByTenant(this.#db, { take });
   }
 
   /** A tenant's requests in these states in their order, without their bodies. */
@@ -339,7 +250,7 @@ export class StoredRequestRepository {
   ): Promise<RemovedRequest[]> {
     let query = this.#db.deleteFrom("stored_requests").where("tenant_id", "=", tenantId).where("state", "in", states);
     if (id !== undefined) query = query.where("id", "=", id);
-    return (await query.returning(["id", "body_key", "holder"]).execute()).map(toRemoved);
+    return (await query.returning(["id", "body_key", "holder"]).execute()).map(toRemovedRequest);
   }
 
   /** Sends a dead letter on its way again, as if it were new. @returns Whether there was one. */
@@ -363,84 +274,4 @@ export class StoredRequestRepository {
     }
     return found;
   }
-
-  async #insert(db: Kysely<Schema>, requests: readonly StoredRequest[]): Promise<void> {
-    const rows = requests.map(toRow);
-    let statement = this.#inserts.get(rows.length);
-    if (statement === undefined) {
-      statement = db.insertInto("stored_requests").values(rows)
-        .onConflict((conflict) => conflict.column("id").doNothing()).compile();
-      this.#inserts.set(rows.length, statement);
-    }
-    await db.executeQuery({ ...statement, parameters: rows.flatMap((row) => Object.values(row)) });
-  }
-
-  async #remove(db: Kysely<Schema>, ids: readonly string[]): Promise<void> {
-    let statement = this.#removals.get(ids.length);
-    if (statement === undefined) {
-      statement = db.deleteFrom("stored_requests").where("id", "in", ids).compile();
-      this.#removals.set(ids.length, statement);
-    }
-    await db.executeQuery({ ...statement, parameters: ids });
-  }
-}
-
-type Row = Selectable<StoredRequestTable>;
-
-function toRemoved(row: Pick<Row, "id" | "body_key" | "holder">): RemovedRequest {
-  return { id: row.id, bodyKey: row.body_key, holder: row.holder };
-}
-
-function toRow(request: StoredRequest): Row {
-  return {
-    id: request.id,
-    tenant_id: request.tenantId,
-    kind: request.kind,
-    mode: request.mode,
-    state: request.state,
-    sequence: request.sequence,
-    method: request.method,
-    target: request.target,
-    path: request.path,
-    headers: JSON.stringify(request.headers),
-    is_traced: request.isTraced ? 1 : 0,
-    body: request.body,
-    body_key: request.bodyKey,
-    body_bytes: request.bodyBytes,
-    acknowledge_base: request.acknowledgeBase,
-    created_at: request.createdAt,
-    expires_at: request.expiresAt,
-    attempts: request.attempts,
-    next_attempt_at: request.nextAttemptAt,
-    holder: request.holder,
-    reason: request.reason,
-    last_error: request.lastError,
-  };
-}
-
-function toStoredRequest(row: Row): StoredRequest {
-  return {
-    id: row.id,
-    tenantId: row.tenant_id,
-    kind: row.kind,
-    mode: row.mode,
-    state: row.state,
-    sequence: row.sequence,
-    method: row.method,
-    target: row.target,
-    path: row.path,
-    headers: JSON.parse(row.headers),
-    isTraced: row.is_traced === 1,
-    body: row.body === null ? null : new Uint8Array(row.body),
-    bodyKey: row.body_key,
-    bodyBytes: row.body_bytes,
-    acknowledgeBase: row.acknowledge_base,
-    createdAt: row.created_at,
-    expiresAt: row.expires_at,
-    attempts: row.attempts,
-    nextAttemptAt: row.next_attempt_at,
-    holder: row.holder,
-    reason: row.reason,
-    lastError: row.last_error,
-  };
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { LeaseRepository } from "./leases.ts";
 import type { Database } from "./schema.ts";
-import { type StoredRequest, StoredRequestRepository } from "./stored_requests.ts";
+import type { StoredRequest } from "./stored_request.ts";
+import { StoredRequestRepository } from "./stored_requests.ts";
 import { TenantRepository } from "./tenants.ts";
 import { testOnDatabases } from "./testing.ts";
 

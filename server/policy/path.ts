@@ -26,8 +26,8 @@ const NOTEWORTHY = /[^\x21-\x7e]|[%\\;]|\/\/|\.(?:\/|$)/;
 /** Forms that only broken decoders read: overlong UTF-8, escapes of 16 bits. */
 const OVERLONG = /[\xc0\xc1][\x80-\xbf]|\xe0[\x80-\x9f][\x80-\xbf]|\xf0[\x80-\x8f][\x80-\xbf]{2}/;
 const WIDE_ESCAPE = /%u[0-9a-f]{4}/i;
-// deno-lint-ignore no-control-regex
-const CONTROL = /[\x00-\x1f\x7f]/;
+/** Those of ASCII: the others are bytes of UTF-8. */
+const CONTROL = /[\p{ASCII}&&\p{Cc}]/v;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

@@ -3,16 +3,25 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import openapiTS, { astToString } from "openapi-typescript";
 import { managementTest } from "../testing.ts";
 
-// deno-lint-ignore no-explicit-any -- The document is what the tests are about.
-type Description = any;
+type Content = Record<string, { readonly schema: { readonly $ref: string } }>;
+
+/** What the tests read of an operation. */
+interface Operation {
+  readonly summary: string;
+  readonly tags: readonly string[];
+  readonly parameters: readonly { readonly in: string; readonly name: string }[];
+  readonly security: unknown;
+  readonly requestBody?: { readonly required: boolean; readonly content: Content };
+  readonly responses: Record<string, { readonly content: Content }>;
+}
 
 interface Described {
   readonly where: string;
-  readonly operation: Description;
+  readonly operation: Operation;
 }
 
-function operationsOf(description: Description): Described[] {
-  return Object.entries<Record<string, Description>>(description.paths).flatMap(([path, methods]) =>
+function operationsOf({ paths }: { readonly paths: Record<string, Record<string, Operation>> }): Described[] {
+  return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ where: `${method} ${path}`, operation }))
   );
 }
@@ -31,21 +40,21 @@ managementTest("openapi.json describes every route completely", async (site) => 
     assert.ok(operation.summary.length > 5, where);
     assert.equal(operation.tags.length, 1, where);
     for (const name of where.match(/(?<=\{)\w+(?=\})/g) ?? []) {
-      assert.ok(operation.parameters.some((it: Description) => it.in === "path" && it.name === name), where);
+      assert.ok(operation.parameters.some((it) => it.in === "path" && it.name === name), where);
     }
     const isOpen = where === "post /management/session";
     assert.deepEqual(operation.security, isOpen ? [] : [{ apiKey: [] }, { session: [] }], where);
     const statuses = Object.keys(operation.responses);
     assert.ok(statuses.some((status) => status.startsWith("2")), where);
     assert.ok(["400", "401", "403", "503"].every((status) => statuses.includes(status)), where);
-    for (const [status, { content }] of Object.entries<Description>(operation.responses)) {
+    for (const [status, { content }] of Object.entries(operation.responses)) {
       if (Number(status) < 400) continue;
-      const { $ref } = content["application/problem+json"].schema;
+      const { $ref } = content["application/problem+json"]!.schema;
       assert.equal($ref, "#/components/schemas/Problem", `${where} ${status}`);
     }
     if (operation.requestBody === undefined) continue;
     assert.ok(operation.requestBody.required && ["408", "413", "415"].every((it) => statuses.includes(it)), where);
-    assert.match(operation.requestBody.content["application/json"].schema.$ref, /^#/, where);
+    assert.match(operation.requestBody.content["application/json"]!.schema.$ref, /^#/, where);
   }
   assert.deepEqual(Object.keys(json.components.securitySchemes), ["apiKey", "session"]);
 });
