@@ -5,6 +5,7 @@ import { PROBE_KEY_PREFIX } from "../server/body_store/mod.ts";
 import { StoredRequestRepository } from "../server/persistence/mod.ts";
 import { startConnector } from "./testkit/connector.ts";
 import { within } from "./testkit/deadline.ts";
+import { polled } from "./testkit/polled.ts";
 import { RawConnector } from "./testkit/raw_connector.ts";
 import { FrameType } from "../shared/protocol/frame.ts";
 import { startServer, type TestServer } from "./testkit/server.ts";
@@ -13,28 +14,16 @@ import { startSite } from "./testkit/site.ts";
 /** Resolves when nothing is stored any more. */
 async function nothingStored(server: TestServer): Promise<void> {
   const stored = new StoredRequestRepository(server.database.handle);
-  const poll = async () => {
-    while (true) {
-      const { queued, dead } = await stored.totals();
-      if (queued + dead === 0) return;
-      // The database tells nobody when it changes.
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  };
-  await within(poll(), { timeoutMs: 15_000, what: "the table of stored requests to be empty" });
+  const what = "the table of stored requests to be empty";
+  await polled(() => stored.totals(), { until: ({ queued, dead }) => queued + dead === 0, what });
 }
 
 /** Resolves when so many dead letters are there. */
 async function deadLetters(server: TestServer, tenantId: string, count: number) {
   const stored = new StoredRequestRepository(server.database.handle);
-  const poll = async () => {
-    while (true) {
-      const { results } = await stored.list(tenantId, { states: ["dead"], skip: 0, take: 100 });
-      if (results.length >= count) return results;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  };
-  return await within(poll(), { timeoutMs: 30_000, what: `${count} dead letters` });
+  const list = async () => (await stored.list(tenantId, { states: ["dead"], skip: 0, take: 100 })).results;
+  const until = (letters: readonly unknown[]) => letters.length >= count;
+  return await polled(list, { until, what: `${count} dead letters`, timeoutMs: 30_000 });
 }
 
 Deno.test("connectorFinished settles when the target has answered, whatever the status", async () => {

@@ -3,6 +3,7 @@ import { bodyOf, digest, digestOf, settled, upload } from "./testkit/bodies.ts";
 import { answers, startCluster, type TestCluster } from "./testkit/cluster.ts";
 import { startConnector } from "./testkit/connector.ts";
 import { within } from "./testkit/deadline.ts";
+import { polled } from "./testkit/polled.ts";
 import { requireRabbitMq, TestBroker } from "./testkit/rabbitmq.ts";
 import { type ServerOverrides, startServer, type TestServer } from "./testkit/server.ts";
 import { Gate } from "./testkit/target.ts";
@@ -299,10 +300,8 @@ async function shows(
   server: TestServer,
   { path, key, connections }: { readonly path: string; readonly key: string; readonly connections: number },
 ): Promise<void> {
-  const isShown = async () => {
-    while ((await (await manage(server, { method: "GET", path, key })).json()).connections !== connections);
-  };
-  await within(isShown(), { timeoutMs: 5_000, what: `${path} to show ${connections} connections` });
+  const read = async () => (await (await manage(server, { method: "GET", path, key })).json()).connections;
+  await polled(read, { until: (shown) => shown === connections, what: `${path} to show ${connections} connections` });
 }
 
 testPair("every server lists the connections of all, and ends them", async ([one, other]) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { startConnector } from "./testkit/connector.ts";
-import { within } from "./testkit/deadline.ts";
 import { assertAnswer, assertProblem } from "./testkit/http.ts";
+import { polled } from "./testkit/polled.ts";
 import { DataFolder, type ServerProcess, startConnectorProcess, startServerProcess } from "./testkit/programs.ts";
 import { Gate, startTarget } from "./testkit/target.ts";
 import { connectTcp, headerValue } from "./testkit/tcp.ts";
@@ -13,13 +13,11 @@ async function health(url: string): Promise<string> {
 
 /** Waits until so many requests are under way. */
 async function untilInFlight({ managementUrl }: ServerProcess, count: number): Promise<void> {
-  const poll = async () => {
-    while (true) {
-      const text = await (await fetch(`${managementUrl}/metrics`)).text();
-      if (text.includes(`\nrelay_requests_in_flight ${count}\n`)) return;
-    }
+  const read = async () => {
+    const text = await (await fetch(`${managementUrl}/metrics`)).text();
+    return /^relay_requests_in_flight (\d+)$/m.exec(text)?.[1];
   };
-  await within(poll(), { timeoutMs: 10_000, what: "requests in flight" });
+  await polled(read, { until: (inFlight) => inFlight === String(count), what: `${count} requests in flight` });
 }
 
 /** Asks a process to stop, and waits until it says that it does. */

@@ -2,7 +2,7 @@
  * Faults of Deno and of libraries that the code works around, one test each; those that would end the process run in a child process. Where
  * another suite has the test already, it is only named:
  *
- * - Host that moves the path: `hostile_client_test.ts`, `relay_test.ts`, `server/listener/request_contract.ts`
+ * - Host that moves the path: `hostile_client_test.ts`, `relay_request_line_test.ts`, `server/listener/request_contract.ts`
  * - control characters that come from a connector: `hostile_answer_test.ts`
  * - an upgrade that fails or is refused closes the listener: `server/listener/upgrade_contract.ts`
  * - a listener that ends unasked ends the program: `shared/cli/run_service_test.ts`
@@ -11,7 +11,7 @@
  * - `fetch` unpacks bodies and keeps their headers: `fidelity_test.ts`
  * - a dead peer's WebSocket lives on: `faults_test.ts`; reading without back-pressure: `memory_test.ts`
  * - `shutdown()` closes WebSockets at once: `drain_test.ts`
- * - no time limits in `Deno.serve`: `relay_test.ts` and `hostile_body_test.ts` for bodies; heads have one on `node` only, see
+ * - no time limits in `Deno.serve`: `relay_bodies_test.ts` and `hostile_body_test.ts` for bodies; heads have one on `node` only, see
  *   `server/listener/node_listener_test.ts`
  * - a client that leaves while nobody reads its upload: `streaming_test.ts`
  * - an early answer before an unread upload, a stream that must not produce unasked, `Headers` that merge lines, a signal that fires after

@@ -5,6 +5,7 @@ import { StoredRequestRepository } from "../server/persistence/mod.ts";
 import { startCluster } from "./testkit/cluster.ts";
 import { startConnector } from "./testkit/connector.ts";
 import { within } from "./testkit/deadline.ts";
+import { polled } from "./testkit/polled.ts";
 import { requireRabbitMq, TestBroker } from "./testkit/rabbitmq.ts";
 import { startServer, type TestServer } from "./testkit/server.ts";
 import type { TestTenant } from "./testkit/tenants.ts";
@@ -41,10 +42,7 @@ class Collector {
 
 async function empty(server: TestServer): Promise<void> {
   const stored = new StoredRequestRepository(server.database.handle);
-  const poll = async () => {
-    while ((await stored.totals()).queued > 0) await new Promise((resolve) => setTimeout(resolve, 20));
-  };
-  await within(poll(), { timeoutMs: 15_000, what: "an empty queue" });
+  await polled(() => stored.totals(), { until: ({ queued }) => queued === 0, what: "an empty queue" });
 }
 
 Deno.test("a queued request is accepted without a connector, and delivered when there is one", async () => {
@@ -119,15 +117,9 @@ Deno.test("what was queued is a dead letter when nobody came for it in time", as
   const tenant = await server.database.createTenant();
   const { json } = await enqueue(server, tenant, "app");
   const stored = new StoredRequestRepository(server.database.handle);
-  const poll = async () => {
-    while (true) {
-      const found = await stored.find(tenant.id, { id: json.requestId, states: ["dead"] });
-      if (found !== undefined) return found;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  };
-  const dead = await within(poll(), { timeoutMs: 15_000, what: "a dead letter" });
-  assert.equal(dead.reason, "expired");
+  const find = () => stored.find(tenant.id, { id: json.requestId, states: ["dead"] });
+  const dead = await polled(find, { until: (found) => found !== undefined, what: "a dead letter" });
+  assert.equal(dead?.reason, "expired");
 });
 
 Deno.test("what a server accepted is delivered by the next one on its database", async () => {

@@ -5,6 +5,7 @@ import S3rver from "s3rver";
 import { type StoredRequest, StoredRequestRepository } from "../server/persistence/mod.ts";
 import { startConnector } from "./testkit/connector.ts";
 import { within } from "./testkit/deadline.ts";
+import { polled } from "./testkit/polled.ts";
 import { startServer, type TestServer } from "./testkit/server.ts";
 import { closedPort } from "./testkit/target.ts";
 import type { TestTenant } from "./testkit/tenants.ts";
@@ -12,7 +13,6 @@ import type { TestTenant } from "./testkit/tenants.ts";
 const BODY = "x".repeat(100_000);
 /** Without a folder: s3rver takes a folder away with the last object in it, also while another is being put there. */
 const ACCESS = { bucket: "bodies", prefix: "body-", accessKeyId: "S3RVER", secretAccessKey: "S3RVER" };
-const POLL_MS = 20;
 
 /** An S3 server that can be stopped and started, and keeps its bucket. */
 async function startBucket() {
@@ -55,14 +55,8 @@ async function stored(
   isExpected: (requests: readonly StoredRequest[]) => boolean,
 ): Promise<void> {
   const repository = new StoredRequestRepository(server.database.handle);
-  const poll = async () => {
-    while (true) {
-      const { results } = await repository.list(tenant.id, { states: ["waiting"], skip: 0, take: 9 });
-      if (isExpected(results)) return;
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-  };
-  await within(poll(), { timeoutMs: 15_000, what: "stored requests as expected" });
+  const read = async () => (await repository.list(tenant.id, { states: ["waiting"], skip: 0, take: 9 })).results;
+  await polled(read, { until: isExpected, what: "stored requests as expected" });
 }
 
 Deno.test("while S3 is away nothing is accepted that cannot be stored, and nothing is lost that was", async () => {

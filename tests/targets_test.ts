@@ -220,6 +220,20 @@ Deno.test("a target is called directly, or through its own proxy", async () => {
   await assertProblem(await site.server.relay(site.tenant, "broken"), { status: 502, code: "target_unreachable" });
 });
 
+Deno.test("redirects go to the client, unless the target's configuration follows them", async () => {
+  await using target = startTarget((request) =>
+    new URL(request.url).pathname === "/from"
+      ? new Response(null, { status: 302, headers: { location: "/to?x=1" } })
+      : new Response(`at ${new URL(request.url).pathname}`)
+  );
+  await using site = await startSite({ app: target.url, following: { url: target.url, followRedirects: true } });
+  const { server, tenant } = site;
+  const passed = await server.relay(tenant, "app/from");
+  assert.deepEqual([passed.status, passed.headers.get("location")], [302, "/to?x=1"]);
+  await passed.body?.cancel();
+  await assertAnswer(await server.relay(tenant, "following/from"), { text: "at /to" });
+});
+
 Deno.test("a timeout beyond what the server waits is warned of", async () => {
   await using server = await startServer({ requestExpiration: "30s" });
   const tenant = await server.database.createTenant();

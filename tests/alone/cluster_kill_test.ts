@@ -10,6 +10,7 @@ import { answers, quiet } from "../testkit/cluster.ts";
 import { startConnector } from "../testkit/connector.ts";
 import { within } from "../testkit/deadline.ts";
 import { Load, type LoadCounts, tellCounts } from "../testkit/load.ts";
+import { polled } from "../testkit/polled.ts";
 import { DataFolder, type ProgramOptions, type ServerProcess, startServerProcess } from "../testkit/programs.ts";
 import { requireRabbitMq, TestBroker } from "../testkit/rabbitmq.ts";
 import type { ServerOverrides } from "../testkit/server.ts";
@@ -184,28 +185,30 @@ testKill("a server that stands still while it holds the connection", async (brok
   for (const server of scene.servers) await quiet(server, { peers: 2 });
 });
 
-/** Waits until something is so that nobody tells of. */
-async function until(isSo: () => Promise<boolean>, what: string): Promise<void> {
-  let isOver = false;
-  const poll = async () => {
-    while (!isOver && !await isSo()) await new Promise((resolve) => setTimeout(resolve, 100));
-  };
-  try {
-    await within(poll(), { timeoutMs: 30_000, what });
-  } finally {
-    isOver = true;
-  }
+/** What waits at the broker. */
+interface Queues {
+  readonly mailboxes: number;
+  /** Of one tenant, with those that were handed out and are not settled. */
+  readonly tickets: number;
 }
 
-/** How many mailboxes the broker has, and tickets of a tenant, with those that were handed out and are not settled. */
-async function queuesOf(
+/** Waits until the broker has so many. */
+async function queued(
   broker: TestBroker,
   tenant: TestTenant,
-): Promise<{ readonly mailboxes: number; readonly tickets: number }> {
-  const text = await broker.ctl("list_queues", "name", "messages", "--no-table-headers");
-  const queues = text.trim().split("\n").map((line) => line.split("\t"));
-  const [, tickets = 0] = queues.find(([name]) => name?.startsWith(`relayserver.tenant.${tenant.id}.`)) ?? [];
-  return { mailboxes: queues.filter(([name]) => name?.startsWith("amq.gen")).length, tickets: Number(tickets) };
+  expected: Pick<Queues, "tickets"> & Partial<Queues>,
+): Promise<void> {
+  const read = async (): Promise<Queues> => {
+    const text = await broker.ctl("list_queues", "name", "messages", "--no-table-headers");
+    const queues = text.trim().split("\n").map((line) => line.split("\t"));
+    const [, tickets = 0] = queues.find(([name]) => name?.startsWith(`relayserver.tenant.${tenant.id}.`)) ?? [];
+    return { mailboxes: queues.filter(([name]) => name?.startsWith("amq.gen")).length, tickets: Number(tickets) };
+  };
+  await polled(read, {
+    until: ({ mailboxes, tickets }) => tickets === expected.tickets && mailboxes === (expected.mailboxes ?? mailboxes),
+    what: `queues of ${JSON.stringify(expected)}`,
+    timeoutMs: 30_000,
+  });
 }
 
 // Who has taken the tickets forgets them, and has room for others. The question for each request waits in the mail of the server that stands still;
@@ -223,7 +226,7 @@ for (const [fate, heartbeatSeconds] of [["its mail is kept", 60], ["the broker d
       const response = await frozen.relay(tenant, "app", { method: "POST", body });
       return `${response.status} ${await response.text()}`;
     });
-    await until(async () => (await queuesOf(broker, tenant)).tickets === texts.length, "tickets of all requests");
+    await queued(broker, tenant, { tickets: texts.length });
     const calls: string[] = [];
     const app = async (request: Request) => {
       const text = await request.text();
@@ -235,10 +238,7 @@ for (const [fate, heartbeatSeconds] of [["its mail is kept", 60], ["the broker d
       await using _connector = await startConnector(other, tenant, { targets: { app } });
       await forgotten([other]);
       const mailboxes = fate === "the broker drops it" ? 1 : 2;
-      await until(async () => {
-        const queues = await queuesOf(broker, tenant);
-        return queues.tickets === 0 && queues.mailboxes === mailboxes;
-      }, "the tickets to be forgotten");
+      await queued(broker, tenant, { tickets: 0, mailboxes });
       assert.deepEqual(calls, []);
       Deno.kill(frozen.process.pid, "SIGCONT");
       assert.deepEqual(await Promise.all(answered), texts.map((text) => `200 ${text}`));
@@ -264,7 +264,7 @@ testKill(
     });
     const texts = ["0", "1", "2"];
     const answered = texts.map((body) => frozen.relay(tenant, "app", { method: "POST", body }));
-    await until(async () => (await queuesOf(broker, tenant)).tickets === texts.length, "tickets of all requests");
+    await queued(broker, tenant, { tickets: texts.length });
     const calls: { readonly text: string; readonly isMarked: boolean }[] = [];
     const called = Promise.withResolvers<void>();
     const app = async (request: Request) => {

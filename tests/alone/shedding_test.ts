@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { answers, startCluster } from "../testkit/cluster.ts";
 import { startConnector } from "../testkit/connector.ts";
-import { within } from "../testkit/deadline.ts";
 import { Load, tellCounts } from "../testkit/load.ts";
+import { polled } from "../testkit/polled.ts";
 import { requireRabbitMq, TestBroker } from "../testkit/rabbitmq.ts";
 import type { TestServer } from "../testkit/server.ts";
 import type { TestTenant } from "../testkit/tenants.ts";
@@ -42,10 +42,11 @@ Deno.test({
     await using load = new Load({
       send: (text) => crowded.relay(tenants[Number(text) % tenants.length]!, "app", { method: "POST", body: text }),
     });
-    const balanced = async () => {
-      while (await connectionsAt(empty) < 5) await new Promise((resolve) => setTimeout(resolve, 50));
-    };
-    await within(balanced(), { timeoutMs: 60_000, what: "connections at the other server" });
+    await polled(() => connectionsAt(empty), {
+      until: (count) => count >= 5,
+      what: "connections at the other server",
+      timeoutMs: 60_000,
+    });
     await load.untilAnswered(500);
     const counts = await load.stop();
     tellCounts("shedding of connectors", counts);

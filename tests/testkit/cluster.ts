@@ -4,13 +4,10 @@
  * @module
  */
 
-import { within } from "./deadline.ts";
+import { polled } from "./polled.ts";
 import type { TestBroker } from "./rabbitmq.ts";
 import { type ServerOverrides, startServer, type TestServer } from "./server.ts";
 import type { TestTenant } from "./tenants.ts";
-
-const PRESENCE_TIMEOUT_MS = 15_000;
-const POLL_MS = 20;
 
 /** Servers of one cluster. Hold it with `await using`. */
 export interface TestCluster extends AsyncDisposable {
@@ -44,21 +41,12 @@ export async function answers(
   tenant: TestTenant,
   { path, status }: { readonly path: string; readonly status: number },
 ): Promise<void> {
-  const stop = new AbortController();
-  const poll = async () => {
-    while (!stop.signal.aborted) {
-      const response = await server.relay(tenant, path, { signal: stop.signal });
-      await response.body?.cancel();
-      if (response.status === status) return;
-      // Presence is told to servers, not to tests.
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
+  const read = async (signal: AbortSignal) => {
+    const response = await server.relay(tenant, path, { signal });
+    await response.body?.cancel();
+    return response.status;
   };
-  try {
-    await within(poll(), { timeoutMs: PRESENCE_TIMEOUT_MS, what: `${path} to be answered with ${status}` });
-  } finally {
-    stop.abort();
-  }
+  await polled(read, { until: (answered) => answered === status, what: `${path} to be answered with ${status}` });
 }
 
 /** Waits until a server knows so many peers, and has nothing under way unless there is traffic. */
@@ -78,18 +66,11 @@ export async function quiet(
   const read = async () => {
     const text = await (await fetch(`${server.managementUrl}/metrics`)).text();
     const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
-    const links = value("relay_transport_links");
     const values = Object.fromEntries(Object.keys(expected).map((name) => [name, value(name)]));
-    return { ...values, links };
+    return { values, links: value("relay_transport_links") };
   };
-  let last: unknown;
-  const poll = async () => {
-    while (true) {
-      const { links, ...values } = await read();
-      last = { links, ...values };
-      if (links <= 2 * peers && JSON.stringify(values) === JSON.stringify(expected)) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  };
-  await within(poll(), { timeoutMs: 15_000, what: "a quiet server", detail: () => JSON.stringify(last) });
+  await polled(read, {
+    until: ({ values, links }) => links <= 2 * peers && JSON.stringify(values) === JSON.stringify(expected),
+    what: `a quiet server with ${peers} peers`,
+  });
 }

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { RawServer } from "../../connector/targets/testkit.ts";
-import type { RawResponse } from "./tcp.ts";
+import { latin1, type RawResponse } from "./tcp.ts";
 
 /** What a target got. */
 export interface Mirrored {
@@ -29,7 +29,7 @@ export function startMirror(lines: readonly string[] = []): Promise<RawServer> {
 
 /** What the target got. */
 export function mirrored({ status, body }: RawResponse): Mirrored {
-  const text = Array.from(body, (byte) => String.fromCharCode(byte)).join("");
+  const text = latin1(body);
   assert.equal(status, 200, text);
   const [requestLine = "", ...lines] = text.trimEnd().split("\r\n");
   return {

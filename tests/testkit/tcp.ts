@@ -202,6 +202,23 @@ export async function connectTcp(
   return new TcpClient(await Deno.connect({ hostname: options.hostname ?? "127.0.0.1", port }), options);
 }
 
+/**
+ * Sends one request to a server on this machine, byte for byte, and reads the answer.
+ *
+ * @param requestLine Method and target, as in `GET /x`.
+ * @param options Header lines that follow the request line and `Host`, and what follows the head.
+ */
+export async function exchange(
+  { port }: { readonly port: number },
+  requestLine: string,
+  { lines = [], body = "" }: { readonly lines?: readonly string[]; readonly body?: string } = {},
+): Promise<RawResponse> {
+  using client = await connectTcp(port);
+  const head = [`${requestLine} HTTP/1.1`, `Host: 127.0.0.1:${port}`, ...lines].join("\r\n");
+  await client.send(`${head}\r\n\r\n${body}`);
+  return await client.readResponse({ method: requestLine.split(" ")[0]! });
+}
+
 /** The values of a header, joined by `, `; `undefined` when it is not there. The name is matched without regard to case. */
 export function headerValue(head: RawHead, name: string): string | undefined {
   const values = head.headers.filter(([key]) => key.toLowerCase() === name.toLowerCase()).map(([, value]) => value);
@@ -214,8 +231,8 @@ function parseHeader(line: string): HeaderLine {
   return [line.slice(0, colon), line.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "")];
 }
 
-/** Not by `TextDecoder`: its "latin1" is windows-1252, which is another character for 0x80 to 0x9F. */
-function latin1(bytes: Uint8Array): string {
+/** The byte string of some bytes. Not by `TextDecoder`: its "latin1" is windows-1252, which is another character for 0x80 to 0x9F. */
+export function latin1(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
