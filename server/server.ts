@@ -15,7 +15,13 @@ import { checkInterceptor, loadInterceptors } from "./interceptors/load.ts";
 import type { Interceptor } from "./interceptors/mod.ts";
 import type { Listener } from "./listener/listener.ts";
 import { createListener, type ListenerOptions } from "./listener/create_listener.ts";
-import { DatabaseMonitor, migrateToLatest, openDatabase, readDatabaseId, SqliteCheckpoints } from "./persistence/mod.ts";
+import {
+  DatabaseMonitor,
+  migrateToLatest,
+  openDatabase,
+  readDatabaseId,
+  SqliteCheckpoints,
+} from "./persistence/mod.ts";
 import { sleep } from "../shared/time/sleep.ts";
 import { createStorage } from "./storage.ts";
 import { compose, type Composition, type CompositionParts } from "./composition.ts";
