@@ -20,6 +20,7 @@ import type { ConnectionRegistry } from "./connectors/registry.ts";
 import { Shedding } from "./connectors/shedding.ts";
 import { TenantWatch } from "./connectors/tenant_watch.ts";
 import type { Delivery } from "./delivery.ts";
+import { EndedRequests } from "./ended_requests.ts";
 import { allowLoopback } from "./http/allow_loopback.ts";
 import { createHealthRoutes } from "./http/health.ts";
 import { type Interceptor, Interceptors } from "./interceptors/mod.ts";
@@ -68,6 +69,7 @@ export interface ServerState {
 export interface Composition extends CompositionParts {
   readonly admission: Admission;
   readonly relay: Relay;
+  readonly endedRequests: EndedRequests;
   readonly webSockets: WebSocketRelay;
   readonly authentication: Authentication;
   readonly access: Access;
@@ -198,6 +200,7 @@ export function compose(parts: CompositionParts, state: ServerState): Compositio
   });
   const publicUrl = (request: ListenerRequest) =>
     config.publicUrl ?? requestBaseUrl(request, { scheme: schemeOf(config), isTrustedProxy });
+  const endedRequests = new EndedRequests([accessLog, operation.observer, ...observation.observers]);
   const relay = new Relay({
     tenants: tenantCache,
     dispatcher: delivery.dispatcher,
@@ -205,7 +208,7 @@ export function compose(parts: CompositionParts, state: ServerState): Compositio
     keeper: storage.requests,
     gate: access.gate,
     interceptors: new Interceptors(interceptors, { maxTimeoutMs: config.requestExpiration }),
-    observers: [accessLog, operation.observer, ...observation.observers],
+    observer: endedRequests,
     tap: recording.recorder,
   }, {
     server,
@@ -263,6 +266,7 @@ export function compose(parts: CompositionParts, state: ServerState): Compositio
     ...parts,
     admission,
     relay,
+    endedRequests,
     webSockets,
     authentication,
     access,

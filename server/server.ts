@@ -245,6 +245,7 @@ class Server implements RelayServer {
         operation,
         observation,
         recording,
+        endedRequests,
         relay,
         access,
         authentication,
@@ -267,12 +268,13 @@ class Server implements RelayServer {
       await Promise.race([drained, limit.over]);
       await storage.requests.stop({ timeoutMs: STORAGE_TIMEOUT_MS });
       // 6. What is known of the last requests is written down.
-      relay[Symbol.dispose]();
+      endedRequests[Symbol.dispose]();
       await Promise.all([
         observation.close(),
         recording.recorder.close({ timeoutMs: CLOSE_TIMEOUT_MS }),
       ]);
       // 7. What everything stood on.
+      relay[Symbol.dispose]();
       await access[Symbol.asyncDispose]();
       authentication[Symbol.dispose]();
       await tenantWatch[Symbol.asyncDispose]();

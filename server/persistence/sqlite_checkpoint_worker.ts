@@ -4,12 +4,11 @@
  * @module
  */
 
-/// <reference lib="deno.worker" />
-
 import { DatabaseSync } from "node:sqlite";
+import { parentPort } from "node:worker_threads";
 import { reasonOf } from "./errors.ts";
 
-self.onmessage = ({ data: path }: MessageEvent<string>) => {
+parentPort?.on("message", (path: string) => {
   let reason: string | null = null;
   try {
     const database = new DatabaseSync(path);
@@ -22,5 +21,5 @@ self.onmessage = ({ data: path }: MessageEvent<string>) => {
   } catch (error) {
     reason = reasonOf(error);
   }
-  self.postMessage(reason);
-};
+  parentPort?.postMessage(reason);
+});

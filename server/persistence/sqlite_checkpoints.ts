@@ -5,9 +5,11 @@
  * @module
  */
 
+import { Worker } from "node:worker_threads";
 import { sql } from "kysely";
 import { getLogger } from "../../shared/log/mod.ts";
 import { parseDatabaseUrl } from "./database_url.ts";
+import { reasonOf } from "./errors.ts";
 import type { Database } from "./schema.ts";
 import { MEMORY_PATH } from "./sqlite.ts";
 
@@ -55,7 +57,7 @@ export class SqliteCheckpoints implements Disposable {
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
-    this.#worker?.terminate();
+    void this.#worker?.terminate();
     this.#ran();
   }
 
@@ -74,14 +76,11 @@ export class SqliteCheckpoints implements Disposable {
 
   #thread(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const worker = this.#worker = new Worker(new URL("./sqlite_checkpoint_worker.ts", import.meta.url), {
-      type: "module",
-    });
-    worker.addEventListener("message", ({ data }: MessageEvent<string | null>) => this.#ran(data));
-    worker.addEventListener("error", (event) => {
-      event.preventDefault();
+    const worker = this.#worker = new Worker(new URL("./sqlite_checkpoint_worker.ts", import.meta.url));
+    worker.on("message", (reason: string | null) => this.#ran(reason));
+    worker.on("error", (error) => {
       this.#worker = undefined;
-      this.#ran(event.message);
+      this.#ran(reasonOf(error));
     });
     return worker;
   }

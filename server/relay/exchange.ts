@@ -53,9 +53,6 @@ export class Exchange implements HandoverListener {
   #isAnswered = false;
   /** As the connector has measured it. */
   #targetMs: number | undefined;
-  #endedAt: number | undefined;
-  #status = 0;
-  #error: RelayError | undefined;
   readonly #options: ExchangeOptions;
   #clientAddress: string | undefined;
 
@@ -95,22 +92,14 @@ export class Exchange implements HandoverListener {
   }
 
   /**
-   * It is over.
+   * What there is to tell when it is over.
    *
    * @param status What the client got.
    */
-  end(status: number, error: RelayError | undefined): void {
-    this.#endedAt = performance.now();
-    this.#status = status;
-    this.#error = error;
-  }
-
-  /** What there is to tell of it, now that it has ended. */
-  record(): RelayedRequest {
+  record(status: number, error: RelayError | undefined): RelayedRequest {
     const path = this.address?.path ?? "";
     const queryAt = path.indexOf("?");
-    const endedAt = this.#endedAt ?? performance.now();
-    const error = this.#error;
+    const endedAt = performance.now();
     const handedOverAt = this.#handedOverAt;
     const answeredMs = handedOverAt && this.#isAnswered ? (this.#headAt ?? endedAt) - handedOverAt : undefined;
     const targetMs = answeredMs === undefined ? undefined : Math.min(this.#targetMs ?? Infinity, answeredMs);
@@ -126,7 +115,7 @@ export class Exchange implements HandoverListener {
       clientAddress: this.clientAddress,
       startedAtMs: this.#startedAtMs,
       durationMs: toHundredth(endedAt - this.#startedAt),
-      status: this.#status,
+      status,
       outcome: outcomeOf(error?.code),
       errorCode: error?.code,
       policyReason: this.policyReason,

@@ -19,7 +19,6 @@ import type { Tenant } from "../persistence/tenants.ts";
 import { parseAddress, type RelayAddress } from "./address.ts";
 import type { Admission } from "./admission.ts";
 import { withoutSharedCookies } from "./cookies.ts";
-import { EndedRequests } from "./ended_requests.ts";
 import { effectiveMode, isStored } from "./acknowledge_mode.ts";
 import { Deliveries, type DeliveryOptions, type RequestKeeper } from "./delivery.ts";
 import { Exchange, type ExchangeOptions } from "./exchange.ts";
@@ -65,8 +64,7 @@ export interface RelayParts {
   readonly gate: Gate;
   readonly interceptors: Interceptors;
   readonly keeper: RequestKeeper;
-  /** All of them hear of every request. */
-  readonly observers: readonly RelayObserver[];
+  readonly observer: RelayObserver;
   readonly tap: RelayTap;
 }
 
@@ -81,7 +79,6 @@ export class Relay implements Disposable {
   readonly #deadlines: Deadlines;
   readonly #deliveries: Deliveries;
   readonly #forwardedHeaders: ForwardedHeaders;
-  readonly #ended: EndedRequests;
   #preparing = 0;
 
   constructor(parts: RelayParts, options: RelayOptions) {
@@ -92,7 +89,6 @@ export class Relay implements Disposable {
     this.#deadlines = new Deadlines(options.requestExpirationMs);
     this.#deliveries = new Deliveries(parts);
     this.#forwardedHeaders = new ForwardedHeaders(isTrustedProxy);
-    this.#ended = new EndedRequests(parts.observers);
   }
 
   /** Requests that were let in and that dispatch has not seen yet: their bodies are still on their way, or interceptors look at them. */
@@ -100,10 +96,9 @@ export class Relay implements Disposable {
     return this.#preparing;
   }
 
-  /** Stops its timers, and tells observers what is left to tell. Requests under way do not expire any more. */
+  /** Stops its timers. Requests under way do not expire any more. */
   [Symbol.dispose](): void {
     this.#deadlines[Symbol.dispose]();
-    this.#ended[Symbol.dispose]();
   }
 
   /** Answers a request. Never rejects. */
@@ -116,8 +111,10 @@ export class Relay implements Disposable {
         this.#prepared(exchange);
         this.#parts.admission.leave(admittedTenantId);
       }
-      exchange.end(status, error);
-      this.#ended.add(exchange, operator);
+      const record = exchange.record(status, error);
+      this.#parts.observer.requestEnded(record);
+      exchange.tap?.ended(record);
+      operator?.ended(record);
     };
     try {
       const address = exchange.address = this.#checkRoute(readAddress(request));
