@@ -141,7 +141,7 @@ Deno.test("a client that leaves takes nothing along that nobody has got yet", as
   const leaving = new AbortController();
   const answer = server.relay(tenant, "app/x", { method: "POST", body: "hello", signal: leaving.signal });
   const stored = new StoredRequestRepository(server.database.handle);
-  while ((await stored.totals()).queued === 0) await server.handled();
+  await polled(() => stored.totals(), { until: ({ queued }) => queued > 0, what: "the stored request" });
   leaving.abort();
   await assert.rejects(answer);
   await using _connector = await startConnector(server, tenant, {

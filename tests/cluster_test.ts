@@ -4,7 +4,7 @@ import { answers, startCluster, type TestCluster } from "./testkit/cluster.ts";
 import { startConnector } from "./testkit/connector.ts";
 import { within } from "./testkit/deadline.ts";
 import { polled } from "./testkit/polled.ts";
-import { requireRabbitMq, TestBroker } from "./testkit/rabbitmq.ts";
+import { requireRabbitMq, shareBroker } from "./testkit/rabbitmq.ts";
 import { type ServerOverrides, startServer, type TestServer } from "./testkit/server.ts";
 import { Gate } from "./testkit/target.ts";
 import { connectTcp } from "./testkit/tcp.ts";
@@ -14,8 +14,7 @@ import { echo, SocketClient, startSocketApplication } from "./testkit/websocket.
 const MIB = 1 << 20;
 
 const rabbitmq = await requireRabbitMq();
-const broker = rabbitmq.isSkipped ? undefined : await TestBroker.start();
-if (broker !== undefined) Deno.test.afterAll(() => broker[Symbol.asyncDispose]());
+const broker = await shareBroker(rabbitmq);
 
 /** Where a client's request comes in, and where the connector is. */
 interface Way extends AsyncDisposable {

@@ -8,7 +8,7 @@ import { WebSocket, WebSocketServer } from "ws";
 import { answers, startCluster } from "./testkit/cluster.ts";
 import { startConnector, type TestTargets } from "./testkit/connector.ts";
 import { within } from "./testkit/deadline.ts";
-import { requireRabbitMq, TestBroker } from "./testkit/rabbitmq.ts";
+import { requireRabbitMq, shareBroker } from "./testkit/rabbitmq.ts";
 import type { TestServer } from "./testkit/server.ts";
 import { startSite } from "./testkit/site.ts";
 
@@ -58,8 +58,7 @@ async function startChat() {
 }
 
 const rabbitmq = await requireRabbitMq();
-const broker = rabbitmq.isSkipped ? undefined : await TestBroker.start();
-if (broker !== undefined) Deno.test.afterAll(() => broker[Symbol.asyncDispose]());
+const broker = await shareBroker(rabbitmq);
 
 /** Ways to the chat: base of the server that the clients know, and its tenant. */
 const WAYS: Readonly<

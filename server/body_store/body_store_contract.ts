@@ -24,7 +24,7 @@ export type CreateFixture = () => Promise<BodyStoreFixture>;
  * Registers the suite.
  *
  * @param name What the store is called in the tests' names.
- * @param options `skipped` names the cases that the store cannot pass, with the reason; `ignore` skips all of them.
+ * @param options `skipped` names the cases that the store cannot pass, with the reason.
  */
 export function testBodyStore(
   name: string,

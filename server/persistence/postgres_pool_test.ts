@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { sql } from "kysely";
 import pg from "pg";
 import { makeCertificate } from "../../tests/testkit/certificate.ts";
+import { within } from "../../tests/testkit/deadline.ts";
+import { polled } from "../../tests/testkit/polled.ts";
 import { findPostgres } from "../../tests/testkit/postgres.ts";
 import { startPostgresTls } from "../../tests/testkit/postgres_tls.ts";
 import { requireCommands } from "../../tests/testkit/requirement.ts";
@@ -67,10 +69,28 @@ async function backendPid(db: Database): Promise<number> {
   return rows[0]!.pid;
 }
 
-async function isSleeping(db: Database): Promise<boolean> {
-  const { rows } = await sql`select 1 from pg_stat_activity
-    where datname = current_database() and state = 'active' and query = 'select pg_sleep(9)'`.execute(db);
-  return rows.length > 0;
+/** A query that the database has and never answers. */
+interface HangingQuery extends AsyncDisposable {
+  /** Resolves when it has failed as a query does whose connection is gone. */
+  readonly failed: Promise<void>;
+}
+
+/** Sends a query that wants a lock, which another connection holds, and waits until it waits for it. */
+async function startHangingQuery(db: Database, url: string): Promise<HangingQuery> {
+  await using resources = new AsyncDisposableStack();
+  const holder = new pg.Client(url);
+  await holder.connect();
+  resources.defer(() => holder.end());
+  await holder.query("select pg_advisory_lock(1)");
+  const failed = assert.rejects(sql`select pg_advisory_lock(1)`.execute(db), hasCode("database_unavailable"));
+  const waiting = () =>
+    holder.query(
+      `select 1 from pg_locks join pg_database on pg_database.oid = pg_locks.database
+      where datname = current_database() and locktype = 'advisory' and not granted`,
+    );
+  await polled(waiting, { until: ({ rowCount }) => rowCount === 1, what: "a query that waits for the lock" });
+  const kept = resources.move();
+  return { failed, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 /** Ends a connection from the server's side, as a restart of the database does. */
@@ -115,11 +135,9 @@ testPostgres("a connection that ends under a query fails that query only", async
   const observer = new CountingObserver();
   await using db = openDatabase({ url, maximumConnections: 1, observer });
   const pid = await backendPid(db);
-  const sleeping = assert.rejects(sql`select pg_sleep(9)`.execute(db), hasCode("database_unavailable"));
-  await using other = openDatabase({ url, maximumConnections: 1 });
-  while (!await isSleeping(other));
+  await using hanging = await startHangingQuery(db, url);
   await terminate(url, pid);
-  await sleeping;
+  await hanging.failed;
   assert.equal(observer.errors.length, 1);
   assert.notEqual(await backendPid(db), pid);
 });
@@ -168,12 +186,9 @@ testPostgres("a query without an answer fails, and so do connections made before
 
 testPostgres("destroy() does not wait for a query that runs on", async (url) => {
   const db = openDatabase({ url });
-  const startMs = performance.now();
-  const sleeping = assert.rejects(sql`select pg_sleep(9)`.execute(db), hasCode("database_unavailable"));
-  while (!await isSleeping(db)) assert.ok(performance.now() - startMs < 5_000);
-  await db.destroy();
-  await sleeping;
-  assert.ok(performance.now() - startMs < 5_000);
+  await using hanging = await startHangingQuery(db, url);
+  await within(db.destroy(), { timeoutMs: 5_000, what: "the end of the pool" });
+  await hanging.failed;
 });
 
 testPostgres(

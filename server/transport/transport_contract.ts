@@ -25,19 +25,22 @@ interface Consumed {
  * Registers the suite.
  *
  * @param name What the transport is called in the tests' names.
- * @param options `skipped` names the cases that the transport cannot pass, with the reason.
+ * @param options `skipped` names the cases that the transport cannot pass, with the reason; all are skipped where its `requirement` is missing.
  */
 export function testServerTransport(
   name: string,
   create: CreateTransport,
-  { skipped = {} }: { readonly skipped?: Readonly<Record<string, string>> } = {},
+  { skipped = {}, requirement }: {
+    readonly skipped?: Readonly<Record<string, string>>;
+    readonly requirement?: { readonly isSkipped: boolean; label(name: string): string };
+  } = {},
 ): void {
   for (const [does, run] of Object.entries(CASES)) {
     const reason = skipped[does];
     const label = reason === undefined ? `${name} ${does}` : `${name} ${does} (skipped: ${reason})`;
     Deno.test({
-      name: label,
-      ignore: reason !== undefined,
+      name: requirement?.label(label) ?? label,
+      ignore: reason !== undefined || requirement?.isSkipped === true,
       async fn() {
         const originId = crypto.randomUUID();
         const [tenant, other] = [crypto.randomUUID(), crypto.randomUUID()];

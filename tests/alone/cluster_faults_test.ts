@@ -8,9 +8,9 @@ import assert from "node:assert/strict";
 import { answers, quiet, startCluster, type TestCluster } from "../testkit/cluster.ts";
 import { startConnector } from "../testkit/connector.ts";
 import { within } from "../testkit/deadline.ts";
-import { Load, type LoadCounts, tellCounts } from "../testkit/load.ts";
+import { checkCounts, Load, type LoadCounts } from "../testkit/load.ts";
 import { findPostgres } from "../testkit/postgres.ts";
-import { requireRabbitMq, TestBroker } from "../testkit/rabbitmq.ts";
+import { requireRabbitMq, shareBroker, TestBroker } from "../testkit/rabbitmq.ts";
 import { type ServerOverrides, startServer, type TestServer } from "../testkit/server.ts";
 import { TcpRelay } from "../testkit/tcp_relay.ts";
 import type { TestTenant } from "../testkit/tenants.ts";
@@ -27,8 +27,7 @@ const CONFIG: ServerOverrides = {
 };
 
 const rabbitmq = await requireRabbitMq();
-const broker = rabbitmq.isSkipped ? undefined : await TestBroker.start();
-if (broker !== undefined) Deno.test.afterAll(() => broker[Symbol.asyncDispose]());
+const broker = await shareBroker(rabbitmq);
 
 /** Registers a test that needs the broker, and leaves it running. */
 function testFault(name: string, run: (broker: TestBroker) => Promise<void>): void {
@@ -38,63 +37,41 @@ function testFault(name: string, run: (broker: TestBroker) => Promise<void>): vo
 const echo = (request: Request) => new Response(request.body ?? "");
 
 /** Two servers; a site at the first, another one at the second. Clients ask the first. */
-class Scene implements AsyncDisposable {
+interface Scene extends AsyncDisposable {
   readonly servers: readonly [TestServer, TestServer];
   readonly here: TestTenant;
   readonly there: TestTenant;
-  readonly #resources: AsyncDisposableStack;
-
-  private constructor(
-    servers: readonly [TestServer, TestServer],
-    [here, there]: readonly [TestTenant, TestTenant],
-    resources: AsyncDisposableStack,
-  ) {
-    this.servers = servers;
-    this.here = here;
-    this.there = there;
-    this.#resources = resources;
-  }
-
-  static async start(cluster: TestCluster): Promise<Scene> {
-    await using resources = new AsyncDisposableStack();
-    resources.use(cluster);
-    const servers = cluster.servers as [TestServer, TestServer];
-    const [here, there] = [await servers[0].database.createTenant(), await servers[0].database.createTenant()];
-    const targets = { app: echo, ping: { type: "ping" } };
-    resources.use(await startConnector(servers[0], here, { targets }));
-    resources.use(await startConnector(servers[1], there, { targets }));
-    await answers(servers[0], there, { path: "ping", status: 200 });
-    await answers(servers[1], here, { path: "ping", status: 200 });
-    return new Scene(servers, [here, there], resources.move());
-  }
-
-  /** Clients of one server that ask for one tenant. */
-  load(tenant: TestTenant, server: TestServer = this.servers[0]): Load {
-    return new Load({ send: (text) => server.relay(tenant, "app", { method: "POST", body: text }) });
-  }
-
-  /** Nothing is left over at either server: no request, and one link in each direction at most. */
-  async isQuiet(): Promise<void> {
-    for (const server of this.servers) await quiet(server, { peers: 1 });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#resources.disposeAsync();
-  }
 }
 
-/** Checks that nobody waited past the deadline, that every answer was right or said why not, and prints the counts. */
-function check(fault: string, counts: LoadCounts, expected: { readonly refused: RegExp }): void {
-  tellCounts(fault, counts);
-  assert.equal(counts.lost, 0, JSON.stringify(counts));
-  assert.ok(counts.longestMs < EXPIRATION_MS + TOLERANCE_MS, JSON.stringify(counts));
-  assert.deepEqual(Object.keys(counts.refused).filter((reason) => !expected.refused.test(reason)), []);
-  const refused = Object.values(counts.refused).reduce((sum, count) => sum + count, 0);
-  assert.equal(counts.sent, counts.answered + refused);
+async function startScene(cluster: TestCluster): Promise<Scene> {
+  await using resources = new AsyncDisposableStack();
+  resources.use(cluster);
+  const servers = cluster.servers as [TestServer, TestServer];
+  const [here, there] = [await servers[0].database.createTenant(), await servers[0].database.createTenant()];
+  const targets = { app: echo, ping: { type: "ping" } };
+  resources.use(await startConnector(servers[0], here, { targets }));
+  resources.use(await startConnector(servers[1], there, { targets }));
+  await answers(servers[0], there, { path: "ping", status: 200 });
+  await answers(servers[1], here, { path: "ping", status: 200 });
+  const kept = resources.move();
+  return { servers, here, there, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+/** Clients of one server that ask for one tenant. */
+function startLoad(server: TestServer, tenant: TestTenant): Load {
+  return new Load({ send: (text) => server.relay(tenant, "app", { method: "POST", body: text }) });
+}
+
+/** Nothing is left over at either server: no request, and one link in each direction at most. */
+async function allQuiet({ servers }: Scene): Promise<void> {
+  for (const server of servers) await quiet(server, { peers: 1 });
+}
+
+function check(fault: string, counts: LoadCounts, expected: { readonly refused?: RegExp } = {}): void {
+  checkCounts(fault, counts, { ...expected, longestMs: EXPIRATION_MS + TOLERANCE_MS });
 }
 
 const AWAY = /^(503 transport_unavailable|503 connector_unavailable|502 connector_lost|504 request_expired)$/;
-const NONE = /^$/;
 
 /** Breaks something under load, mends it, and checks that requests within one server never noticed and the others came back. */
 async function survive(
@@ -106,8 +83,8 @@ async function survive(
     readonly isBroken?: (counts: LoadCounts) => boolean;
   },
 ): Promise<void> {
-  await using local = scene.load(scene.here);
-  await using remote = scene.load(scene.there);
+  await using local = startLoad(scene.servers[0], scene.here);
+  await using remote = startLoad(scene.servers[0], scene.there);
   await remote.untilAnswered(20);
   await breakIt();
   const limit = { timeoutMs: 40_000, what: `${fault}: the fault`, detail: () => JSON.stringify(remote.counts) };
@@ -119,13 +96,13 @@ async function survive(
     what: `${fault}: the way back`,
     detail: () => JSON.stringify(remote.counts),
   });
-  check(`${fault}, to a connector at the same server`, await local.stop(), { refused: NONE });
+  check(`${fault}, to a connector at the same server`, await local.stop());
   check(`${fault}, to a connector at another server`, await remote.stop(), { refused: AWAY });
-  await scene.isQuiet();
+  await allQuiet(scene);
 }
 
 testFault("a broker that is stopped and started", async (broker) => {
-  await using scene = await Scene.start(await startCluster(broker, CONFIG));
+  await using scene = await startScene(await startCluster(broker, CONFIG));
   await survive(scene, {
     fault: "broker stopped and started",
     break: () => broker.stop(),
@@ -134,17 +111,17 @@ testFault("a broker that is stopped and started", async (broker) => {
 });
 
 testFault("a broker that is killed and started", async (broker) => {
-  await using scene = await Scene.start(await startCluster(broker, CONFIG));
+  await using scene = await startScene(await startCluster(broker, CONFIG));
   await survive(scene, { fault: "broker killed", break: () => broker.kill(), mend: () => broker.start() });
 });
 
 testFault("a broker that stands still", async (broker) => {
-  await using scene = await Scene.start(await startCluster(broker, CONFIG));
+  await using scene = await startScene(await startCluster(broker, CONFIG));
   await survive(scene, { fault: "broker paused", break: () => broker.pause(), mend: () => broker.resume() });
 });
 
 testFault("a broker with a memory alarm", async (broker) => {
-  await using scene = await Scene.start(await startCluster(broker, CONFIG));
+  await using scene = await startScene(await startCluster(broker, CONFIG));
   await survive(scene, {
     fault: "broker alarmed",
     break: async () => void await broker.ctl("set_vm_memory_high_watermark", "0"),
@@ -153,7 +130,7 @@ testFault("a broker with a memory alarm", async (broker) => {
 });
 
 testFault("a broker that comes back without anything", async (broker) => {
-  await using scene = await Scene.start(await startCluster(broker, CONFIG));
+  await using scene = await startScene(await startCluster(broker, CONFIG));
   await survive(scene, {
     fault: "broker restarted empty",
     break: async () => {
@@ -185,10 +162,10 @@ for (const how of ["cut", "silent"] as const) {
     `a server that is ${how === "cut" ? "cut off from the broker" : "behind a network gone silent"}`,
     async (broker) => {
       const cluster = await startCutOffCluster(broker);
-      await using scene = await Scene.start(cluster);
+      await using scene = await startScene(cluster);
       const [, other] = scene.servers;
       // What the other server has at home goes on as well, and it forgets the lost one in two keep-alive intervals.
-      await using there = scene.load(scene.there, other);
+      await using there = startLoad(other, scene.there);
       let brokenAtMs = 0;
       let forgottenMs = 0;
       await survive(scene, {
@@ -202,7 +179,7 @@ for (const how of ["cut", "silent"] as const) {
         },
         mend: async () => how === "cut" ? await cluster.network.restore() : cluster.network.resume(),
       });
-      check("the same, clients of the other server", await there.stop(), { refused: NONE });
+      check("the same, clients of the other server", await there.stop());
       assert.ok(forgottenMs < 2 * KEEP_ALIVE_MS + TOLERANCE_MS / 2, `forgotten after ${forgottenMs} ms`);
     },
   );
@@ -211,7 +188,7 @@ for (const how of ["cut", "silent"] as const) {
 testFault("a broker that takes small messages only", async () => {
   await using broker = await TestBroker.start({ maxMessageBytes: 128 * 1024 });
   const limits = { connectorMessage: "4MiB" };
-  await using scene = await Scene.start(await startCluster(broker, { ...CONFIG, inlineBodyLimit: "1MiB", limits }));
+  await using scene = await startScene(await startCluster(broker, { ...CONFIG, inlineBodyLimit: "1MiB", limits }));
   const [server] = scene.servers;
   const body = "x".repeat(900_000);
   const echoed = await server.relay(scene.there, "app", { method: "POST", body });
@@ -225,12 +202,12 @@ testFault("a broker that takes small messages only", async () => {
   };
   assert.equal(await ask(), "431 headers_too_large");
   // By now the limit is known: nobody else notices.
-  await using load = scene.load(scene.there);
+  await using load = startLoad(scene.servers[0], scene.there);
   await load.untilAnswered(20);
   assert.equal(await ask(), "431 headers_too_large");
   await load.untilAnswered(20);
-  check("a message too large for the broker, the others", await load.stop(), { refused: NONE });
-  await scene.isQuiet();
+  check("a message too large for the broker, the others", await load.stop());
+  await allQuiet(scene);
 });
 
 const postgres = await findPostgres();
@@ -244,9 +221,9 @@ Deno.test({
     await using network = await TcpRelay.start({ hostname: url.hostname, port: Number(url.port) || 5432 });
     url.host = `127.0.0.1:${network.port}`;
     const config = { ...CONFIG, database: { url: url.href }, tenantInfoCacheDuration: "10s" };
-    await using scene = await Scene.start(await startCluster(broker!, config));
-    await using local = scene.load(scene.here);
-    await using remote = scene.load(scene.there);
+    await using scene = await startScene(await startCluster(broker!, config));
+    await using local = startLoad(scene.servers[0], scene.here);
+    await using remote = startLoad(scene.servers[0], scene.there);
     await remote.untilAnswered(20);
     await network.cut();
     await within(Promise.all([remote.untilAnswered(200), local.untilAnswered(200)]), {
@@ -255,8 +232,8 @@ Deno.test({
     });
     await network.restore();
     await remote.untilAnswered(20);
-    check("database away, to a connector at the same server", await local.stop(), { refused: NONE });
-    check("database away, to a connector at another server", await remote.stop(), { refused: NONE });
-    await scene.isQuiet();
+    check("database away, to a connector at the same server", await local.stop());
+    check("database away, to a connector at another server", await remote.stop());
+    await allQuiet(scene);
   },
 });

@@ -9,10 +9,10 @@ import { fileURLToPath } from "node:url";
 import { answers, quiet } from "../testkit/cluster.ts";
 import { startConnector } from "../testkit/connector.ts";
 import { within } from "../testkit/deadline.ts";
-import { Load, type LoadCounts, tellCounts } from "../testkit/load.ts";
+import { checkCounts, Load, type LoadCounts, tellCounts } from "../testkit/load.ts";
 import { polled } from "../testkit/polled.ts";
 import { DataFolder, type ProgramOptions, type ServerProcess, startServerProcess } from "../testkit/programs.ts";
-import { requireRabbitMq, TestBroker } from "../testkit/rabbitmq.ts";
+import { requireRabbitMq, shareBroker, type TestBroker } from "../testkit/rabbitmq.ts";
 import type { ServerOverrides } from "../testkit/server.ts";
 import type { TestTenant } from "../testkit/tenants.ts";
 
@@ -22,12 +22,13 @@ const TOLERANCE_MS = 4_000;
 const SHIFTED_CLOCK = fileURLToPath(new URL("../testkit/shifted_clock.ts", import.meta.url));
 
 const rabbitmq = await requireRabbitMq();
-const broker = rabbitmq.isSkipped ? undefined : await TestBroker.start();
-if (broker !== undefined) Deno.test.afterAll(() => broker[Symbol.asyncDispose]());
+const broker = await shareBroker(rabbitmq);
 
 function testKill(name: string, run: (broker: TestBroker) => Promise<void>): void {
   Deno.test({ name: rabbitmq.label(name), ignore: rabbitmq.isSkipped, fn: () => run(broker!) });
 }
+
+const echo = (request: Request) => new Response(request.body);
 
 function config({ url }: Pick<TestBroker, "url">): ServerOverrides {
   return {
@@ -39,72 +40,34 @@ function config({ url }: Pick<TestBroker, "url">): ServerOverrides {
 }
 
 /** Three servers: clients ask the first and the third, the connector is at the second and may go to the third. */
-class Scene implements AsyncDisposable {
+interface Scene extends AsyncDisposable {
   readonly servers: readonly [ServerProcess, ServerProcess, ServerProcess];
   readonly tenant: TestTenant;
-  /** How often the target was called, by the text it was sent. */
-  readonly calls: Map<string, number>;
-  readonly #resources: AsyncDisposableStack;
-
-  private constructor(
-    servers: readonly [ServerProcess, ServerProcess, ServerProcess],
-    { tenant, calls, resources }: {
-      readonly tenant: TestTenant;
-      readonly calls: Map<string, number>;
-      readonly resources: AsyncDisposableStack;
-    },
-  ) {
-    this.servers = servers;
-    this.tenant = tenant;
-    this.calls = calls;
-    this.#resources = resources;
-  }
-
-  static async start(broker: TestBroker): Promise<Scene> {
-    await using resources = new AsyncDisposableStack();
-    const folder = resources.use(await DataFolder.create());
-    const start = async () => resources.use(await startServerProcess(folder, config(broker)));
-    const servers = [await start(), await start(), await start()] as const;
-    const tenant = await folder.database.createTenant();
-    const calls = new Map<string, number>();
-    const app = async (request: Request) => {
-      const text = await request.text();
-      calls.set(text, (calls.get(text) ?? 0) + 1);
-      return new Response(text);
-    };
-    const relayServerBaseUri = [servers[1].url, servers[2].url];
-    resources.use(
-      await startConnector(servers[1], tenant, { relayServerBaseUri, targets: { app, ping: { type: "ping" } } }),
-    );
-    for (const server of servers) await answers(server, tenant, { path: "ping", status: 200 });
-    return new Scene(servers, { tenant, calls, resources: resources.move() });
-  }
-
-  /** Clients of one server; their texts begin with its number. */
-  load(index: 0 | 1 | 2): Load {
-    return new Load({
-      send: (text) => this.servers[index].relay(this.tenant, "app", { method: "POST", body: text }),
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#resources.disposeAsync();
-  }
 }
 
-function check(
-  fault: string,
-  counts: LoadCounts,
-  { refused, lost = 0 }: { readonly refused: RegExp; readonly lost?: number },
-): void {
-  tellCounts(fault, counts);
-  const shown = JSON.stringify(counts);
-  assert.ok(counts.lost <= lost, shown);
-  assert.ok(counts.longestMs < EXPIRATION_MS + TOLERANCE_MS, shown);
-  assert.deepEqual(Object.keys(counts.refused).filter((reason) => !refused.test(reason)), [], shown);
+async function startScene(broker: TestBroker): Promise<Scene> {
+  await using resources = new AsyncDisposableStack();
+  const folder = resources.use(await DataFolder.create());
+  const start = async () => resources.use(await startServerProcess(folder, config(broker)));
+  const servers = [await start(), await start(), await start()] as const;
+  const tenant = await folder.database.createTenant();
+  const relayServerBaseUri = [servers[1].url, servers[2].url];
+  const targets = { app: echo, ping: { type: "ping" } };
+  resources.use(await startConnector(servers[1], tenant, { relayServerBaseUri, targets }));
+  for (const server of servers) await answers(server, tenant, { path: "ping", status: 200 });
+  const kept = resources.move();
+  return { servers, tenant, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
-const NONE = /^$/;
+/** Clients of one server. */
+function startLoad(server: ServerProcess, tenant: TestTenant): Load {
+  return new Load({ send: (text) => server.relay(tenant, "app", { method: "POST", body: text }) });
+}
+
+function check(fault: string, counts: LoadCounts, expected: { readonly refused?: RegExp } = {}): void {
+  checkCounts(fault, counts, { ...expected, longestMs: EXPIRATION_MS + TOLERANCE_MS });
+}
+
 /** A request that was handed over, and whose server died, may have been served: it is not sent again. */
 const CONNECTION_LOST = /^(502 connector_lost|503 connector_unavailable)$/;
 
@@ -116,26 +79,27 @@ async function forgotten(servers: readonly ServerProcess[]): Promise<number> {
 }
 
 testKill("a server that is killed while it holds clients", async (broker) => {
-  await using scene = await Scene.start(broker);
-  const [killed, ...others] = scene.servers;
-  await using dying = scene.load(0);
-  await using living = scene.load(2);
+  await using scene = await startScene(broker);
+  const [killed, second, third] = scene.servers;
+  const others = [second, third];
+  await using dying = startLoad(killed, scene.tenant);
+  await using living = startLoad(third, scene.tenant);
   await dying.untilAnswered(50);
   await killed.kill();
   await dying.until(({ lost }) => lost >= 4);
   const tookMs = await forgotten(others);
   await living.untilAnswered(100);
   tellCounts("server killed that holds the clients, its own clients", await dying.stop());
-  check("the same, clients of another server", await living.stop(), { refused: NONE });
+  check("the same, clients of another server", await living.stop());
   assert.ok(tookMs < 2 * KEEP_ALIVE_MS + TOLERANCE_MS, `forgotten after ${tookMs} ms`);
   for (const server of others) await quiet(server, { peers: 1 });
 });
 
 testKill("a server that is killed while it holds the connection", async (broker) => {
-  await using scene = await Scene.start(broker);
+  await using scene = await startScene(broker);
   const [first, killed, third] = scene.servers;
-  await using one = scene.load(0);
-  await using other = scene.load(2);
+  await using one = startLoad(first, scene.tenant);
+  await using other = startLoad(third, scene.tenant);
   const loads = [one, other];
   await Promise.all(loads.map((load) => load.untilAnswered(50)));
   await killed.kill();
@@ -154,21 +118,21 @@ testKill("a server that is killed while it holds the connection", async (broker)
 });
 
 testKill("a server that is killed beside the two that a request goes through", async (broker) => {
-  await using scene = await Scene.start(broker);
+  await using scene = await startScene(broker);
   const [first, second, killed] = scene.servers;
-  await using load = scene.load(0);
+  await using load = startLoad(first, scene.tenant);
   await load.untilAnswered(50);
   await killed.kill();
   await forgotten([first, second]);
   await load.untilAnswered(100);
-  check("server killed that holds neither", await load.stop(), { refused: NONE });
+  check("server killed that holds neither", await load.stop());
   for (const server of [first, second]) await quiet(server, { peers: 1 });
 });
 
 testKill("a server that stands still while it holds the connection", async (broker) => {
-  await using scene = await Scene.start(broker);
+  await using scene = await startScene(broker);
   const [first, frozen, third] = scene.servers;
-  await using load = scene.load(0);
+  await using load = startLoad(first, scene.tenant);
   await load.untilAnswered(50);
   Deno.kill(frozen.process.pid, "SIGSTOP");
   try {
@@ -304,12 +268,12 @@ testKill("servers whose clocks are an hour apart", async (broker) => {
   const tenant = await folder.database.createTenant();
   // Its token has to be good where it was made: an hour is a token's life.
   await using _connector = await startConnector(slow, tenant, {
-    targets: { app: (request: Request) => new Response(request.body), ping: { type: "ping" } },
+    targets: { app: echo, ping: { type: "ping" } },
   });
   await answers(fast, tenant, { path: "ping", status: 200 });
-  await using load = new Load({ send: (text) => fast.relay(tenant, "app", { method: "POST", body: text }) });
+  await using load = startLoad(fast, tenant);
   await load.untilAnswered(100);
-  check("clocks an hour apart", await load.stop(), { refused: NONE });
+  check("clocks an hour apart", await load.stop());
   for (const server of [fast, slow]) await quiet(server, { peers: 1 });
 });
 
@@ -317,10 +281,8 @@ testKill("a server with another database on the same broker stops and says why, 
   await using folder = await DataFolder.create();
   await using server = await startServerProcess(folder, config(broker));
   const tenant = await folder.database.createTenant();
-  await using _connector = await startConnector(server, tenant, {
-    targets: { app: (request: Request) => new Response(request.body) },
-  });
-  await using load = new Load({ send: (text) => server.relay(tenant, "app", { method: "POST", body: text }) });
+  await using _connector = await startConnector(server, tenant, { targets: { app: echo } });
+  await using load = startLoad(server, tenant);
   await load.untilAnswered(100);
   await server.process.waitForLine(/Working beside/);
   await using otherFolder = await DataFolder.create();
@@ -329,6 +291,6 @@ testKill("a server with another database on the same broker stops and says why, 
   assert.equal(code, 2, stranger.process.output);
   assert.match(stranger.process.output, /on the same broker and uses another database/);
   await load.untilAnswered(100);
-  check("another database on the same broker", await load.stop(), { refused: NONE });
+  check("another database on the same broker", await load.stop());
   await quiet(server, { peers: 0 });
 });

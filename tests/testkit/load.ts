@@ -4,6 +4,7 @@
  * @module
  */
 
+import assert from "node:assert/strict";
 import { within } from "./deadline.ts";
 
 /** More losses than this are only counted. */
@@ -128,4 +129,23 @@ export function tellCounts(fault: string, { sent, answered, refused, lost, longe
   const reasons = Object.entries(refused).map(([reason, count]) => `${count} × ${reason}`).join(", ") || "0";
   const line = `| ${fault} | ${sent} | ${answered} | ${reasons} | ${lost} | ${longestMs} |\n`;
   Deno.stdout.writeSync(new TextEncoder().encode(line));
+}
+
+/** What may become of requests. */
+export interface ExpectedCounts {
+  /** Status and code of the refusals that may be; none unless given. */
+  readonly refused?: RegExp;
+  /** How long a client may wait. */
+  readonly longestMs: number;
+}
+
+/** Prints what became of requests, and checks that none was lost, that each was refused for a good reason, and that nobody waited too long. */
+export function checkCounts(fault: string, counts: LoadCounts, { refused, longestMs }: ExpectedCounts): void {
+  tellCounts(fault, counts);
+  const shown = JSON.stringify(counts);
+  assert.equal(counts.lost, 0, shown);
+  assert.ok(counts.longestMs < longestMs, shown);
+  assert.deepEqual(Object.keys(counts.refused).filter((reason) => refused?.test(reason) !== true), [], shown);
+  const refusals = Object.values(counts.refused).reduce((sum, count) => sum + count, 0);
+  assert.equal(counts.sent, counts.answered + refusals, shown);
 }

@@ -20,6 +20,14 @@ export async function requireRabbitMq(): Promise<Requirement> {
   return await requireCommands(["rabbitmq-server"], { requirement: "rabbitmq" });
 }
 
+/** One broker for all tests of a file, ended after the last of them; `undefined` where they are skipped. */
+export async function shareBroker(requirement: Requirement): Promise<TestBroker | undefined> {
+  if (requirement.isSkipped) return undefined;
+  const broker = await TestBroker.start();
+  Deno.test.afterAll(() => broker[Symbol.asyncDispose]());
+  return broker;
+}
+
 /** How a broker is configured. */
 export interface BrokerOptions {
   /** Largest message it takes, in bytes. */

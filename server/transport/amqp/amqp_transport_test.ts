@@ -1,4 +1,4 @@
-import { requireRabbitMq, TestBroker } from "../../../tests/testkit/rabbitmq.ts";
+import { requireRabbitMq, shareBroker } from "../../../tests/testkit/rabbitmq.ts";
 import { testServerTransport } from "../transport_contract.ts";
 import { AmqpTransport } from "./amqp_transport.ts";
 import type { QueueType } from "./topology.ts";
@@ -9,16 +9,12 @@ const SKIPPED_ON_QUORUM = {
 };
 
 const rabbitmq = await requireRabbitMq();
+const broker = await shareBroker(rabbitmq);
 
-if (rabbitmq.isSkipped) Deno.test({ name: rabbitmq.label("amqp transport"), ignore: true, fn() {} });
-else {
-  const broker = await TestBroker.start();
-  Deno.test.afterAll(() => broker[Symbol.asyncDispose]());
-  for (const queueType of ["classic", "quorum"] satisfies QueueType[]) {
-    testServerTransport(`amqp transport (${queueType})`, async (options) => {
-      const transport = await AmqpTransport.open({ ...options, urls: [broker.url], queueType });
-      await transport.connected;
-      return transport;
-    }, { skipped: queueType === "quorum" ? SKIPPED_ON_QUORUM : {} });
-  }
+for (const queueType of ["classic", "quorum"] satisfies QueueType[]) {
+  testServerTransport(`amqp transport (${queueType})`, async (options) => {
+    const transport = await AmqpTransport.open({ ...options, urls: [broker!.url], queueType });
+    await transport.connected;
+    return transport;
+  }, { requirement: rabbitmq, skipped: queueType === "quorum" ? SKIPPED_ON_QUORUM : {} });
 }
