@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
 import type { Interceptor } from "../server/mod.ts";
+import { settled } from "./testkit/bodies.ts";
 import { startConnector } from "./testkit/connector.ts";
 import { within } from "./testkit/deadline.ts";
 import { assertProblem } from "./testkit/http.ts";
@@ -266,11 +267,7 @@ for (const listener of ["node", "native"] as const) {
     await using site = await startSite({ app: application.url }, settings);
     await using client = await new SocketClient(`${site.server.url}/relay/${site.tenant.name}/app/`).opened();
     client.socket.pause();
-    let before = -1;
-    while (before !== sent) {
-      before = sent;
-      await new Promise((resolve) => setTimeout(resolve, 300));
-    }
+    await settled(() => sent);
     assert.ok(sent < COUNT, `the target could send all ${COUNT} messages`);
     client.socket.resume();
     for (let count = 0; count < COUNT; count++) assert.equal((await client.next() as Uint8Array)[0], count % 256);

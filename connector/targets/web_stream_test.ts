@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { settled } from "../../tests/testkit/bodies.ts";
 import { bytes, RawServer, relayRequest, streamOf, targetContext, testClients, textOf } from "./testkit.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -139,16 +140,4 @@ function failing(error: Error): ReadableStream<Uint8Array> {
   return new ReadableStream({
     pull: (controller) => count++ === 0 ? controller.enqueue(bytes("x")) : controller.error(error),
   });
-}
-
-/** A positive value, once it has stayed the same while the event loop turned often enough for anything on its way to arrive. */
-async function settled(read: () => number): Promise<number> {
-  let value = read();
-  for (let quietTurns = 0; quietTurns < 200; quietTurns++) {
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    if (value !== 0 && value === read()) continue;
-    value = read();
-    quietTurns = 0;
-  }
-  return value;
 }

@@ -5,9 +5,14 @@
  */
 
 import { createHash } from "node:crypto";
+import { sleep } from "../../shared/time/sleep.ts";
+import { within } from "./deadline.ts";
 import { connectTcp, type RawResponse } from "./tcp.ts";
 
 const PIECE_BYTES = 64 * 1024;
+/** A count that is the same for so many readings, each of them so much later, stands still. */
+const STILL_READINGS = 20;
+const READING_MS = 20;
 
 /** Different from one piece to the next, so that one that is lost, doubled or out of order shows. */
 function piece(index: number): Uint8Array<ArrayBuffer> {
@@ -84,19 +89,22 @@ function chunk(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * Waits until a count stands still.
+ * Waits until a count has begun and stands still. Readings are counted and not time, which also passes while a busy machine does nothing here.
  *
  * @param read The count now.
- * @param options For how long it must not change, in milliseconds.
- * @returns The count.
+ * @returns The count, above 0.
  */
-export async function settled(read: () => number, { quietMs = 400 } = {}): Promise<number> {
-  let last = read();
-  // There is no event for "nothing more happens".
-  for (let quietSinceMs = performance.now(); performance.now() - quietSinceMs < quietMs;) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    if (read() !== last) quietSinceMs = performance.now();
-    last = read();
-  }
+export async function settled(read: () => number): Promise<number> {
+  let last = 0;
+  const stand = async () => {
+    // There is no event for "nothing more happens".
+    for (let same = 0; same < STILL_READINGS;) {
+      await sleep(READING_MS);
+      const value = read();
+      same = value > 0 && value === last ? same + 1 : 0;
+      last = value;
+    }
+  };
+  await within(stand(), { timeoutMs: 60_000, what: "a count that stands still", detail: () => `Read last: ${last}` });
   return last;
 }
