@@ -4,6 +4,7 @@
  * @module
  */
 
+import { bareRelay } from "./bare.ts";
 import { direct } from "./direct.ts";
 import { fetchProxy } from "./fetch.ts";
 import { localtunnel } from "./localtunnel.ts";
@@ -12,7 +13,7 @@ import type { Peer } from "./peer.ts";
 import { LISTENERS, relay } from "./relay.ts";
 import { ssh } from "./ssh.ts";
 
-export { direct, fetchProxy, localtunnel, nginx, ssh };
+export { bareRelay, direct, fetchProxy, localtunnel, nginx, ssh };
 export {
   LISTENERS,
   type RelayServerProgram,

@@ -5,7 +5,17 @@
  */
 
 import { wrk } from "../load/wrk.ts";
-import { direct, fetchProxy, localtunnel, nginx, type Peer, relays, type RunningPeer, ssh } from "../peers/mod.ts";
+import {
+  bareRelay,
+  direct,
+  fetchProxy,
+  localtunnel,
+  nginx,
+  type Peer,
+  relays,
+  type RunningPeer,
+  ssh,
+} from "../peers/mod.ts";
 import { type Bench, type Suite, takeTurns, WARM_UP_SECONDS, withUsage } from "./suite.ts";
 
 const CLIENTS = [1, 32, 256];
@@ -17,7 +27,7 @@ export const requests: Suite = {
   async run(bench) {
     await takeTurns(bench, {
       suite: this.name,
-      peers: [direct, nginx, ssh, localtunnel, fetchProxy, ...relays],
+      peers: [direct, nginx, ssh, localtunnel, fetchProxy, bareRelay, ...relays],
       rounds: bench.isQuick ? 1 : 3,
       start: { targetPort: bench.targets.filePort },
       measure: (running, peer) => measure(bench, running, peer),

@@ -181,7 +181,7 @@ testClients("handle() lets a streamed body take longer than the timeout", async 
     await release.promise;
     connection.socket.end(" last");
   });
-  await using target = newTarget({ url: server.url, timeoutMs: 50 });
+  await using target = newTarget({ url: server.url, timeoutMs: 500 });
   const response = await target.handle(relayRequest(), targetContext());
   await assert.rejects(target.handle(relayRequest(), targetContext()), { code: "target_timeout" });
   release.resolve();
