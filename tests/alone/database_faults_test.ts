@@ -43,8 +43,8 @@ async function throughNetwork(database: TestPostgresDatabase): Promise<{ network
   return { network, url: url.href };
 }
 
-/** Relays requests one after the other on several lines, until it is stopped. */
-class Load {
+/** Relays requests one after the other on several lines, until it is stopped, at the latest by disposing it. */
+class Load implements AsyncDisposable {
   readonly #site: Site;
   readonly #token: string;
   readonly #lines: Promise<void>[];
@@ -76,6 +76,10 @@ class Load {
   async stop(): Promise<void> {
     this.#isStopped = true;
     await Promise.all(this.#lines);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   async #run(): Promise<void> {
@@ -121,7 +125,7 @@ for (const [fault, { begin, end }] of Object.entries(FAULTS)) {
       const [lost, back] = [testLog.find(LOST).length + 1, testLog.find(BACK).length + 1];
       assert.deepEqual(await databaseState(server), [200, "ready", "available"]);
       await direct.updateTenant(tenant.id, { requireAuthentication: true });
-      const load = new Load(parts.site, await server.token(tenant, "client"));
+      await using load = new Load(parts.site, await server.token(tenant, "client"));
       await load.more(50);
 
       await begin(network);
@@ -156,7 +160,7 @@ Deno.test({
     await using cluster = await PostgresCluster.start();
     await using site = await startSite({ hello: () => new Response("hello") }, { database: { url: cluster.url } });
     const { server, tenant } = site;
-    const load = new Load(site, await server.token(tenant, "client"));
+    await using load = new Load(site, await server.token(tenant, "client"));
     for (const end of ["stop", "kill"] as const) {
       const [lost, back] = [testLog.find(LOST).length + 1, testLog.find(BACK).length + 1];
       await load.more(200);
