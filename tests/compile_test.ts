@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { CHECKSUMS } from "../tools/compile/compile.ts";
 import { VERSION } from "../shared/version.ts";
 import { connectorConfig } from "./testkit/connector.ts";
 import { EmptyRoot, requireEmptyRoots } from "./testkit/empty_root.ts";
 import { compileExecutables, startExecutable } from "./testkit/executables.ts";
 import type { ChildProcess } from "./testkit/process.ts";
+import { polled } from "./testkit/polled.ts";
 import { DataFolder } from "./testkit/programs.ts";
 import { serverConfig, startServer } from "./testkit/server.ts";
 import { startTarget } from "./testkit/target.ts";
@@ -50,6 +52,34 @@ test("the compiled connector and the compiled server relay, and end with 0 when 
   assert.equal((await connector.stop()).code, 0, connector.output);
   assert.equal((await server.stop()).code, 0, server.output);
 });
+
+test("the compiled server has the thread that makes checkpoints of SQLite", async () => {
+  await using folder = await DataFolder.create();
+  const config = join(folder.path, "server.json");
+  const settings = serverConfig(folder.path, { listener: "native", log: { format: "text" } });
+  await Deno.writeTextFile(config, JSON.stringify(settings));
+  await using server = startExecutable(executables.path("server"), { args: ["serve", "--config", config] });
+  await server.waitForLine(/is ready: /);
+  const file = join(folder.path, "relay.db");
+  writeLog(file);
+  const before = Deno.statSync(file).size;
+  await polled(async () => (await Deno.stat(file)).size, {
+    until: (size) => size > before + LOG_BYTES,
+    what: "what was written, in the database's file",
+  });
+  assert.equal((await server.stop()).code, 0, server.output);
+  assert.doesNotMatch(server.output, /checkpoint|worker/);
+});
+
+/** Longer than what is left alone. */
+const LOG_BYTES = 8 * 1024 * 1024;
+
+/** Makes the log of a database long, and leaves it to others to bring it into the file. */
+function writeLog(file: string): void {
+  using database = new DatabaseSync(file);
+  database.exec("PRAGMA wal_autocheckpoint = 0; create table ballast (bytes blob)");
+  database.prepare("insert into ballast values (zeroblob(?))").run(LOG_BYTES);
+}
 
 const roots = await requireEmptyRoots();
 

@@ -9,7 +9,6 @@ import { Worker } from "node:worker_threads";
 import { sql } from "kysely";
 import { getLogger } from "../../shared/log/mod.ts";
 import { parseDatabaseUrl } from "./database_url.ts";
-import { reasonOf } from "./errors.ts";
 import type { Database } from "./schema.ts";
 import { MEMORY_PATH } from "./sqlite.ts";
 
@@ -20,7 +19,7 @@ const MINIMUM_LOG_BYTES = 1_000 * 4_096;
 /** Pages of 4 KiB with which SQLite makes a checkpoint by itself after all: the thread is too slow, or cannot run. */
 const LAST_RESORT_PAGES = 16_384;
 
-/** Looks at the log once a second. The thread begins with the first checkpoint. Disposing ends both. */
+/** Looks at the log once a second. The thread begins with the first checkpoint. Disposing ends both, and so does a thread that fails. */
 export class SqliteCheckpoints implements Disposable {
   readonly #path: string;
   readonly #timer: ReturnType<typeof setInterval>;
@@ -77,16 +76,19 @@ export class SqliteCheckpoints implements Disposable {
   #thread(): Worker {
     if (this.#worker !== undefined) return this.#worker;
     const worker = this.#worker = new Worker(new URL("./sqlite_checkpoint_worker.ts", import.meta.url));
-    worker.on("message", (reason: string | null) => this.#ran(reason));
+    worker.on("message", (reason: string | null) => {
+      if (reason !== null) logger.warn("Cannot make a checkpoint of the database: {reason}", { reason });
+      this.#ran();
+    });
+    // It could not begin, or has come to an end: SQLite has its last resort.
     worker.on("error", (error) => {
-      this.#worker = undefined;
-      this.#ran(reasonOf(error));
+      logger.error("No thread makes checkpoints of the database any more: {error}", { error });
+      this[Symbol.dispose]();
     });
     return worker;
   }
 
-  #ran(reason: string | null = null): void {
-    if (reason !== null) logger.warn("Cannot make a checkpoint of the database: {reason}", { reason });
+  #ran(): void {
     this.#running?.resolve();
     this.#running = undefined;
   }

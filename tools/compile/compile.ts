@@ -84,6 +84,7 @@ async function compileOne(
       "--target",
       target.triple,
       ...program.permissions(target),
+      ...program.workers.flatMap((path) => ["--include", path]),
       "--output",
       output,
       program.entry,

@@ -10,6 +10,8 @@ export interface CompiledProgram {
   /** Path from the project's root. */
   readonly entry: string;
   readonly summary: string;
+  /** Modules that run in threads of their own, by their paths from the project's root: nothing imports them. */
+  readonly workers: readonly string[];
   /**
    * Permissions that are built in; nothing asks for more. Where programs connect to, and which files they read, only their configuration
    * knows.
@@ -30,6 +32,7 @@ export const PROGRAMS: readonly CompiledProgram[] = [
     name: "connector",
     entry: "connector/main.ts",
     summary: "RelayServer connector",
+    workers: [],
     // Writing and the service managers are for `service` and `config import` alone: every other command gives both up when it starts.
     permissions: ({ name }) => [
       "--allow-net",
@@ -44,6 +47,7 @@ export const PROGRAMS: readonly CompiledProgram[] = [
     name: "server",
     entry: "server/main.ts",
     summary: "RelayServer",
+    workers: ["server/persistence/sqlite_checkpoint_worker.ts"],
     permissions: () => ["--allow-net", "--allow-env", "--allow-read", "--allow-write", "--allow-sys=hostname"],
   },
 ];
