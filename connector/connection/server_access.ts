@@ -9,7 +9,8 @@ import { describeCertificate, isCertificateFailure } from "../../shared/net/cert
 import { readPeerCertificate } from "../../shared/net/peer_certificate.ts";
 import { offerSession } from "../../shared/protocol/handshake.ts";
 import { ProtocolError } from "../../shared/protocol/protocol_error.ts";
-import type { Session, SessionHandlers } from "../../shared/protocol/session.ts";
+import type { Session } from "../../shared/protocol/session.ts";
+import type { SessionHandlers } from "../../shared/protocol/session_options.ts";
 import { ClockSkew } from "./clock_skew.ts";
 import { adviceFor, proxyErrorIn } from "./connect_advice.ts";
 import { ConnectError } from "./connect_error.ts";

@@ -7,7 +7,8 @@
 import type { IncomingRequest, TracedResponse } from "../../shared/protocol/exchange.ts";
 import { CloseCode } from "../../shared/protocol/frame.ts";
 import type { ConnectionSettings } from "../../shared/protocol/handshake_heads.ts";
-import { Session, type SessionHandlers } from "../../shared/protocol/session.ts";
+import { Session } from "../../shared/protocol/session.ts";
+import type { SessionHandlers } from "../../shared/protocol/session_options.ts";
 import type { OriginMail } from "../transport/transport.ts";
 import { withStreamedBody } from "./streamed_body.ts";
 import { type LinkEnd, LinkPipe } from "./link_pipe.ts";

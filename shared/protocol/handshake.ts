@@ -9,7 +9,8 @@ import { CloseCode, CONNECTION_ID, FrameType, PROTOCOL_VERSIONS } from "./frame.
 import { type Hello, readHello, readWelcome, type Welcome } from "./handshake_heads.ts";
 import type { MessagePipe } from "./pipe.ts";
 import { ProtocolError } from "./protocol_error.ts";
-import { Session, type SessionHandlers } from "./session.ts";
+import { Session } from "./session.ts";
+import type { SessionHandlers } from "./session_options.ts";
 
 /** What the connector brings along. */
 export interface OfferOptions {

@@ -11,65 +11,22 @@ import { readGoAway } from "./exchange_heads.ts";
 import { ExchangeTable } from "./exchange_table.ts";
 import { CloseCode, CONNECTION_ID, type Frame, FrameType, type GoAwayReason, type Reconnect } from "./frame.ts";
 import { type ConnectionSettings, readSettings, readTargets, type ServedTargets } from "./handshake_heads.ts";
-import { type Acknowledges, IncomingExchange, type RequestHandler } from "./incoming_exchange.ts";
-import type { HttpBodyCarrier, HttpBodyOptions, HttpDelivery } from "./http_bodies.ts";
+import { IncomingExchange } from "./incoming_exchange.ts";
+import type { HttpBodyOptions, HttpDelivery } from "./http_bodies.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import { OutgoingExchange } from "./outgoing_exchange.ts";
 import type { MessagePipe, PipeReceiver } from "./pipe.ts";
+import { PipeRoom } from "./pipe_room.ts";
 import { ProtocolError } from "./protocol_error.ts";
+import type { SessionEnd, SessionOptions } from "./session_options.ts";
 import { ReceiveWindow, WindowBudget } from "./window.ts";
 
-/** Bodies wait while more than this lies unsent in the socket, in bytes (protocol §5). */
-const SOCKET_HIGH_WATER_BYTES = 1024 * 1024;
-/** A peer that lets this much pile up does not read at all, in bytes. */
-const SOCKET_LIMIT_BYTES = 64 * 1024 * 1024;
-/** How often a congested socket is looked at, in milliseconds: neither `ws` nor native WebSockets tell when they have room. */
-const SOCKET_POLL_MS = 2;
 /** An acknowledgement waits this long for its response, which makes it needless, in milliseconds. */
 const ACKNOWLEDGE_DELAY_MS = 10;
 /** Round trips are measured at most this often while bodies flow, in milliseconds. */
 const MEASURE_INTERVAL_MS = 1000;
 /** Deliveries a connector takes at once; the server stays far below. */
 const MAX_DELIVERIES = 10_000;
-
-/** What a session tells its owner. Handlers must not throw. */
-export interface SessionHandlers {
-  /** Connector only: answers a request. */
-  readonly request?: RequestHandler;
-  /** Connector only: when a request counts as received; `receipt` unless given. */
-  readonly acknowledges?: Acknowledges;
-  /** Connector only: carries large bodies by HTTP; without it they all go by this connection. */
-  readonly httpBodies?: HttpBodyCarrier;
-  /** Connector only: the server changed the settings. */
-  readonly configure?: (settings: ConnectionSettings) => void;
-  /** Server only: the connector renewed its token. */
-  readonly authenticate?: (token: string) => void;
-  /** Server only: the connector serves other targets, or their health has changed. */
-  readonly targets?: (served: ServedTargets) => void;
-  /** Server only: a delivery has ended, so there is room for another. */
-  readonly deliveryEnded?: () => void;
-  /** The peer wants to stop. */
-  readonly goAway?: (reason: GoAwayReason, reconnect: Reconnect) => void;
-}
-
-/** How a session is set up, the outcome of the handshake. */
-export interface SessionOptions {
-  readonly settings: ConnectionSettings;
-  /** Largest frame this side takes, in bytes. */
-  readonly maxMessageBytes: number;
-  /** Largest frame the peer takes, in bytes. */
-  readonly peerMaxMessageBytes: number;
-  readonly handlers: SessionHandlers;
-}
-
-/** How a session ended. */
-export interface SessionEnd {
-  /** Close code, 1006 when the connection broke. */
-  readonly code: number;
-  readonly reason: string;
-  /** Set when this side ended it because of what the peer did. */
-  readonly error?: ProtocolError;
-}
 
 /** One side of a connection. */
 export class Session implements PipeReceiver {
@@ -79,11 +36,11 @@ export class Session implements PipeReceiver {
   readonly #options: SessionOptions;
   readonly #exchanges = new ExchangeTable<OutgoingExchange | IncomingExchange>();
   readonly #budget = new WindowBudget();
+  readonly #room: PipeRoom;
   readonly #keepAlive: KeepAlive;
   readonly #settleEnded: (end: SessionEnd) => void;
   /** Made with the first delivery: most connections have nothing to do. */
   #exchangePort: ExchangePort | undefined;
-  #room: Promise<void> | undefined;
   #acknowledgeTimer: ReturnType<typeof setTimeout> | undefined;
   #isLeaving = false;
   #isPeerLeaving = false;
@@ -94,6 +51,7 @@ export class Session implements PipeReceiver {
   /** Takes over an open pipe. */
   constructor(pipe: MessagePipe, options: SessionOptions) {
     this.#pipe = pipe;
+    this.#room = new PipeRoom(pipe);
     this.#options = options;
     this.#settings = options.settings;
     const { promise, resolve } = Promise.withResolvers<SessionEnd>();
@@ -314,7 +272,7 @@ export class Session implements PipeReceiver {
   get #port(): ExchangePort {
     return this.#exchangePort ??= {
       send: (type, id, content) => this.#send(type, id, content),
-      whenWritable: () => this.#whenWritable(),
+      whenWritable: () => this.#room.whenFree(),
       openWindow: () => new ReceiveWindow(this.#budget, this.#keepAlive),
       grant: (id, bytes) => {
         this.#keepAlive.measure(MEASURE_INTERVAL_MS);
@@ -348,30 +306,16 @@ export class Session implements PipeReceiver {
     const message = encodeFrame(type, id, content);
     if (message.length > this.#options.peerMaxMessageBytes) return false;
     this.#pipe.send(message);
-    if (this.#pipe.bufferedAmount > SOCKET_LIMIT_BYTES) {
+    if (this.#room.isExceeded) {
       this.#fail(new ProtocolError("flow_control", "The peer does not read what it is sent"));
     }
     return true;
   }
 
-  #whenWritable(): Promise<void> | undefined {
-    if (this.#isClosed || this.#pipe.bufferedAmount <= SOCKET_HIGH_WATER_BYTES) return undefined;
-    return this.#room ??= new Promise((resolve) => {
-      const poll = () => {
-        if (!this.#isClosed && this.#pipe.bufferedAmount > SOCKET_HIGH_WATER_BYTES) {
-          return void setTimeout(poll, SOCKET_POLL_MS);
-        }
-        this.#room = undefined;
-        resolve();
-      };
-      setTimeout(poll, SOCKET_POLL_MS);
-    });
-  }
-
   /** The peer did something wrong, or nothing at all. */
   #fail(error: ProtocolError): void {
     if (this.#isClosed) return;
-    if (error.code === "keep_alive_timeout" || this.#pipe.bufferedAmount > SOCKET_LIMIT_BYTES) {
+    if (error.code === "keep_alive_timeout" || this.#room.isExceeded) {
       this.#end({ code: CloseCode.keepAliveTimeout, reason: error.code, error });
       return this.#pipe.terminate();
     }
@@ -384,6 +328,7 @@ export class Session implements PipeReceiver {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#keepAlive[Symbol.dispose]();
+    this.#room[Symbol.dispose]();
     clearTimeout(this.#acknowledgeTimer);
     const error = end.error ?? new Error(`The connection was closed: ${end.code} ${end.reason}`);
     for (const [, exchange] of this.#exchanges.list()) exchange.fail(error);

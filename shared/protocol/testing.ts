@@ -13,7 +13,8 @@ import type { ConnectionSettings, Hello, Welcome } from "./handshake_heads.ts";
 import type { RequestHandler } from "./incoming_exchange.ts";
 import { createMemoryPipes } from "./memory_pipe.ts";
 import type { MessagePipe, PipeReceiver } from "./pipe.ts";
-import { Session, type SessionHandlers } from "./session.ts";
+import { Session } from "./session.ts";
+import type { SessionHandlers } from "./session_options.ts";
 
 /** Settings with the defaults of a server. */
 export const SETTINGS: ConnectionSettings = {
