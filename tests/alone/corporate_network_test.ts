@@ -10,16 +10,24 @@ import { assertRelays, type Company, startCompany, startSquid, startTinyproxy } 
 import { requireNamespaces } from "../testkit/corporate_network.ts";
 import type { ChildProcess } from "../testkit/process.ts";
 import { startConnectorProcess } from "../testkit/programs.ts";
+import type { TestTenant } from "../testkit/tenants.ts";
 
 const programs = await requireNamespaces(["openssl", "tinyproxy", "squid"]);
 
 /** Starts a connector at the site. */
 function startSiteConnector(
   company: Company,
-  options: { url?: string; env?: Record<string, string>; awaited?: RegExp; proxy?: string; caFile?: string } = {},
+  options: {
+    url?: string;
+    tenant?: TestTenant;
+    env?: Record<string, string>;
+    awaited?: RegExp;
+    proxy?: string;
+    caFile?: string;
+  } = {},
 ): Promise<ChildProcess> {
-  const { network, folder, tenant, caFile } = company;
-  const { url = company.url, ...rest } = options;
+  const { network, folder, caFile } = company;
+  const { url = company.url, tenant = company.tenant, ...rest } = options;
   const targets = { echo: { type: "echo" } };
   return startConnectorProcess({ url }, tenant, { folder, namespace: network.site, caFile, targets, ...rest });
 }
@@ -94,17 +102,16 @@ test("a proxy that forbids the port is named, and the connector connects when it
 test("a proxy that cuts what is idle does not cut a connection with keep-alive, and one it cuts comes back", async () => {
   await using company = await startCompany(programs, { keepAliveInterval: "2s" });
   const { proxy } = company.network.addresses;
-  await using patient = await startTinyproxy(company, ["Timeout 3"]);
-  await using connector = await startSiteConnector(company, { proxy: `http://${proxy}:${patient.port}` });
-  // Longer than the proxy lets anything idle.
-  await new Promise((resolve) => setTimeout(resolve, 5_000));
-  await assertRelays(company);
+  await using impatient = await startTinyproxy(company, ["Timeout 3"]);
+  const way = { proxy: `http://${proxy}:${impatient.port}` };
+  await using connector = await startSiteConnector(company, way);
+  const tenant = await company.folder.database.createTenant({ keepAliveIntervalMs: 60_000 });
+  await using silent = await startSiteConnector(company, { ...way, tenant });
+  // That of the other had been there as long, and longer.
+  await silent.waitForLine(/Lost the connection/);
   assert.doesNotMatch(connector.output, /Lost the connection/);
-  await connector.stop();
-  await company.folder.database.updateTenant(company.tenant.id, { keepAliveIntervalMs: 60_000 });
-  await using cut = await startSiteConnector(company, { proxy: `http://${proxy}:${patient.port}` });
-  await cut.waitForLine(/Lost the connection/);
-  await cut.waitForLine(/Connected to /, { count: 2 });
+  await assertRelays(company);
+  await silent.waitForLine(/Connected to /, { count: 2 });
 });
 
 test("IPv6 works on both sides of the proxy, and squid as well as tinyproxy", async () => {
