@@ -11,6 +11,7 @@ import { type Database, migrateToLatest, openDatabase, type Role } from "../pers
 import { memoryDatabase } from "../persistence/testing.ts";
 import type { ConnectionEntry } from "./connection_service.ts";
 import { createManagement, type Management } from "./management.ts";
+import type { FinishedRequestDocument } from "./request_log_service.ts";
 import type { SentAnswer, SentRequest } from "./request_sender.ts";
 import { createStore, type Store } from "./store.ts";
 
@@ -41,6 +42,35 @@ export interface Answered {
   readonly headers: Headers;
   // deno-lint-ignore no-explicit-any -- What a test looks for may be there or not.
   readonly json: any;
+}
+
+/** What an event says of a request. */
+export function finishedRequest(): FinishedRequestDocument {
+  return {
+    requestId: crypto.randomUUID(),
+    tenantId: crypto.randomUUID(),
+    tenantName: "acme",
+    originId: crypto.randomUUID(),
+    connectionId: crypto.randomUUID(),
+    started: new Date().toISOString(),
+    durationMs: 12.5,
+    target: "erp",
+    method: "GET",
+    path: "/orders/1",
+    clientAddress: "192.0.2.1",
+    status: 200,
+    outcome: "succeeded",
+    errorCode: undefined,
+    policyReason: undefined,
+    requestBytes: 1,
+    relayedRequestBytes: 2,
+    responseBytes: 3,
+    relayedResponseBytes: 4,
+    waitedMs: 1.5,
+    tunnelMs: 0.5,
+    targetMs: 2.25,
+    deliveries: 1,
+  };
 }
 
 /** Management and its surroundings. */
