@@ -4,70 +4,11 @@
 
 import assert from "node:assert/strict";
 import { within } from "./testkit/deadline.ts";
-import { ManagementClient } from "./testkit/management.ts";
-import { type Site, startSite } from "./testkit/site.ts";
+import { RecordedSite } from "./testkit/recorded_site.ts";
 import { Gate } from "./testkit/target.ts";
-import type { FetchHandler } from "../connector/targets/fetch_handler.ts";
-import type { ServerOverrides } from "./testkit/server.ts";
 import type { Interceptor } from "../server/interceptors/mod.ts";
 
 const DAY_MS = 86_400_000;
-
-/** A site, and what its management says. */
-class RecordedSite implements AsyncDisposable {
-  readonly site: Site;
-  readonly api: ManagementClient;
-
-  private constructor(site: Site, api: ManagementClient) {
-    this.site = site;
-    this.api = api;
-  }
-
-  static async start(
-    app: FetchHandler,
-    { overrides = {}, interceptors = [] }: { overrides?: ServerOverrides; interceptors?: Interceptor[] } = {},
-  ): Promise<RecordedSite> {
-    const site = await startSite({ app }, overrides, { interceptors });
-    return new RecordedSite(site, await ManagementClient.of(site.server, "writer"));
-  }
-
-  get path(): string {
-    return `/tenants/${this.site.tenant.name}`;
-  }
-
-  relay(path: string, init?: RequestInit): Promise<Response> {
-    return this.site.server.relay(this.site.tenant, path, init);
-  }
-
-  async record(input: Record<string, unknown> = {}): Promise<string> {
-    const { status, json } = await this.api.call("POST", `${this.path}/recordings`, { json: input });
-    assert.equal(status, 201, JSON.stringify(json));
-    return json.id;
-  }
-
-  /** Waits until so many requests are in a recording. */
-  // deno-lint-ignore no-explicit-any -- What a test looks for may be there or not.
-  async requests(id: string, count: number): Promise<any[]> {
-    const listed = async () => {
-      for (;;) {
-        const { json } = await this.api.call("GET", `${this.path}/recordings/${id}/requests?take=100`);
-        if (json.totalCount >= count) return json.results;
-        await this.site.server.handled();
-      }
-    };
-    const results = await within(listed(), { timeoutMs: 20_000, what: `${count} recorded requests` });
-    assert.equal(results.length, count);
-    return await Promise.all(
-      results.map(async (summary: { id: string }) =>
-        (await this.api.call("GET", `${this.path}/recordings/${id}/requests/${summary.id}`)).json
-      ),
-    );
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.site[Symbol.asyncDispose]();
-  }
-}
 
 function valueOf(message: { headers: { name: string; value: string }[] }, name: string): string | undefined {
   return message.headers.find((header) => header.name.toLowerCase() === name)?.value;
@@ -288,67 +229,4 @@ Deno.test("a recording that another server has begun is found", async () => {
     }
   };
   await within(found(), { timeoutMs: 20_000, what: "a recorded request" });
-});
-
-Deno.test("a recorded request is sent again, also changed, and compared", async () => {
-  const seen: string[] = [];
-  await using recorded = await RecordedSite.start(async (request) => {
-    seen.push(
-      `${request.method} ${new URL(request.url).pathname} ${request.headers.get("x-who")} ${await request.text()}`,
-    );
-    return Response.json({ count: seen.length, kept: true }, { headers: { "X-Count": String(seen.length) } });
-  });
-  const id = await recorded.record();
-  await (await recorded.relay("app/a", { method: "PUT", body: "one", headers: { "X-Who": "me" } })).text();
-  const [request] = await recorded.requests(id, 1);
-  const path = `${recorded.path}/recordings/${id}/requests/${request.id}/replay`;
-  const again = await recorded.api.call("POST", path, { json: {} });
-  assert.equal(again.status, 200, JSON.stringify(again.json));
-  const { answer, comparison } = again.json;
-  assert.equal(answer.response.status, 200);
-  assert.notEqual(answer.requestId, request.requestId);
-  assert.equal(comparison.isSameStatus, true);
-  assert.equal(comparison.body.isSame, false);
-  assert.deepEqual(comparison.body.lines.filter(({ change }: { change: string }) => change !== "same"), [
-    { change: "removed", text: '  "count": 1,\n' },
-    { change: "added", text: '  "count": 2,\n' },
-  ]);
-  const count = comparison.headers.find(({ name }: { name: string }) => name === "x-count");
-  assert.deepEqual([count.change, count.recorded, count.replayed], ["changed", ["1"], ["2"]]);
-  await recorded.api.call("POST", path, {
-    json: { method: "POST", path: "/b", headers: [], body: { encoding: "base64", content: "dHdv" } },
-  });
-  assert.deepEqual(seen, ["PUT /a me one", "PUT /a me one", "POST /b null two"]);
-  const logged = await recorded.api.call("GET", "/audit?action=request.replay");
-  assert.equal(logged.json.totalCount, 2);
-});
-
-Deno.test("a request is tried on a tenant that wants authentication, and its time is explained", async () => {
-  await using recorded = await RecordedSite.start((request) =>
-    new Response(request.headers.get("authorization"), { status: 418 })
-  );
-  const tenant = await recorded.api.call("GET", recorded.path);
-  await recorded.api.call("PUT", recorded.path, { json: { ...tenant.json, requireAuthentication: true } });
-  assert.equal((await recorded.relay("app/")).status, 401);
-  const json = { target: "app", path: "/x", headers: [{ name: "Authorization", value: "Basic abc" }] };
-  const tried = await recorded.api.call("POST", `${recorded.path}/try`, { json });
-  const { response, times, connection, errorCode } = tried.json;
-  assert.deepEqual([response.status, response.body.content, errorCode], [418, "Basic abc", null]);
-  const { waitMs, tunnelMs, targetMs, bodyMs, totalMs } = times;
-  for (const time of [waitMs, tunnelMs, targetMs, bodyMs]) {
-    assert.ok(time >= 0 && time <= totalMs, JSON.stringify(times));
-  }
-  assert.ok(connection.machineName !== "");
-  const unknown = await recorded.api.call("POST", `${recorded.path}/try`, { json: { target: "nothing" } });
-  assert.deepEqual([unknown.json.response.status, unknown.json.errorCode], [404, "target_unknown"]);
-});
-
-Deno.test("connectors and targets are pinged", async () => {
-  await using recorded = await RecordedSite.start((request) =>
-    new Response(null, { status: request.method === "HEAD" ? 204 : 500 })
-  );
-  const { json } = await recorded.api.call("POST", `${recorded.path}/ping`, { json: { target: "app" } });
-  assert.equal(json.connections.length, 1);
-  assert.ok(json.connections[0].roundTripMs > 0);
-  assert.deepEqual([json.target.status, json.target.errorCode], [204, null]);
 });
