@@ -7,11 +7,20 @@ import { within } from "./testkit/deadline.ts";
 import { RecordedSite } from "./testkit/recorded_site.ts";
 import { Gate } from "./testkit/target.ts";
 import type { Interceptor } from "../server/interceptors/mod.ts";
+import type { BodyDocument, RecordedRequestDocument } from "../server/management/recordings/recording_document.ts";
 
 const DAY_MS = 86_400_000;
 
-function valueOf(message: { headers: { name: string; value: string }[] }, name: string): string | undefined {
-  return message.headers.find((header) => header.name.toLowerCase() === name)?.value;
+type Message = RecordedRequestDocument["clientRequest" | "clientResponse"];
+
+function valueOf(message: Message, name: string): string | undefined {
+  return message?.headers.find((header) => header.name.toLowerCase() === name)?.value;
+}
+
+function bodyOf(message: Message): BodyDocument {
+  const body = message?.body;
+  assert.ok(body, "the message has a body");
+  return body;
 }
 
 Deno.test("a recording has what client and target sent each other", async () => {
@@ -26,7 +35,7 @@ Deno.test("a recording has what client and target sent each other", async () => 
     headers: { "Content-Type": "text/plain" },
   });
   assert.deepEqual(await answer.json(), { got: "hällo" });
-  const [request] = await recorded.requests(id, 1);
+  const request = await recorded.request(id);
   assert.deepEqual([request.method, request.target, request.path, request.status], [
     "POST",
     "app",
@@ -34,7 +43,7 @@ Deno.test("a recording has what client and target sent each other", async () => 
     201,
   ]);
   assert.equal(request.clientRequest.path, `/relay/${recorded.site.tenant.name}/app/orders?x=%20y`);
-  assert.deepEqual(request.clientRequest.body, {
+  assert.deepEqual(bodyOf(request.clientRequest), {
     sizeBytes: 6,
     keptBytes: 6,
     isCut: false,
@@ -46,9 +55,9 @@ Deno.test("a recording has what client and target sent each other", async () => 
   });
   assert.equal(valueOf(request.clientRequest, "x-forwarded-for"), undefined);
   assert.equal(valueOf(request.targetRequest, "x-forwarded-for"), "127.0.0.1");
-  assert.equal(request.targetResponse.body.content, '{"got":"hällo"}');
+  assert.equal(bodyOf(request.targetResponse).content, '{"got":"hällo"}');
   assert.equal(valueOf(request.clientResponse, "x-answer"), "yes");
-  assert.equal(request.clientResponse.body.content, '{"got":"hällo"}');
+  assert.equal(bodyOf(request.clientResponse).content, '{"got":"hällo"}');
 });
 
 Deno.test("a recording shows what interceptors have changed", async () => {
@@ -62,9 +71,9 @@ Deno.test("a recording shows what interceptors have changed", async () => {
   });
   const id = await recorded.record();
   await (await recorded.relay("app/", { method: "POST", body: "sent" })).text();
-  const [request] = await recorded.requests(id, 1);
+  const request = await recorded.request(id);
   const bodies = [request.clientRequest, request.targetRequest, request.targetResponse, request.clientResponse]
-    .map(({ body }) => body.content);
+    .map((message) => bodyOf(message).content);
   assert.deepEqual(bodies, ["sent", "changed on its way", "echo changed on its way", "changed on its way back"]);
 });
 
@@ -94,11 +103,11 @@ Deno.test("credentials, chosen headers and acknowledge URLs are masked in the da
     },
   });
   assert.match(await answer.text(), /SECRET-acknowledge/);
-  const [request] = await recorded.requests(id, 1);
+  const request = await recorded.request(id);
   assert.equal(valueOf(request.clientRequest, "authorization"), "[masked]");
   assert.equal(valueOf(request.clientRequest, "x-plain"), "plain");
-  assert.match(request.clientRequest.body.content, /token=\*+"/);
-  assert.equal(request.clientRequest.body.keptBytes, request.clientRequest.body.sizeBytes);
+  assert.match(bodyOf(request.clientRequest).content, /token=\*+"/);
+  assert.equal(bodyOf(request.clientRequest).keptBytes, bodyOf(request.clientRequest).sizeBytes);
   assert.match(request.path, /^\/login\?password=\*+&user=ada$/);
   for (const name of ["authorization", "cookie", "set-cookie", "api-key", "x-private"]) {
     assert.ok(request.maskedHeaders.includes(name), name);
@@ -119,7 +128,7 @@ Deno.test("a recording takes only what was asked for, and ends when it is stoppe
   for (const path of ["app/api/good", "app/other/bad", "app/api/bad", "nothing/api/bad"]) {
     await (await recorded.relay(path)).body?.cancel();
   }
-  const [request] = await recorded.requests(id, 1);
+  const request = await recorded.request(id);
   assert.deepEqual([request.path, request.status], ["/api/bad", 503]);
   const stopped = await recorded.api.call("POST", `${recorded.path}/recordings/${id}/stop`);
   assert.deepEqual([stopped.json.state, stopped.json.endReason], ["ended", "stopped"]);
@@ -134,10 +143,10 @@ Deno.test("what the relay itself answers is recorded, too", async () => {
   await using recorded = await RecordedSite.start(() => new Response());
   const id = await recorded.record();
   await (await recorded.relay("nothing/x")).body?.cancel();
-  const [request] = await recorded.requests(id, 1);
+  const request = await recorded.request(id);
   assert.deepEqual([request.status, request.errorCode], [404, "target_unknown"]);
   assert.equal(request.targetResponse, null);
-  assert.match(request.clientResponse.body.content, /target_unknown/);
+  assert.match(bodyOf(request.clientResponse).content, /target_unknown/);
 });
 
 Deno.test("server-sent events are recorded while they arrive as soon as they were sent", async () => {
@@ -159,9 +168,9 @@ Deno.test("server-sent events are recorded while they arrive as soon as they wer
   gate.open();
   assert.equal((await reader.read()).value, "data: last\n\n");
   assert.equal((await reader.read()).done, true);
-  const [request] = await recorded.requests(id, 1);
-  assert.equal(request.clientResponse.body.content, "data: first\n\ndata: last\n\n");
-  assert.equal(request.clientResponse.body.isComplete, true);
+  const request = await recorded.request(id);
+  assert.equal(bodyOf(request.clientResponse).content, "data: first\n\ndata: last\n\n");
+  assert.equal(bodyOf(request.clientResponse).isComplete, true);
 });
 
 Deno.test("large bodies pass whole and are recorded in part", async () => {
@@ -173,14 +182,10 @@ Deno.test("large bodies pass whole and are recorded in part", async () => {
   const id = await recorded.record();
   const answer = await recorded.relay("app/", { method: "POST", body: new Uint8Array(size) });
   assert.equal((await answer.arrayBuffer()).byteLength, size);
-  const [request] = await recorded.requests(id, 1);
+  const request = await recorded.request(id);
   for (const message of [request.clientRequest, request.clientResponse]) {
-    assert.deepEqual([message.body.sizeBytes, message.body.keptBytes, message.body.isCut, message.body.isComplete], [
-      size,
-      256 * 1024,
-      true,
-      true,
-    ]);
+    const { sizeBytes, keptBytes, isCut, isComplete } = bodyOf(message);
+    assert.deepEqual([sizeBytes, keptBytes, isCut, isComplete], [size, 256 * 1024, true, true]);
   }
 });
 
@@ -188,9 +193,9 @@ Deno.test("a recording without bodies has their sizes only", async () => {
   await using recorded = await RecordedSite.start(() => new Response("secret"));
   const id = await recorded.record({ bodies: false });
   await (await recorded.relay("app/", { method: "POST", body: "private" })).text();
-  const [request] = await recorded.requests(id, 1);
-  assert.deepEqual([request.clientRequest.body.sizeBytes, request.clientRequest.body.content], [7, ""]);
-  assert.deepEqual([request.clientResponse.body.sizeBytes, request.clientResponse.body.content], [6, ""]);
+  const request = await recorded.request(id);
+  assert.deepEqual([bodyOf(request.clientRequest).sizeBytes, bodyOf(request.clientRequest).content], [7, ""]);
+  assert.deepEqual([bodyOf(request.clientResponse).sizeBytes, bodyOf(request.clientResponse).content], [6, ""]);
 });
 
 Deno.test("a recording that is full ends by itself, and a later request costs nothing", async () => {

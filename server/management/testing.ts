@@ -5,6 +5,8 @@
  */
 
 import { ApiKeys, generateApiKey, hashSecret, LoginThrottle, Passwords, Sessions, SetupCode } from "../auth/mod.ts";
+import { ManagementAnswer } from "../../tests/testkit/management_answer.ts";
+import type { DocumentOf } from "../../tests/testkit/management_documents.ts";
 import { findPostgres } from "../../tests/testkit/postgres.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
 import { type Database, migrateToLatest, openDatabase, type Role } from "../persistence/mod.ts";
@@ -34,14 +36,6 @@ export interface CallOptions {
   /** A body as it is. */
   readonly body?: BodyInit;
   readonly headers?: Record<string, string>;
-}
-
-/** An answer with its document. */
-export interface Answered {
-  readonly status: number;
-  readonly headers: Headers;
-  // deno-lint-ignore no-explicit-any -- What a test looks for may be there or not.
-  readonly json: any;
 }
 
 /** What an event says of a request. */
@@ -170,15 +164,12 @@ export class ManagementSite implements AsyncDisposable {
   }
 
   /** Calls the API. */
-  async call(method: string, path: string, options: CallOptions = {}): Promise<Answered> {
-    const response = await this.fetch(method, path, options);
-    const text = await response.text();
-    const isJson = /json/.test(response.headers.get("Content-Type") ?? "");
-    return {
-      status: response.status,
-      headers: response.headers,
-      json: isJson && text !== "" ? JSON.parse(text) : text,
-    };
+  async call<Method extends string, Path extends string>(
+    method: Method,
+    path: Path,
+    options: CallOptions = {},
+  ): Promise<ManagementAnswer<DocumentOf<`${Method} ${Path}`>>> {
+    return await ManagementAnswer.read(await this.fetch(method, path, options));
   }
 
   /** Calls the API and leaves the answer's body unread. */

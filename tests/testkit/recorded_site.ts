@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import type { FetchHandler } from "../../connector/targets/fetch_handler.ts";
 import type { Interceptor } from "../../server/interceptors/mod.ts";
+import type { RecordedRequestDocument } from "../../server/management/recordings/recording_document.ts";
 import { within } from "./deadline.ts";
 import { ManagementClient } from "./management.ts";
 import type { ServerOverrides } from "./server.ts";
@@ -32,7 +33,7 @@ export class RecordedSite implements AsyncDisposable {
   }
 
   /** Where the tenant is in the management API. */
-  get path(): string {
+  get path(): `/tenants/${string}` {
     return `/tenants/${this.site.tenant.name}`;
   }
 
@@ -44,13 +45,12 @@ export class RecordedSite implements AsyncDisposable {
   /** Begins a recording and tells its id. */
   async record(input: Record<string, unknown> = {}): Promise<string> {
     const { status, json } = await this.api.call("POST", `${this.path}/recordings`, { json: input });
-    assert.equal(status, 201, JSON.stringify(json));
+    assert.equal(status, 201);
     return json.id;
   }
 
   /** Waits until so many requests are in a recording, and reads them. */
-  // deno-lint-ignore no-explicit-any -- What a test looks for may be there or not.
-  async requests(id: string, count: number): Promise<any[]> {
+  async requests(id: string, count: number): Promise<RecordedRequestDocument[]> {
     const listed = async () => {
       for (;;) {
         const { json } = await this.api.call("GET", `${this.path}/recordings/${id}/requests?take=100`);
@@ -61,10 +61,16 @@ export class RecordedSite implements AsyncDisposable {
     const results = await within(listed(), { timeoutMs: 20_000, what: `${count} recorded requests` });
     assert.equal(results.length, count);
     return await Promise.all(
-      results.map(async (summary: { id: string }) =>
+      results.map(async (summary) =>
         (await this.api.call("GET", `${this.path}/recordings/${id}/requests/${summary.id}`)).json
       ),
     );
+  }
+
+  /** Waits until a request is in a recording, and reads it. There must be no other. */
+  async request(id: string): Promise<RecordedRequestDocument> {
+    const [request] = await this.requests(id, 1);
+    return request!;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -118,7 +118,7 @@ managementTest("a client that leaves makes room, and too many are refused", asyn
   const open: Response[] = [];
   for (let count = 0; count < 100; count++) open.push(await site.fetch("GET", PATH));
   const refused = await site.call("GET", PATH);
-  assert.deepEqual([refused.status, refused.json.code], [503, "overloaded"]);
+  assert.deepEqual([refused.status, refused.problem.code], [503, "overloaded"]);
   await open[0]!.body!.cancel();
   await using _reader = await watch(site);
   for (const response of open.slice(1)) await response.body!.cancel();
