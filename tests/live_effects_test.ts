@@ -23,7 +23,7 @@ interface Change {
 async function manage(server: TestServer, method: string, path: string, json?: unknown): Promise<void> {
   const client = await ManagementClient.of(server);
   const answer = await client.call(method, `/tenants/${path}`, { json });
-  assert.ok(answer.status < 300, `${answer.status} ${JSON.stringify(answer.json)}`);
+  assert.ok(answer.status < 300, `${answer.status} ${answer.text}`);
 }
 
 /** The first secret of a use. */

@@ -18,7 +18,8 @@ function quoted(text: string): string[] {
 
 managementTest("docs/management.md has every route, for the role that the API wants, and no other", async (site) => {
   const { json } = await site.call("GET", "/management/openapi.json", { as: null });
-  const described = Object.entries<Record<string, object>>(json.paths).flatMap(([path, operations]) =>
+  const { paths } = json as { readonly paths: Record<string, object> };
+  const described = Object.entries(paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`)
   );
   const documented: string[] = [];
@@ -29,7 +30,7 @@ managementTest("docs/management.md has every route, for the role that the API wa
     for (const [role, cell] of Object.entries({ reader, writer, admin })) {
       for (const method of quoted(cell)) {
         documented.push(`${method} ${address}`);
-        const url = address.replace("{name}", "nobody").replace("{message}", "client-request")
+        const url: string = address.replace("{name}", "nobody").replace("{message}", "client-request")
           .replace(/\{\w+\}/g, () => crypto.randomUUID());
         const below = role === "admin" ? "writer" : role === "writer" ? "reader" : null;
         const { status } = await site.call(method, url, { as: below });

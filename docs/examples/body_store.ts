@@ -31,31 +31,29 @@ export class SqliteBodyStore implements BodyStore, Disposable {
   async put(key: string, body: ReadableStream<Uint8Array>, options: PutOptions = {}): Promise<number> {
     checkKey(key);
     const bytes = await readAll(body, options);
-    this.#run(() =>
+    await this.#run(() =>
       this.#database.prepare("INSERT OR REPLACE INTO bodies VALUES (?, ?, ?)").run(key, bytes, Date.now())
     );
     return bytes.length;
   }
 
-  // deno-lint-ignore require-await
   async open(key: string): Promise<StoredBody | undefined> {
     checkKey(key);
-    const row = this.#run(() => this.#database.prepare("SELECT bytes FROM bodies WHERE key = ?").get(key));
+    const row = await this.#run(() => this.#database.prepare("SELECT bytes FROM bodies WHERE key = ?").get(key));
     if (row === undefined) return undefined;
     const bytes = row["bytes"] as Uint8Array<ArrayBuffer>;
     return { sizeBytes: bytes.length, stream: new Blob([bytes]).stream() };
   }
 
-  // deno-lint-ignore require-await
   async remove(key: string): Promise<void> {
     checkKey(key);
-    this.#run(() => this.#database.prepare("DELETE FROM bodies WHERE key = ?").run(key));
+    await this.#run(() => this.#database.prepare("DELETE FROM bodies WHERE key = ?").run(key));
   }
 
   async *keys({ minimumAgeMs }: { readonly minimumAgeMs: number }): AsyncGenerator<string> {
     const before = Date.now() - minimumAgeMs;
-    const rows = this.#run(() => this.#database.prepare("SELECT key FROM bodies WHERE put_at <= ?").all(before));
-    for (const row of rows) yield await Promise.resolve(String(row["key"]));
+    const rows = await this.#run(() => this.#database.prepare("SELECT key FROM bodies WHERE put_at <= ?").all(before));
+    for (const row of rows) yield String(row["key"]);
   }
 
   [Symbol.dispose](): void {
@@ -63,12 +61,10 @@ export class SqliteBodyStore implements BodyStore, Disposable {
   }
 
   /** Whatever the database says, the relay answers 503 and tries again later. */
-  #run<Result>(action: () => Result): Result {
-    try {
-      return action();
-    } catch (cause) {
+  #run<Result>(action: () => Result): Promise<Result> {
+    return Promise.try(action).catch((cause) => {
       throw new RelayError("body_store_unavailable", "Cannot use body store: its database failed", { cause });
-    }
+    });
   }
 }
 

@@ -4,6 +4,9 @@
  * @module
  */
 
+import type { OriginState } from "../persistence/mod.ts";
+import type { FinishedRequestDocument } from "./request_log_service.ts";
+
 /** What can happen. */
 export const MANAGEMENT_EVENT_TYPES = [
   "tenantOnline",
@@ -17,20 +20,45 @@ export const MANAGEMENT_EVENT_TYPES = [
 /** One of {@link MANAGEMENT_EVENT_TYPES}. */
 export type ManagementEventType = typeof MANAGEMENT_EVENT_TYPES[number];
 
-/** Something that happened. */
-export interface ManagementEvent {
-  readonly type: ManagementEventType;
-  /** UUID of the tenant that it is about, if it is about one. */
-  readonly tenantId: string | undefined;
-  /** What there is to say, as JSON. */
-  readonly data: Readonly<Record<string, unknown>>;
+/** What an event says of a tenant. */
+export interface TenantEventDocument {
+  readonly tenantId: string;
+  readonly tenantName: string;
 }
 
+/** What an event says of a server instance. */
+export interface OriginEventDocument {
+  readonly originId: string;
+  readonly machineName: string;
+  readonly state: OriginState;
+}
+
+/** What there is to say, by what has happened. */
+export interface EventDocuments {
+  readonly tenantOnline: TenantEventDocument;
+  readonly tenantOffline: TenantEventDocument;
+  readonly tenantChanged: TenantEventDocument;
+  readonly tenantRemoved: TenantEventDocument;
+  readonly requestFinished: FinishedRequestDocument;
+  readonly originChanged: OriginEventDocument;
+}
+
+/** Something that happened. */
+export type ManagementEvent = {
+  [Type in ManagementEventType]: {
+    readonly type: Type;
+    /** UUID of the tenant that it is about, if it is about one. */
+    readonly tenantId: string | undefined;
+    /** What there is to say, as JSON. */
+    readonly data: EventDocuments[Type];
+  };
+}[ManagementEventType];
+
 /** An event with its place in the order. */
-export interface NumberedEvent extends ManagementEvent {
+export type NumberedEvent = ManagementEvent & {
   /** Names the origin's start and the event; absent for `requestFinished`, of which none are kept. */
   readonly id: string | undefined;
-}
+};
 
 /** What a watcher gets: an event, or how many it has missed. */
 export type Watched = { readonly event: NumberedEvent } | { readonly lost: number | undefined };

@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
 import { EventHub, type ManagementEventType, type Watched, type Watcher } from "./event_hub.ts";
+import { finishedRequest } from "./testing.ts";
 
 const ORIGIN = "origin";
 
-function publish(hub: EventHub, number: number, type: ManagementEventType = "tenantChanged"): void {
-  hub.publish({ type, tenantId: `t${number % 2}`, data: { number } });
+/** Publishes an event that can be told by the tenant's name. */
+function publish(
+  hub: EventHub,
+  number: number,
+  type: Exclude<ManagementEventType, "originChanged"> = "tenantChanged",
+): void {
+  const tenantId = `t${number % 2}`;
+  hub.publish({ type, tenantId, data: { ...finishedRequest(), tenantId, tenantName: String(number) } });
 }
 
 async function take(watcher: Watcher, count: number): Promise<unknown[]> {
@@ -15,7 +22,9 @@ async function take(watcher: Watcher, count: number): Promise<unknown[]> {
 
 function told(watched: Watched | undefined): unknown {
   if (watched === undefined) return undefined;
-  return "lost" in watched ? { lost: watched.lost } : watched.event.data.number;
+  if ("lost" in watched) return { lost: watched.lost };
+  const { data } = watched.event;
+  return "tenantName" in data ? Number(data.tenantName) : undefined;
 }
 
 Deno.test("EventHub tells everybody what they want to know, in order", async () => {

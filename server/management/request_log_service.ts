@@ -89,6 +89,15 @@ export const requestDocumentSchema = z.object({
 /** A request as it is shown. */
 export type RequestDocument = z.output<typeof requestDocumentSchema>;
 
+/** A request that has just ended, as it is shown: what would be null in the log is absent. */
+export type FinishedRequestDocument =
+  & { readonly requestId: string }
+  & {
+    readonly [Field in Exclude<keyof RequestDocument, "id">]:
+      | Exclude<RequestDocument[Field], null>
+      | (null extends RequestDocument[Field] ? undefined : never);
+  };
+
 /** Shows a request. */
 export function toRequestDocument({ startedAt, ...request }: LoggedRequest): RequestDocument {
   return { ...request, started: new Date(startedAt).toISOString() };

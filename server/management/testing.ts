@@ -5,12 +5,15 @@
  */
 
 import { ApiKeys, generateApiKey, hashSecret, LoginThrottle, Passwords, Sessions, SetupCode } from "../auth/mod.ts";
+import { ManagementAnswer } from "../../tests/testkit/management_answer.ts";
+import type { DocumentOf } from "../../tests/testkit/management_documents.ts";
 import { findPostgres } from "../../tests/testkit/postgres.ts";
 import type { ListenerRequest } from "../listener/listener.ts";
 import { type Database, migrateToLatest, openDatabase, type Role } from "../persistence/mod.ts";
 import { memoryDatabase } from "../persistence/testing.ts";
 import type { ConnectionEntry } from "./connection_service.ts";
 import { createManagement, type Management } from "./management.ts";
+import type { FinishedRequestDocument } from "./request_log_service.ts";
 import type { SentAnswer, SentRequest } from "./request_sender.ts";
 import { createStore, type Store } from "./store.ts";
 
@@ -35,12 +38,33 @@ export interface CallOptions {
   readonly headers?: Record<string, string>;
 }
 
-/** An answer with its document. */
-export interface Answered {
-  readonly status: number;
-  readonly headers: Headers;
-  // deno-lint-ignore no-explicit-any -- What a test looks for may be there or not.
-  readonly json: any;
+/** What an event says of a request. */
+export function finishedRequest(): FinishedRequestDocument {
+  return {
+    requestId: crypto.randomUUID(),
+    tenantId: crypto.randomUUID(),
+    tenantName: "acme",
+    originId: crypto.randomUUID(),
+    connectionId: crypto.randomUUID(),
+    started: new Date().toISOString(),
+    durationMs: 12.5,
+    target: "erp",
+    method: "GET",
+    path: "/orders/1",
+    clientAddress: "192.0.2.1",
+    status: 200,
+    outcome: "succeeded",
+    errorCode: undefined,
+    policyReason: undefined,
+    requestBytes: 1,
+    relayedRequestBytes: 2,
+    responseBytes: 3,
+    relayedResponseBytes: 4,
+    waitedMs: 1.5,
+    tunnelMs: 0.5,
+    targetMs: 2.25,
+    deliveries: 1,
+  };
 }
 
 /** Management and its surroundings. */
@@ -140,15 +164,12 @@ export class ManagementSite implements AsyncDisposable {
   }
 
   /** Calls the API. */
-  async call(method: string, path: string, options: CallOptions = {}): Promise<Answered> {
-    const response = await this.fetch(method, path, options);
-    const text = await response.text();
-    const isJson = /json/.test(response.headers.get("Content-Type") ?? "");
-    return {
-      status: response.status,
-      headers: response.headers,
-      json: isJson && text !== "" ? JSON.parse(text) : text,
-    };
+  async call<Method extends string, Path extends string>(
+    method: Method,
+    path: Path,
+    options: CallOptions = {},
+  ): Promise<ManagementAnswer<DocumentOf<`${Method} ${Path}`>>> {
+    return await ManagementAnswer.read(await this.fetch(method, path, options));
   }
 
   /** Calls the API and leaves the answer's body unread. */

@@ -4,22 +4,17 @@
  * @module
  */
 
+import type { EventDocuments, ManagementEventType } from "../../server/management/event_hub.ts";
 import type { Role } from "../../server/persistence/mod.ts";
 import { within } from "./deadline.ts";
+import { ManagementAnswer } from "./management_answer.ts";
+import type { DocumentOf } from "./management_documents.ts";
 import type { TestServer } from "./server.ts";
 
 /** What to send besides method and path. */
 export interface ManagementCall {
   readonly json?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** An answer with its document. */
-export interface ManagementAnswer {
-  readonly status: number;
-  readonly headers: Headers;
-  // deno-lint-ignore no-explicit-any -- What a test looks for may be there or not.
-  readonly json: any;
 }
 
 /** Calls the API with a key. */
@@ -38,7 +33,11 @@ export class ManagementClient {
   }
 
   /** Calls the API. The path begins behind `/management`. */
-  async call(method: string, path: string, { json, headers }: ManagementCall = {}): Promise<ManagementAnswer> {
+  async call<Method extends string, Path extends string>(
+    method: Method,
+    path: Path,
+    { json, headers }: ManagementCall = {},
+  ): Promise<ManagementAnswer<DocumentOf<`${Method} /management${Path}`>>> {
     const response = await fetch(`${this.#url}/management${path}`, {
       method,
       headers: {
@@ -48,14 +47,19 @@ export class ManagementClient {
       },
       ...(json === undefined ? {} : { body: JSON.stringify(json) }),
     });
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, json: text === "" ? undefined : JSON.parse(text) };
+    return await ManagementAnswer.read(response);
   }
 
-  /** Watches events. */
-  async watch(query = ""): Promise<EventWatcher> {
+  /** Watches events: of some types or all, of a tenant or all. */
+  async watch<Type extends ManagementEventType>(
+    { types, tenant }: { readonly types?: readonly Type[]; readonly tenant?: string } = {},
+  ): Promise<EventWatcher<Type>> {
     const leaving = new AbortController();
-    const response = await fetch(`${this.#url}/management/events${query}`, {
+    const query = new URLSearchParams({
+      ...(types === undefined ? {} : { types: types.join(",") }),
+      ...(tenant === undefined ? {} : { tenant }),
+    });
+    const response = await fetch(`${this.#url}/management/events?${query}`, {
       headers: { "Api-Key": this.#key },
       signal: leaving.signal,
     });
@@ -65,15 +69,12 @@ export class ManagementClient {
 }
 
 /** One event. */
-export interface WatchedEvent {
-  readonly id: string | undefined;
-  readonly type: string;
-  // deno-lint-ignore no-explicit-any -- What a test looks for may be there or not.
-  readonly data: any;
-}
+export type WatchedEvent<Type extends ManagementEventType> = {
+  [Each in Type]: { readonly id: string | undefined; readonly type: Each; readonly data: EventDocuments[Each] };
+}[Type];
 
 /** Reads server-sent events. */
-export class EventWatcher implements AsyncDisposable {
+export class EventWatcher<Type extends ManagementEventType> implements AsyncDisposable {
   readonly #reader: ReadableStreamDefaultReader<string>;
   readonly #leaving: AbortController;
   #text = "";
@@ -84,11 +85,11 @@ export class EventWatcher implements AsyncDisposable {
   }
 
   /** The next event, or undefined when the stream has ended. */
-  async next({ timeoutMs = 10_000 } = {}): Promise<WatchedEvent | undefined> {
+  async next({ timeoutMs = 10_000 } = {}): Promise<WatchedEvent<Type> | undefined> {
     return await within(this.#next(), { timeoutMs, what: "an event" });
   }
 
-  async #next(): Promise<WatchedEvent | undefined> {
+  async #next(): Promise<WatchedEvent<Type> | undefined> {
     for (;;) {
       const end = this.#text.indexOf("\n\n");
       if (end === -1) {
@@ -105,7 +106,10 @@ export class EventWatcher implements AsyncDisposable {
       );
       this.#text = this.#text.slice(end + 2);
       const type = fields.get("event");
-      if (type !== undefined) return { id: fields.get("id"), type, data: JSON.parse(fields.get("data") ?? "null") };
+      if (type === "lost") throw new Error("Cannot go on watching: events were lost");
+      if (type !== undefined) {
+        return { id: fields.get("id"), type, data: JSON.parse(fields.get("data")!) } as WatchedEvent<Type>;
+      }
     }
   }
 

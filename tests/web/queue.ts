@@ -119,7 +119,7 @@ Deno.test("stored requests are listed, paged, shown without credentials, deleted
 
   const management = await ManagementClient.of(server);
   const { json } = await management.call("GET", "/audit");
-  const actions = json.results.map(({ action }: { action: string }) => action);
+  const actions = json.results.map(({ action }) => action);
   for (const action of ["queue.remove", "dead_letter.resend"]) assert.ok(actions.includes(action), action);
 
   await writer.go("/tenants/acme/remove");

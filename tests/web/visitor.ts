@@ -122,10 +122,9 @@ export class Visitor implements AsyncDisposable {
   async violations(): Promise<string[]> {
     await this.page.evaluate(axe.source);
     return await this.page.evaluate(async () => {
-      // deno-lint-ignore no-explicit-any -- It was put into the page by the line above.
-      const { violations } = await (globalThis as any).axe.run();
-      // deno-lint-ignore no-explicit-any -- As axe gives them.
-      return violations.map(({ id, nodes }: any) => `${id}: ${nodes.map(({ html }: any) => html).join(" | ")}`);
+      const page = globalThis as unknown as { readonly axe: typeof axe };
+      const { violations } = await page.axe.run();
+      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
     });
   }
 

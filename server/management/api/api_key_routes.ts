@@ -23,6 +23,9 @@ const createdApiKeySchema = apiKeyDocumentSchema.extend({
   value: z.string().meta({ description: "The key itself. It is not shown again." }),
 }).meta({ id: "CreatedApiKey" });
 
+/** A new key as it is shown, this once with its value. */
+export type CreatedApiKeyDocument = z.output<typeof createdApiKeySchema>;
+
 /** Adds the routes. */
 export function addApiKeyRoutes(api: Api, parts: ApiKeyRoutesParts): void {
   addReading(api, parts);

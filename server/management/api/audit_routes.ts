@@ -41,6 +41,9 @@ const auditEntrySchema = z.object({
   after: z.unknown().meta({ description: "What it is, without secrets; null when there is nothing any more." }),
 }).meta({ id: "AuditEntry" });
 
+/** A change as it is shown. */
+export type AuditEntryDocument = z.output<typeof auditEntrySchema>;
+
 const filterFields = {
   from: timestampSchema.optional().meta({ description: "At that time or later." }),
   to: timestampSchema.optional().meta({ description: "Before that time." }),
@@ -70,6 +73,6 @@ export function addAuditRoutes(api: Api, { credentials, audit }: AuditRoutesPart
   });
 }
 
-function toEntryDocument({ at, ...entry }: AuditEntry) {
+function toEntryDocument({ at, ...entry }: AuditEntry): AuditEntryDocument {
   return { ...entry, at: new Date(at).toISOString() };
 }

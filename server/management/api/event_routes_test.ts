@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type CallOptions, type ManagementSite, managementTest, PASSWORD } from "../testing.ts";
+import type { TenantEventDocument } from "../event_hub.ts";
+import { type CallOptions, finishedRequest, type ManagementSite, managementTest, PASSWORD } from "../testing.ts";
 
 const PATH = "/management/events";
 
@@ -56,13 +57,18 @@ async function watch(site: ManagementSite, query = "", options: CallOptions = {}
   return reader;
 }
 
+function tenantNameOf({ data }: Record<string, string>): string {
+  const { tenantName }: TenantEventDocument = JSON.parse(data!);
+  return tenantName;
+}
+
 managementTest("GET events tells of changes as they happen", async (site) => {
   await using reader = await watch(site);
   await site.call("POST", "/management/tenants", { json: { name: "acme" } });
   await site.call("DELETE", "/management/tenants/acme");
   const [changed, removed] = [await reader.event(), await reader.event()];
   assert.deepEqual([changed.event, removed.event], ["tenantChanged", "tenantRemoved"]);
-  assert.equal(JSON.parse(changed.data!).tenantName, "acme");
+  assert.equal(tenantNameOf(changed), "acme");
   assert.match(removed.id!, /:2$/);
 });
 
@@ -70,10 +76,10 @@ managementTest("GET events tells only of the types and the tenant asked for", as
   for (const name of ["acme", "other"]) await site.call("POST", "/management/tenants", { json: { name } });
   await using reader = await watch(site, "?tenant=ACME&types=tenantChanged,tenantOnline");
   await site.call("PUT", "/management/tenants/other", { json: {} });
-  site.management.events.publish({ type: "requestFinished", tenantId: undefined, data: {} });
+  site.management.events.publish({ type: "requestFinished", tenantId: undefined, data: finishedRequest() });
   await site.call("PUT", "/management/tenants/acme", { json: {} });
-  const { event, data } = await reader.event();
-  assert.deepEqual([event, JSON.parse(data!).tenantName], ["tenantChanged", "acme"]);
+  const told = await reader.event();
+  assert.deepEqual([told.event, tenantNameOf(told)], ["tenantChanged", "acme"]);
   assert.equal((await site.call("GET", `${PATH}?tenant=nobody`)).status, 404);
 });
 
@@ -93,15 +99,15 @@ managementTest(
 
 managementTest("no text can break out of an event", async (site) => {
   await using reader = await watch(site);
-  const data = { tenantName: 'a\n\nevent: fake\ndata: {"x":1}\r\n\u2028' };
+  const data = { tenantId: "t", tenantName: 'a\n\nevent: fake\ndata: {"x":1}\r\n\u2028' };
   site.management.events.publish({ type: "tenantOnline", tenantId: "t", data });
   assert.deepEqual(JSON.parse((await reader.event()).data!), data);
 });
 
 managementTest("a client that does not read is told what it lost", async (site) => {
   await using reader = await watch(site);
-  for (let number = 0; number < 2_500; number++) {
-    site.management.events.publish({ type: "requestFinished", tenantId: "t", data: { number } });
+  for (let count = 0; count < 2_500; count++) {
+    site.management.events.publish({ type: "requestFinished", tenantId: "t", data: finishedRequest() });
   }
   const blocks = [await reader.event(), await reader.event()];
   const lost = blocks.find(({ event }) => event === "lost");
@@ -112,7 +118,7 @@ managementTest("a client that leaves makes room, and too many are refused", asyn
   const open: Response[] = [];
   for (let count = 0; count < 100; count++) open.push(await site.fetch("GET", PATH));
   const refused = await site.call("GET", PATH);
-  assert.deepEqual([refused.status, refused.json.code], [503, "overloaded"]);
+  assert.deepEqual([refused.status, refused.problem.code], [503, "overloaded"]);
   await open[0]!.body!.cancel();
   await using _reader = await watch(site);
   for (const response of open.slice(1)) await response.body!.cancel();

@@ -43,8 +43,8 @@ managementTestOnDatabases("documents that are no JSON objects are refused by eve
   for (const [method, path] of await documentRoutes(site)) {
     for (const body of bodies) {
       const headers = { "Content-Type": "application/json" };
-      const { status, json } = await site.call(method, path, { body, headers });
-      assert.deepEqual([status, json.code], [400, "invalid_request"], `${method} ${path} ${body.slice(0, 20)}`);
+      const { status, problem } = await site.call(method, path, { body, headers });
+      assert.deepEqual([status, problem.code], [400, "invalid_request"], `${method} ${path} ${body.slice(0, 20)}`);
     }
     const invalidUtf8 = await site.call(method, path, {
       body: new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]),
@@ -66,7 +66,11 @@ managementTestOnDatabases("documents of another type are refused by every route"
       ]
     ) {
       const answer = await site.call(method, path, { body: JSON.stringify(json), headers: { "Content-Type": type } });
-      assert.deepEqual([answer.status, answer.json.code], [415, "unsupported_media_type"], `${method} ${path} ${type}`);
+      assert.deepEqual(
+        [answer.status, answer.problem.code],
+        [415, "unsupported_media_type"],
+        `${method} ${path} ${type}`,
+      );
     }
     const untyped = await site.call(method, path, { body: new TextEncoder().encode(JSON.stringify(json)) });
     assert.equal(untyped.status, 415);
@@ -91,7 +95,7 @@ managementTestOnDatabases(
       const headers = { "Content-Type": "application/json" };
       for (const extra of [{}, { "Content-Length": String(body.length) }, { "Content-Length": "0" }]) {
         const answer = await site.call(method, path, { body, headers: { ...headers, ...extra } });
-        assert.deepEqual([answer.status, answer.json.code], [413, "body_too_large"], `${method} ${path}`);
+        assert.deepEqual([answer.status, answer.problem.code], [413, "body_too_large"], `${method} ${path}`);
       }
     }
   },
@@ -110,7 +114,7 @@ managementTestOnDatabases(
       assert.equal(answer.status, 400);
       assert.equal(answer.headers.get("Content-Type"), "application/problem+json");
       assert.equal(answer.headers.get("RelayServer-Error"), "invalid_request");
-      const paths = answer.json.problems.map(({ path }: { path: string }) => path).sort();
+      const paths = answer.problems.map(({ path }) => path).sort();
       assert.deepEqual(paths, Object.keys(wrong).sort(), `${method} ${path}`);
       const polluted = await site.call(method, path, {
         body: JSON.stringify(json).replace("{", '{"__proto__":{"role":"admin"},'),
@@ -123,9 +127,11 @@ managementTestOnDatabases(
 
 managementTestOnDatabases("a problem document does not grow with what was sent", async (site) => {
   const many = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`${"k".repeat(100)}${index}`, 1]));
-  const { json } = await site.call("POST", "/management/tenants", { json: { ...many, ["x".repeat(10_000)]: 1 } });
-  assert.ok(JSON.stringify(json).length < 30_000);
-  assert.match(json.detail, /500\d problems/);
+  const { text, problem } = await site.call("POST", "/management/tenants", {
+    json: { ...many, ["x".repeat(10_000)]: 1 },
+  });
+  assert.ok(text.length < 30_000);
+  assert.match(problem.detail, /500\d problems/);
 });
 
 managementTestOnDatabases("tenants have wrong fields refused one by one", async (site) => {
@@ -146,17 +152,17 @@ managementTestOnDatabases("tenants have wrong fields refused one by one", async 
   };
   for (const [field, values] of Object.entries(wrong)) {
     for (const value of values) {
-      const { status, json } = await site.call("POST", "/management/tenants", {
+      const { status, problems } = await site.call("POST", "/management/tenants", {
         json: { name: "acme", [field]: value },
       });
       const what = `${field}: ${JSON.stringify(value)}`;
       assert.equal(status, 400, what);
-      assert.ok(json.problems.every(({ path }: { path: string }) => path.split(".")[0] === field), what);
+      assert.ok(problems.every(({ path }) => path.split(".")[0] === field), what);
     }
   }
   const delays = { reconnectMinimumDelay: "00:01:00", reconnectMaximumDelay: "00:00:59" };
-  const { json } = await site.call("POST", "/management/tenants", { json: { name: "acme", ...delays } });
-  assert.equal(json.problems[0].path, "reconnectMinimumDelay");
+  const { problems } = await site.call("POST", "/management/tenants", { json: { name: "acme", ...delays } });
+  assert.equal(problems[0]?.path, "reconnectMinimumDelay");
   assert.equal((await site.call("GET", "/management/tenants")).json.totalCount, 0);
 });
 
@@ -213,8 +219,8 @@ managementTestOnDatabases(
       ["/management/users?search=%01", "search"],
     ];
     for (const [path, field] of cases) {
-      const { status, json } = await site.call("GET", path);
-      assert.deepEqual([status, json.problems?.[0]?.path, json.problems?.[0]?.in], [400, field, "query"], path);
+      const { status, problems } = await site.call("GET", path);
+      assert.deepEqual([status, problems[0]?.path, problems[0]?.in], [400, field, "query"], path);
     }
   },
 );
@@ -235,15 +241,15 @@ managementTestOnDatabases("names and ids in paths cannot be anything else", asyn
   for (const name of names) {
     for (const suffix of ["", "/secrets", "/connections", "/requests", "/statistics"]) {
       const path = `/management/tenants/${name.includes("%") ? name : encodeURIComponent(name)}${suffix}`;
-      const { status, json } = await site.call("GET", path);
-      assert.deepEqual([status, json.code], [404, "tenant_unknown"], path);
-      assert.ok(!json.detail.includes("<"));
+      const { status, problem } = await site.call("GET", path);
+      assert.deepEqual([status, problem.code], [404, "tenant_unknown"], path);
+      assert.ok(!problem.detail.includes("<"));
     }
   }
   for (const id of ["1", "%00", "' or 1=1", "11111111-1111-1111-1111-11111111111g"]) {
     for (const path of ["users", "api-keys", "requests"]) {
-      const { status, json } = await site.call("GET", `/management/${path}/${encodeURIComponent(id)}`);
-      assert.deepEqual([status, json.problems[0].in, json.problems[0].path], [400, "path", "id"], `${path}/${id}`);
+      const { status, problems } = await site.call("GET", `/management/${path}/${encodeURIComponent(id)}`);
+      assert.deepEqual([status, problems[0]?.in, problems[0]?.path], [400, "path", "id"], `${path}/${id}`);
     }
   }
 });
@@ -252,18 +258,18 @@ managementTestOnDatabases("a document that does not arrive in time, or breaks of
   const broken = new ReadableStream({
     pull: (controller) => controller.error(new Error("gone")),
   });
-  const { status, json } = await site.call("POST", "/management/tenants", {
+  const { status, problem } = await site.call("POST", "/management/tenants", {
     body: broken,
     headers: { "Content-Type": "application/json" },
   });
-  assert.deepEqual([status, json.code], [400, "invalid_request"]);
+  assert.deepEqual([status, problem.code], [400, "invalid_request"]);
 });
 
 managementTestOnDatabases("faults of the database become problem documents that tell nothing of it", async (site) => {
   site.store.tenants.list = () => Promise.reject(new Error("secret detail of the database"));
-  const { status, json } = await site.call("GET", "/management/tenants");
-  assert.deepEqual([status, json.code], [500, "internal_error"]);
-  assert.ok(!JSON.stringify(json).includes("detail of"));
+  const { status, problem, text } = await site.call("GET", "/management/tenants");
+  assert.deepEqual([status, problem.code], [500, "internal_error"]);
+  assert.ok(!text.includes("detail of"));
 });
 
 managementTestOnDatabases(
@@ -280,9 +286,9 @@ managementTestOnDatabases(
     ];
     for (const [method, path, json] of calls) {
       const answer = await site.call(method, path, { json });
-      assert.deepEqual([answer.status, answer.json.code], [503, "database_unavailable"], `${method} ${path}`);
+      assert.deepEqual([answer.status, answer.problem.code], [503, "database_unavailable"], `${method} ${path}`);
       assert.equal(answer.headers.get("Retry-After"), "5");
-      assert.ok(!JSON.stringify(answer.json).includes("password"));
+      assert.ok(!answer.text.includes("password"));
     }
     site.store.apiKeys.findByHash = away;
     const { status } = await site.call("GET", "/management/tenants", {

@@ -26,6 +26,9 @@ const originSchema = z.object({
   lastSeen: z.iso.datetime().meta({ description: "One that did not stop in order just ceases to be seen." }),
 }).meta({ id: "Origin" });
 
+/** A server instance as it is shown. */
+export type OriginDocument = z.output<typeof originSchema>;
+
 /** Adds the routes. */
 export function addOriginRoutes(api: Api, { credentials, origins }: OriginRoutesParts): void {
   const route = describeRoute({
@@ -42,6 +45,6 @@ export function addOriginRoutes(api: Api, { credentials, origins }: OriginRoutes
   });
 }
 
-function toOriginDocument({ startedAt, lastSeenAt, ...origin }: Origin) {
+function toOriginDocument({ startedAt, lastSeenAt, ...origin }: Origin): OriginDocument {
   return { ...origin, started: new Date(startedAt).toISOString(), lastSeen: new Date(lastSeenAt).toISOString() };
 }

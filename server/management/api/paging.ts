@@ -49,12 +49,20 @@ export function pageSchema<T extends z.ZodType>(element: T, id: string) {
   }).meta({ id });
 }
 
+/** One page as it is shown. */
+export interface PageDocument<T> {
+  readonly results: T[];
+  readonly totalCount: number;
+  readonly offset: number;
+  readonly pageSize: number;
+}
+
 /** Puts a page around its elements. */
-export function toPage<T>(results: T[], totalCount: number, { skip, take }: PageRange) {
+export function toPage<T>(results: T[], totalCount: number, { skip, take }: PageRange): PageDocument<T> {
   return { results, totalCount, offset: skip, pageSize: take };
 }
 
 /** One page of a list that is in memory. */
-export function pageOf<T>(all: readonly T[], range: PageRange) {
+export function pageOf<T>(all: readonly T[], range: PageRange): PageDocument<T> {
   return toPage(all.slice(range.skip, range.skip + range.take), all.length, range);
 }

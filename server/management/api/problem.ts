@@ -55,6 +55,9 @@ export const problemSchema = z.object({
   problems: z.array(inputProblemSchema).optional().meta({ description: "Every fault of the input." }),
 }).meta({ id: "Problem", description: "Why a request was refused (RFC 9457)." });
 
+/** A problem document. */
+export type ProblemDocument = z.output<typeof problemSchema>;
+
 /** The status that a code is answered with. */
 export function statusOfProblem(code: ManagementErrorCode): number {
   return ANSWERS[code][0];
@@ -66,7 +69,7 @@ export function answerProblem(error: ManagementError): Response {
   const requestId = crypto.randomUUID();
   if (code === "internal_error") logger.error("Request {requestId} failed: {error}", { requestId, error: error.cause });
   const [status, title] = ANSWERS[code];
-  const document: z.output<typeof problemSchema> = {
+  const document: ProblemDocument = {
     type: "about:blank",
     title,
     status,

@@ -19,6 +19,10 @@ import { describeRoute, idParameter, jsonAnswer, tenantParameter } from "./route
 
 const one = tenantParameter.extend(idParameter.shape);
 const pageOfRequests = pageSchema(storedRequestDocumentSchema, "StoredRequestPage");
+const removalSchema = z.object({ removed: z.int() });
+
+/** How many requests were removed, as it is shown. */
+export type RemovalDocument = z.output<typeof removalSchema>;
 
 /** What the routes work with. */
 export interface QueueRoutesParts extends ApiBasics {
@@ -85,7 +89,7 @@ function addRemoval(api: Api, parts: QueueRoutesParts, { list, path, tag, entrie
     summary: `Remove all ${entries}`,
     description: "What is being delivered may reach its target all the same.",
     request: { params: tenantParameter },
-    responses: { 200: jsonAnswer("How many were removed.", z.object({ removed: z.int() })) },
+    responses: { 200: jsonAnswer("How many were removed.", removalSchema) },
   }, options);
   api.openapi(removalOfAll, async (context) => {
     const { name: tenantName } = context.req.valid("param");

@@ -6,7 +6,6 @@
 
 import { z } from "@hono/zod-openapi";
 import { MESSAGE_NAMES, toBodyDownload } from "../recordings/body_download.ts";
-import { comparisonSchema } from "../recordings/comparison.ts";
 import {
   recordedRequestSchema,
   recordedSummarySchema,
@@ -14,9 +13,8 @@ import {
   toRecordedSummary,
 } from "../recordings/recording_document.ts";
 import type { ExportFormat, RecordingService } from "../recordings/recording_service.ts";
-import { sentAnswerSchema } from "../recordings/sent_answer.ts";
 import { requestChangesSchema } from "../recordings/sent_request.ts";
-import type { TryService } from "../recordings/try_service.ts";
+import { replayDocumentSchema, type TryService } from "../recordings/try_service.ts";
 import { actorOf, type Api, type ApiBasics } from "./environment.ts";
 import { pageParameters, pageSchema, rangeOf, toPage } from "./paging.ts";
 import { RECORDING_TAGS, recordingParameters, RECORDINGS_PATH } from "./recording_routes.ts";
@@ -39,10 +37,6 @@ const requestParameters = recordingParameters.extend({
 
 const messageParameters = requestParameters.extend({
   message: z.enum(MESSAGE_NAMES).meta({ param: { name: "message", in: "path" } }),
-});
-
-const replaySchema = z.object({ answer: sentAnswerSchema, comparison: comparisonSchema.nullable() }).meta({
-  id: "Replay",
 });
 
 const EXPORTS: Record<ExportFormat, { readonly type: string; readonly file: string; readonly summary: string }> = {
@@ -143,7 +137,7 @@ function addReplay(api: Api, parts: RecordedRequestRoutesParts): void {
       "policy of the tenant is in its way. Masked headers are left out unless others are given.",
     request: { params: requestParameters, body: jsonBody(requestChangesSchema) },
     responses: {
-      200: jsonAnswer("What came back. The comparison is null when the client got no answer.", replaySchema),
+      200: jsonAnswer("What came back. The comparison is null when the client got no answer.", replayDocumentSchema),
     },
   }, { role: "writer", credentials: parts.credentials, refusals: [404] });
   api.openapi(route, async (context) => {

@@ -53,7 +53,7 @@ async function setUp(site: ManagementSite, messages: Partial<RecordedMessages> =
   const { json: { id } } = await site.call("POST", PATH, { json: {} });
   const request = recorded(messages);
   assert.ok(await site.store.recordings.addRequest(id, request));
-  return { id, request, path: `${PATH}/${id}/requests/${request.id}` };
+  return { id, request, path: `${PATH}/${id}/requests/${request.id}` as const };
 }
 
 managementTestOnDatabases(
@@ -71,7 +71,7 @@ managementTestOnDatabases(
         bodies: false,
       },
     });
-    assert.equal(begun.status, 201, JSON.stringify(begun.json));
+    assert.equal(begun.status, 201, begun.text);
     const { id, startedBy, started, ends, ...rest } = begun.json;
     assert.match(startedBy, /^writer /);
     assert.equal(Date.parse(ends) - Date.parse(started), 600_000);
@@ -103,7 +103,7 @@ managementTestOnDatabases(
     assert.equal((await site.call("GET", `${PATH}/${id}`)).status, 404);
     const { json: { results } } = await site.call("GET", `/management/audit?subjectKind=recording`);
     assert.deepEqual(
-      results.map(({ action, subject }: { action: string; subject: { id: string } }) => [action, subject.id]),
+      results.map(({ action, subject }) => [action, subject.id]),
       [["recording.remove", id], ["recording.stop", id], ["recording.create", id]],
     );
   },
@@ -122,10 +122,10 @@ managementTest("wrong fields of a recording are refused one by one", async (site
   };
   for (const [field, values] of Object.entries(wrong)) {
     for (const value of values) {
-      const { status, json } = await site.call("POST", PATH, { json: { [field]: value } });
+      const { status, problems } = await site.call("POST", PATH, { json: { [field]: value } });
       const what = `${field}: ${JSON.stringify(value)}`;
       assert.equal(status, 400, what);
-      assert.ok(json.problems.every(({ path }: { path: string }) => path.split(".")[0] === field), what);
+      assert.ok(problems.every(({ path }) => path.split(".")[0] === field), what);
     }
   }
   assert.equal((await site.call("GET", PATH)).json.totalCount, 0);
@@ -135,7 +135,7 @@ managementTest("no more than five recordings of a tenant run at a time", async (
   await site.call("POST", "/management/tenants", { json: { name: "acme" } });
   for (let count = 0; count < 5; count++) assert.equal((await site.call("POST", PATH, { json: {} })).status, 201);
   const refused = await site.call("POST", PATH, { json: {} });
-  assert.deepEqual([refused.status, refused.json.code], [400, "invalid_request"]);
+  assert.deepEqual([refused.status, refused.problem.code], [400, "invalid_request"]);
 });
 
 managementTest("a recording of another tenant is not there", async (site) => {
@@ -143,8 +143,8 @@ managementTest("a recording of another tenant is not there", async (site) => {
   await site.call("POST", "/management/tenants", { json: { name: "other" } });
   const base = `/management/tenants/other/recordings/${id}`;
   for (const rest of ["", "/har", "/curl", "/requests", `/requests/${request.id}`, `/requests/${request.id}/curl`]) {
-    const { status, json } = await site.call("GET", base + rest);
-    assert.deepEqual([status, json.code], [404, "not_found"], rest);
+    const { status, problem } = await site.call("GET", base + rest);
+    assert.deepEqual([status, problem.code], [404, "not_found"], rest);
   }
   assert.equal((await site.call("DELETE", base)).status, 404);
   assert.equal((await site.call("POST", `${base}/stop`)).status, 404);
@@ -156,8 +156,8 @@ managementTest("ids and names of messages in paths cannot be anything else", asy
   const { id, path } = await setUp(site);
   const paths = [`${PATH}/1`, `${PATH}/%00/requests`, `${PATH}/${id}/requests/x`, `${path}/bodies/all`];
   for (const wrong of paths) assert.equal((await site.call("GET", wrong)).status, 400, wrong);
-  assert.equal((await site.call("GET", `${PATH}/${id}/requests?take=0`)).json.problems[0].path, "take");
-  assert.equal((await site.call("GET", `${path}/bodies/target-request`)).json.code, "not_found");
+  assert.equal((await site.call("GET", `${PATH}/${id}/requests?take=0`)).problems[0]?.path, "take");
+  assert.equal((await site.call("GET", `${path}/bodies/target-request`)).problem.code, "not_found");
 });
 
 managementTestOnDatabases("recorded requests are read with their bodies", async (site) => {
@@ -181,8 +181,8 @@ managementTestOnDatabases("recorded requests are read with their bodies", async 
     errorCode: null,
   });
   const { json } = await site.call("GET", path, { as: "writer" });
-  assert.equal(json.clientRequest.body.content, "hello");
-  assert.equal(json.clientResponse.body.content, HOSTILE);
+  assert.equal(json.clientRequest.body?.content, "hello");
+  assert.equal(json.clientResponse?.body?.content, HOSTILE);
   assert.equal(json.targetRequest, null);
 });
 
@@ -214,7 +214,7 @@ managementTest("a body is downloaded as a file that no browser runs", async (sit
 managementTest("a replay sends what was recorded, without what was masked", async (site) => {
   const { id, request, path } = await setUp(site);
   const { status, json } = await site.call("POST", `${path}/replay`, { as: "writer", json: {} });
-  assert.equal(status, 200, JSON.stringify(json));
+  assert.equal(status, 200);
   const { body, ...sent } = site.sent[0]!;
   assert.deepEqual(sent, {
     tenantName: "acme",
@@ -227,10 +227,10 @@ managementTest("a replay sends what was recorded, without what was masked", asyn
   });
   assert.equal(new TextDecoder().decode(body!), "hello");
   assert.equal(json.answer.requestId, site.answer.requestId);
-  const changes = json.comparison.headers.map(({ name, change }: { name: string; change: string }) => [name, change]);
+  const changes = json.comparison?.headers.map(({ name, change }) => [name, change]);
   assert.deepEqual(changes, [["content-type", "changed"], ["set-cookie", "masked"]]);
   const { json: { results: [entry] } } = await site.call("GET", "/management/audit?action=request.replay");
-  assert.deepEqual(entry.after, {
+  assert.deepEqual(entry?.after, {
     recordingId: id,
     requestId: request.requestId,
     target: "app",
@@ -242,8 +242,8 @@ managementTest("a replay sends what was recorded, without what was masked", asyn
 managementTest("a body that was not recorded whole is not sent again by itself", async (site) => {
   const { clientRequest } = recorded().messages;
   const { path } = await setUp(site, { clientRequest: { ...clientRequest, body: { ...whole("cut"), isCut: true } } });
-  const { status, json } = await site.call("POST", `${path}/replay`, { json: {} });
-  assert.deepEqual([status, json.problems[0].path], [400, "body"]);
+  const { status, problems } = await site.call("POST", `${path}/replay`, { json: {} });
+  assert.deepEqual([status, problems[0]?.path], [400, "body"]);
   assert.equal((await site.call("POST", `${path}/replay`, { json: { body: null } })).status, 200);
   assert.equal(site.sent[0]!.body, null);
 });
@@ -277,10 +277,10 @@ managementTest("requests that HTTP cannot carry are refused by field", async (si
   for (const [field, values] of Object.entries(wrong)) {
     for (const value of values) {
       const json = { target: "app", [field]: value };
-      const { status, json: problem } = await site.call("POST", "/management/tenants/acme/try", { json });
+      const { status, problems } = await site.call("POST", "/management/tenants/acme/try", { json });
       const what = `${field}: ${JSON.stringify(value)?.slice(0, 60)}`;
       assert.equal(status, 400, what);
-      assert.ok(problem.problems.every(({ path }: { path: string }) => path.split(".")[0] === field), what);
+      assert.ok(problems.every(({ path }) => path.split(".")[0] === field), what);
     }
   }
   assert.equal(site.sent.length, 0);
@@ -292,17 +292,17 @@ managementTest("a try tells what came back and where the time went", async (site
     as: "writer",
     json: { target: "app" },
   });
-  assert.equal(status, 200, JSON.stringify(json));
-  assert.equal(json.response.body.content, "answer");
+  assert.equal(status, 200);
+  assert.equal(json.response.body?.content, "answer");
   assert.deepEqual(json.times, { waitMs: 1, tunnelMs: 2, targetMs: 3, bodyMs: 4, totalMs: 10 });
   assert.deepEqual([site.sent[0]!.method, site.sent[0]!.path, site.sent[0]!.host], ["GET", "/", "relay.example.com"]);
   const { json: { results: [entry] } } = await site.call("GET", "/management/audit?action=request.try");
-  assert.deepEqual(entry.after, { target: "app", method: "GET", path: "/" });
+  assert.deepEqual(entry?.after, { target: "app", method: "GET", path: "/" });
 });
 
 managementTest("a request of the log tells who may read recordings where it was recorded", async (site) => {
   const { id, request } = await setUp(site);
-  const { results: [tenant] } = (await site.call("GET", "/management/tenants")).json;
+  const { json: tenant } = await site.call("GET", "/management/tenants/acme");
   const { requestId, messages: _messages, ...rest } = request;
   const logged = {
     ...rest,

@@ -33,11 +33,17 @@ const recordedPlacesSchema = z.object({
   })),
 }).meta({ id: "RecordedPlaces" });
 
+/** Where a request was recorded, as it is shown. */
+export type RecordedPlacesDocument = z.output<typeof recordedPlacesSchema>;
+
 const requestPageSchema = pageSchema(requestDocumentSchema, "RequestPage").extend({
   continueBefore: z.iso.datetime().nullable().meta({
     description: "Not null when there are older requests that were not looked at: ask again with it as `to`.",
   }),
 }).meta({ id: "RequestPage" });
+
+/** A page of requests as it is shown. */
+export type RequestPageDocument = z.output<typeof requestPageSchema>;
 
 const description =
   `Newest first. A search looks at the newest ${REQUEST_SEARCH_LIMIT} requests of the tenant, time and outcomes asked ` +
@@ -111,7 +117,10 @@ export function addRequestRoutes(api: Api, { credentials, requests, recordings }
   });
 }
 
-function toRequestPage({ results, totalCount, continueBeforeMs }: RequestPage, range: PageRange) {
+function toRequestPage(
+  { results, totalCount, continueBeforeMs }: RequestPage,
+  range: PageRange,
+): RequestPageDocument {
   return {
     ...toPage(results.map(toRequestDocument), totalCount, range),
     continueBefore: continueBeforeMs === undefined ? null : new Date(continueBeforeMs).toISOString(),

@@ -22,6 +22,9 @@ const createdSecretSchema = secretDocumentSchema.extend({
   value: z.string().meta({ description: "The secret itself. It is not shown again." }),
 }).meta({ id: "CreatedSecret" });
 
+/** A new secret as it is shown, this once with its value. */
+export type CreatedSecretDocument = z.output<typeof createdSecretSchema>;
+
 /** Adds the routes. */
 export function addSecretRoutes(api: Api, parts: SecretRoutesParts): void {
   const { credentials, secrets } = parts;

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { hashSecret } from "../../auth/mod.ts";
+import type { ConnectionDocument } from "../connection_service.ts";
 import { type ManagementSite, managementTestOnDatabases } from "../testing.ts";
 
-async function secretsOf(site: ManagementSite, name: string): Promise<string> {
+async function secretsOf(site: ManagementSite, name: string) {
   await site.call("POST", "/management/tenants", { json: { name } });
-  return `/management/tenants/${name}/secrets`;
+  return `/management/tenants/${name}/secrets` as const;
 }
 
 managementTestOnDatabases("POST secrets shows the value once and stores its hash only", async (site) => {
@@ -19,8 +20,8 @@ managementTestOnDatabases("POST secrets shows the value once and stores its hash
   assert.deepEqual(list.json, { results: [secret], totalCount: 1, offset: 0, pageSize: 10 });
   assert.equal((await site.store.secrets.findById(secret.id))?.hash, await hashSecret(value));
   const audit = await site.call("GET", "/management/audit?action=secret.create");
-  assert.deepEqual(audit.json.results[0].after, secret);
-  assert.ok(!JSON.stringify(audit.json).includes(value));
+  assert.deepEqual(audit.json.results[0]?.after, secret);
+  assert.ok(!audit.text.includes(value));
 });
 
 managementTestOnDatabases(
@@ -42,8 +43,8 @@ managementTestOnDatabases("POST secrets takes points in time to come, with their
   for (
     const wrong of ["2001-01-01T00:00:00Z", "2999-12-31", "2999-12-31T23:59:59", "2999-13-31T23:59:59Z", 5, "soon", ""]
   ) {
-    const { status, json } = await post(wrong);
-    assert.deepEqual([status, json.problems[0].path], [400, "expiration"], String(wrong));
+    const { status, problems } = await post(wrong);
+    assert.deepEqual([status, problems[0]?.path], [400, "expiration"], String(wrong));
   }
 });
 
@@ -51,7 +52,7 @@ managementTestOnDatabases("DELETE secrets removes a tenant's own secret only, an
   const [path, other] = [await secretsOf(site, "acme"), await secretsOf(site, "other")];
   const { id } = (await site.call("POST", path, { json: {} })).json;
   const tenant = (await site.call("GET", "/management/tenants/acme")).json;
-  assert.equal((await site.call("DELETE", `${other}/${id}`)).json.code, "not_found");
+  assert.equal((await site.call("DELETE", `${other}/${id}`)).problem.code, "not_found");
   assert.equal((await site.call("DELETE", `${path}/${crypto.randomUUID()}`)).status, 404);
   assert.equal((await site.call("DELETE", `${path}/${id}`, { as: "writer" })).status, 204);
   assert.equal(site.told.at(-1), `secret removed ${tenant.id} ${id}`);
@@ -61,8 +62,8 @@ managementTestOnDatabases("DELETE secrets removes a tenant's own secret only, an
 
 managementTestOnDatabases("secrets and connections of a tenant that does not exist are 404", async (site) => {
   for (const path of ["secrets", "connections", "requests", "statistics"]) {
-    const { status, json } = await site.call("GET", `/management/tenants/nobody/${path}`);
-    assert.deepEqual([status, json.code], [404, "tenant_unknown"], path);
+    const { status, problem } = await site.call("GET", `/management/tenants/nobody/${path}`);
+    assert.deepEqual([status, problem.code], [404, "tenant_unknown"], path);
   }
   assert.equal((await site.call("POST", "/management/tenants/nobody/secrets", { json: {} })).status, 404);
 });
@@ -110,10 +111,11 @@ managementTestOnDatabases(
       pageSize: 10,
     });
     assert.equal((await site.call("GET", "/management/tenants/acme")).json.connections, 1);
-    assert.equal((await site.call("GET", "/management/tenants")).json.results[0].connections, 1);
+    assert.equal((await site.call("GET", "/management/tenants")).json.results[0]?.connections, 1);
     assert.equal((await site.call("DELETE", `/management/tenants/other/connections/${id}`)).status, 404);
     assert.equal((await site.call("DELETE", `${path}/${id}`, { as: "writer" })).status, 204);
     assert.equal((await site.call("DELETE", `${path}/${id}`)).status, 404);
-    assert.equal((await site.call("GET", "/management/audit?action=connection.close")).json.results[0].before.id, id);
+    const [closing] = (await site.call("GET", "/management/audit?action=connection.close")).json.results;
+    assert.equal((closing?.before as ConnectionDocument).id, id);
   },
 );

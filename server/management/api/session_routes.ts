@@ -37,7 +37,13 @@ const principalSchema = z.object({
   role: z.enum(ROLES),
 }).meta({ id: "Principal" });
 
+/** Who one is, as it is shown. */
+export type PrincipalDocument = z.output<typeof principalSchema>;
+
 const sessionSchema = principalSchema.extend({ expiration: z.iso.datetime() }).meta({ id: "Session" });
+
+/** Who is logged in, and until when, as it is shown. */
+export type SessionDocument = z.output<typeof sessionSchema>;
 
 /** Adds the routes. */
 export function addSessionRoutes(api: Api, parts: SessionRoutesParts): void {
@@ -131,6 +137,6 @@ function addPasswordChange(api: Api, parts: SessionRoutesParts): void {
   });
 }
 
-function toPrincipalDocument({ kind, id, name, role }: Principal) {
+function toPrincipalDocument({ kind, id, name, role }: Principal): PrincipalDocument {
   return { kind, id, name, role };
 }

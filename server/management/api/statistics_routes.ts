@@ -28,6 +28,9 @@ const DEFAULT_TARGETS = 10;
 
 const targetListSchema = z.object({ results: z.array(targetTotalsSchema) }).meta({ id: "TargetList" });
 
+/** The targets with the most of something, as they are shown. */
+export type TargetListDocument = z.output<typeof targetListSchema>;
+
 /** Adds the routes. */
 export function addStatisticsRoutes(api: Api, parts: StatisticsRoutesParts): void {
   addTotals(api, parts);

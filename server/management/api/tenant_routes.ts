@@ -29,6 +29,9 @@ const shownTenantSchema = tenantDocumentSchema.extend({
   connections: z.int().meta({ description: "How many connections it has; more than none is online." }),
 }).meta({ id: "Tenant" });
 
+/** A tenant as it is shown, with who is connected. */
+export type ShownTenantDocument = z.output<typeof shownTenantSchema>;
+
 const ifMatch = z.object({
   "if-match": z.string().optional().meta({
     description: "The change is made only if the tenant still has this ETag; without it the last change wins.",
@@ -46,7 +49,7 @@ export function addTenantRoutes(api: Api, parts: TenantRoutesParts): void {
   addRemoval(api, parts);
 }
 
-function shown(tenant: Tenant, { connections }: TenantRoutesParts) {
+function shown(tenant: Tenant, { connections }: TenantRoutesParts): ShownTenantDocument {
   return { ...toTenantDocument(tenant), connections: connections.count(tenant.id) };
 }
 

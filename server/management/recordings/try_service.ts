@@ -4,6 +4,7 @@
  * @module
  */
 
+import { z } from "zod";
 import { headerValue, HOP_BY_HOP } from "../../../shared/http/headers.ts";
 import type { HeaderLines } from "../../../shared/http/message.ts";
 import type { Actor, RecordedRequest, Tenant } from "../../persistence/mod.ts";
@@ -13,11 +14,20 @@ import type { RequestSender, SentAnswer, SentRequest } from "../request_sender.t
 import type { Store } from "../store.ts";
 import { requireTenant } from "../tenant_service.ts";
 import { fromBase64 } from "./body_content.ts";
-import { compareResponses, type Comparison } from "./comparison.ts";
+import { compareResponses, comparisonSchema } from "./comparison.ts";
 import { toRecordedRequest } from "./recording_document.ts";
 import type { RecordingKey, RecordingService } from "./recording_service.ts";
-import { type SentAnswerDocument, toSentAnswer } from "./sent_answer.ts";
+import { type SentAnswerDocument, sentAnswerSchema, toSentAnswer } from "./sent_answer.ts";
 import { type NewRequestInput, type RequestChangesInput, toBytes, toHeaderLines } from "./sent_request.ts";
+
+/** What came back for a recorded request that was sent again, as it is shown. */
+export const replayDocumentSchema = z.object({
+  answer: sentAnswerSchema,
+  comparison: comparisonSchema.nullable(),
+}).meta({ id: "Replay" });
+
+/** What came back for a recorded request that was sent again, as it is shown. */
+export type ReplayDocument = z.output<typeof replayDocumentSchema>;
 
 /** What {@link TryService} works with. */
 export interface TryServiceParts {
@@ -71,7 +81,7 @@ export class TryService {
       readonly requestId: string;
       readonly changes: RequestChangesInput;
     } & Sending,
-  ): Promise<{ readonly answer: SentAnswerDocument; readonly comparison: Comparison | null }> {
+  ): Promise<ReplayDocument> {
     const { store, recordings, host } = this.#parts;
     const tenant = await requireTenant(store, key.tenantName);
     const recorded = await recordings.getRequest(key, requestId);

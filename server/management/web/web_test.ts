@@ -103,5 +103,5 @@ managementTest("the setup makes one administrator and no more", async (site) => 
   assert.equal((await ask(site, "/setup", form({ ...fields, code }))).headers.get("Location"), "/");
   assert.equal((await ask(site, "/setup", form({ ...fields, name: "eve", code }))).headers.get("Location"), "/login");
   const { json } = await site.call("GET", "/management/users");
-  assert.deepEqual(json.results.map(({ name, role }: Record<string, string>) => [name, role]), [["ada", "admin"]]);
+  assert.deepEqual(json.results.map(({ name, role }) => [name, role]), [["ada", "admin"]]);
 });
