@@ -7,6 +7,7 @@
 import { modeLoad, QUEUE_TYPES } from "./suites/acknowledge_modes.ts";
 import { DATABASE_LOADS, DATABASE_PEERS } from "./suites/database.ts";
 import { defaultRelay, webSocketRelay } from "./peers/mod.ts";
+import { ORIGINS } from "./peers/origins.ts";
 import { CONFIRMED_RPC, RPC } from "./peers/rpc.ts";
 import { type Measurements, median, type Series, type SeriesKey } from "./measurements.ts";
 
@@ -106,15 +107,17 @@ export const RATIOS: readonly Ratio[] = [
   },
   ...QUEUE_TYPES.flatMap((queueType) =>
     [1, 32].map((clients) => ({
-      name: `requests/s with ${modeLoad(clients, "connectorFinished", queueType)}, to a bare confirmed RPC`,
-      of: acknowledge(RELAY, modeLoad(clients, "connectorFinished", queueType)),
+      name: `requests/s from origin to origin with ${
+        modeLoad(clients, "connectorFinished", queueType)
+      }, to a bare confirmed RPC`,
+      of: acknowledge(ORIGINS, modeLoad(clients, "connectorFinished", queueType)),
       to: acknowledge(CONFIRMED_RPC, modeLoad(clients, undefined, queueType)),
       atLeast: 0.5,
     }))
   ),
   ...["1 client", "32 clients"].map((load) => ({
-    name: `requests/s through RabbitMQ, ${load}, to a bare RPC`,
-    of: cluster(RELAY, load, "requests/s"),
+    name: `requests/s from origin to origin through RabbitMQ, ${load}, to a bare RPC`,
+    of: cluster(ORIGINS, load, "requests/s"),
     to: cluster(RPC, load, "requests/s"),
     atLeast: 0.6,
   })),

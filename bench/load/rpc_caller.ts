@@ -1,15 +1,14 @@
 /**
- * Calls what answers at a queue, so many at a time, each the next one as soon as the last is answered. Reads
- * `{ url, queue, isConfirmed, requestBytes, inFlight, warmUpSeconds, seconds }` from its first argument, and prints `RESULT` with
- * `{ requests, durationMs, p50Ms }`.
+ * Calls what answers at a queue. Reads `{ url, queue, isConfirmed, requestBytes }` from its first argument; see `calls.ts` for the rest.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
 import amqplib, { type ConfirmChannel } from "amqplib";
+import { serveCalls } from "./calls.ts";
 
-const { url, queue, isConfirmed, requestBytes, inFlight, warmUpSeconds, seconds } = JSON.parse(Deno.args[0] ?? "");
+const { url, queue, isConfirmed, requestBytes } = JSON.parse(Deno.args[0] ?? "");
 const request = Buffer.alloc(requestBytes, "x");
 const connection = await amqplib.connect(url, { noDelay: true });
 const channel = await connection.createConfirmChannel();
@@ -42,24 +41,4 @@ async function call(): Promise<void> {
   await answered;
 }
 
-/** The milliseconds of each call. */
-async function run(seconds: number): Promise<number[]> {
-  const endMs = performance.now() + seconds * 1000;
-  const durationsMs: number[] = [];
-  await Promise.all(Array.from({ length: inFlight }, async () => {
-    while (performance.now() < endMs) {
-      const startMs = performance.now();
-      await call();
-      durationsMs.push(performance.now() - startMs);
-    }
-  }));
-  return durationsMs;
-}
-
-await run(warmUpSeconds);
-const startMs = performance.now();
-const durationsMs = (await run(seconds)).toSorted((a, b) => a - b);
-const p50Ms = durationsMs[Math.floor(durationsMs.length / 2)];
-const result = { requests: durationsMs.length, durationMs: performance.now() - startMs, p50Ms };
-await Deno.stdout.write(new TextEncoder().encode(`RESULT ${JSON.stringify(result)}\n`));
-await connection.close();
+serveCalls(call);

@@ -15,6 +15,9 @@ import {
   startRelayServer,
 } from "../peers/mod.ts";
 import { amqp, startRelayCluster, untilAnswered } from "../peers/relay_cluster.ts";
+import type { CallResult } from "../load/calls.ts";
+import type { Calls } from "../peers/calls.ts";
+import { ORIGINS, startOrigins } from "../peers/origins.ts";
 import { CONFIRMED_RPC, startRpc } from "../peers/rpc.ts";
 import { type Bench, WARM_UP_SECONDS } from "./suite.ts";
 
@@ -32,16 +35,11 @@ export interface Carrier {
   readonly queueType: typeof QUEUE_TYPES[number];
 }
 
-interface Found {
-  readonly requestsPerSecond: number;
-  readonly p50Us: number;
-}
-
 /** One who takes a turn. */
 interface Turn {
   readonly peer: string;
   readonly mode?: AcknowledgeMode;
-  readonly measure: (load: { readonly clients: number; readonly seconds: number }) => Promise<Found>;
+  readonly measure: (load: { readonly clients: number; readonly seconds: number }) => Promise<CallResult>;
 }
 
 /** The load's name, also of the bare call, which has no mode. */
@@ -55,7 +53,7 @@ export function modeLoad(clients: number, mode?: AcknowledgeMode, queueType?: Ca
 export async function measureModes(bench: Bench, carrier?: Carrier): Promise<void> {
   await using resources = new AsyncDisposableStack();
   const turns = await startModes(bench, resources, carrier);
-  if (carrier !== undefined) turns.push(await startBareCalls(bench, resources, carrier));
+  if (carrier !== undefined) turns.push(...await startCallTurns(bench, resources, carrier));
   const pairs = bench.isQuick && carrier !== undefined ? PAIRS_OF_QUICK_BROKER : PAIRS;
   for (let pair = 0; pair < pairs; pair++) {
     for (const { peer, mode, measure } of pair % 2 === 0 ? turns : turns.toReversed()) {
@@ -102,8 +100,20 @@ async function startServers(
   return [server, server];
 }
 
-async function startBareCalls(bench: Bench, resources: AsyncDisposableStack, carrier: Carrier): Promise<Turn> {
-  const { broker: { url: brokerUrl }, queueType } = carrier;
-  const rpc = resources.use(await startRpc(bench.folder, { brokerUrl, confirmedQueueType: queueType }));
-  return { peer: CONFIRMED_RPC, measure: (load) => rpc.measure(load) };
+/** The part of a stored request's way that is the broker's, and a bare call. */
+async function startCallTurns(
+  bench: Bench,
+  resources: AsyncDisposableStack,
+  { broker, queueType }: Carrier,
+): Promise<Turn[]> {
+  const settings = amqp(broker, queueType);
+  const origins = resources.use(await startOrigins(bench.folder, { settings, isStored: true }));
+  const rpc = resources.use(await startRpc(bench.folder, { brokerUrl: broker.url, confirmedQueueType: queueType }));
+  for (const calls of [origins, rpc]) await calls.measure({ inFlight: 32, seconds: WARM_UP_SECONDS });
+  const turn = (calls: Calls): Turn["measure"] => ({ clients, seconds }) =>
+    calls.measure({ inFlight: clients, seconds });
+  return [
+    { peer: ORIGINS, mode: "connectorFinished", measure: turn(origins) },
+    { peer: CONFIRMED_RPC, measure: turn(rpc) },
+  ];
 }

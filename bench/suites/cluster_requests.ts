@@ -1,5 +1,5 @@
 /**
- * A request to one server for a connector at the other, beside a bare call over the same broker.
+ * A request to one server for a connector at the other, the part of its way that is the broker's, and a bare call over the same broker.
  *
  * @module
  */
@@ -7,7 +7,9 @@
 import type { Broker } from "../broker.ts";
 import { wrk } from "../load/wrk.ts";
 import { defaultRelay, startRelayConnector } from "../peers/mod.ts";
-import { startRelayCluster, untilAnswered } from "../peers/relay_cluster.ts";
+import type { CallResult } from "../load/calls.ts";
+import { ORIGINS, startOrigins } from "../peers/origins.ts";
+import { amqp, startRelayCluster, untilAnswered } from "../peers/relay_cluster.ts";
 import { RPC, startRpc } from "../peers/rpc.ts";
 import { type Bench, WARM_UP_SECONDS, withUsage } from "./suite.ts";
 
@@ -16,7 +18,7 @@ const PAIRS = 4;
 /** Nothing takes a shorter way than by the broker. */
 const NO_SHORTCUTS = { connectorTransportShortcut: false, serverTransportShortcut: false };
 
-/** Both in turn, in pairs, with 1 and with 32 clients. */
+/** All in turn, in pairs, with 1 and with 32 clients, or calls at a time. */
 export async function measureRequests(bench: Bench, broker: Broker): Promise<void> {
   await using resources = new AsyncDisposableStack();
   const { servers: [near, far] } = resources.use(await startRelayCluster(bench.folder, broker, NO_SHORTCUTS));
@@ -24,19 +26,23 @@ export async function measureRequests(bench: Bench, broker: Broker): Promise<voi
   const ports = { serverPort: far.port, targetPort: bench.targets.filePort };
   const connector = resources.use(await startRelayConnector(bench.folder, tenant, ports));
   const rpc = resources.use(await startRpc(bench.folder, { brokerUrl: broker.url }));
+  const settings = { ...amqp(broker, "classic"), ...NO_SHORTCUTS };
+  const origins = resources.use(await startOrigins(bench.folder, { settings }));
   const url = `http://127.0.0.1:${near.port}/relay/bench/web/small`;
   await untilAnswered(url);
   await wrk(url, { clients: 32, seconds: WARM_UP_SECONDS });
+  for (const calls of [rpc, origins]) await calls.measure({ inFlight: 32, seconds: WARM_UP_SECONDS });
   const programs = { "client's server": near.program, "connector's server": far.program, connector };
   const seconds = bench.isQuick ? 1 : 2;
   for (const clients of CLIENTS) {
     const load = clients === 1 ? "1 client" : `${clients} clients`;
-    const add = (peer: string, { requestsPerSecond, p50Us }: { requestsPerSecond: number; p50Us: number }) => {
+    const add = (peer: string, { requestsPerSecond, p50Us }: CallResult) => {
       bench.measurements.add({ suite: "cluster", peer, load, metric: "requests/s" }, requestsPerSecond);
       bench.measurements.add({ suite: "cluster", peer, load, metric: "p50 µs" }, p50Us);
     };
     const turns = [
-      async () => add(RPC, await rpc.measure({ clients, seconds })),
+      async () => add(RPC, await rpc.measure({ inFlight: clients, seconds })),
+      async () => add(ORIGINS, await origins.measure({ inFlight: clients, seconds })),
       async () => {
         const { result, usage } = await withUsage({ programs }, () => wrk(url, { clients, seconds }));
         add(defaultRelay.name, result);
