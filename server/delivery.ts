@@ -4,12 +4,13 @@
  * @module
  */
 
+import type { AnnouncedConnections } from "./cluster/announcer.ts";
 import { Cluster, type ClusterService } from "./cluster/cluster.ts";
 import { ShortcutMail } from "./cluster/shortcut_mail.ts";
 import type { TenantChange } from "./cluster/mail.ts";
 import type { ServerConfig } from "./config/server_config.ts";
 import type { ConnectionDirectory, ConnectionsElsewhere, ListedConnection } from "./connectors/connection_directory.ts";
-import type { ConnectionRegistry } from "./connectors/registry.ts";
+import type { LocalConnections } from "./dispatch/connections.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import type { TenantEvents } from "./management/mod.ts";
 import { AmqpTransport } from "./transport/amqp/amqp_transport.ts";
@@ -30,7 +31,8 @@ export type CreateServerTransport = (context: ServerTransportContext) => Promise
 /** What delivery is put together from. */
 export interface DeliveryParts {
   readonly config: ServerConfig;
-  readonly registry: ConnectionRegistry;
+  /** The connections at this origin. */
+  readonly connections: LocalConnections & AnnouncedConnections;
   readonly origin: { readonly originId: string; readonly machineName: string; readonly version: string };
   /** Identifies the database. */
   readonly databaseId: string;
@@ -101,7 +103,7 @@ export interface Delivery extends AsyncDisposable {
 
 /** Puts together what the configuration asks for. */
 export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
-  const { config, registry, origin } = parts;
+  const { config, connections, origin } = parts;
   const transport = await createTransport(parts);
   const { promise: conflict, reject } = Promise.withResolvers<never>();
   conflict.catch(() => {});
@@ -111,7 +113,7 @@ export async function createDelivery(parts: DeliveryParts): Promise<Delivery> {
   });
   let storedRequestWaits: ((tenantId: string) => void) | undefined;
   const dispatcher = new Dispatcher({
-    connections: registry,
+    connections,
     queues: transport.queues,
     ...(cluster === undefined ? {} : { remote: cluster.remote }),
   }, {
@@ -166,7 +168,7 @@ function createTransport({ config, origin, createTransport }: DeliveryParts): Pr
 
 /** An origin that is alone, and takes the short way to its connectors, has nobody to talk to. */
 function createCluster(
-  { config, registry, origin, databaseId }: DeliveryParts,
+  { config, connections, origin, databaseId }: DeliveryParts,
   { transport, foreignNeighbour }: {
     readonly transport: ServerTransport;
     readonly foreignNeighbour: (originId: string) => void;
@@ -175,7 +177,7 @@ function createCluster(
   const isAlone = transport instanceof MemoryTransport;
   if (isAlone && config.connectorTransportShortcut) return undefined;
   const mail = config.serverTransportShortcut ? new ShortcutMail(transport.mail, origin.originId) : transport.mail;
-  return new Cluster({ mail, connections: registry }, {
+  return new Cluster({ mail, connections }, {
     origin,
     databaseId,
     keepAliveIntervalMs: config.keepAliveInterval,

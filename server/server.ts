@@ -88,19 +88,29 @@ export async function createRelayServer(config: ServerConfig, options: RelayServ
   const database = openDatabase({ url: databaseUrl(config), maximumConnections, observer: monitor });
   try {
     await migrateToLatest(database);
-    const registry = new ConnectionRegistry();
+    const connections = new ConnectionRegistry();
     const origin = { originId: crypto.randomUUID(), version: VERSION, machineName: Deno.hostname() };
     const delivery = await createDelivery({
       config,
-      registry,
+      connections,
       origin,
       databaseId: await readDatabaseId(database),
       createTransport: options.serverTransport,
     });
     const { bodyStore } = options;
-    const storage = await createStorage({ config, database, registry, delivery, origin, bodyStore, now: Date.now });
+    const storage = await createStorage({ config, database, connections, delivery, origin, bodyStore, now: Date.now });
     const kinds = componentKinds(config, options);
-    return new Server({ config, database, monitor, registry, server: origin, delivery, storage, interceptors, kinds });
+    return new Server({
+      config,
+      database,
+      monitor,
+      registry: connections,
+      server: origin,
+      delivery,
+      storage,
+      interceptors,
+      kinds,
+    });
   } catch (error) {
     await database.destroy();
     throw error;

@@ -7,7 +7,7 @@
 import { join } from "node:path";
 import { type BodyStore, createBodyStore, MonitoredBodyStore } from "./body_store/mod.ts";
 import type { ServerConfig } from "./config/server_config.ts";
-import type { ConnectionRegistry } from "./connectors/registry.ts";
+import type { LocalConnections } from "./dispatch/connections.ts";
 import type { Dispatcher } from "./dispatch/dispatcher.ts";
 import { type Database, LeaseRepository, readAcknowledgeKey, StoredRequestRepository } from "./persistence/mod.ts";
 import { AcknowledgeTokens } from "./queue/acknowledge_tokens.ts";
@@ -26,7 +26,8 @@ export interface StorageDelivery {
 export interface StorageParts {
   readonly config: ServerConfig;
   readonly database: Database;
-  readonly registry: ConnectionRegistry;
+  /** The connections at this origin. */
+  readonly connections: LocalConnections;
   readonly delivery: StorageDelivery;
   readonly origin: { readonly originId: string };
   /** Somebody else's store; then the configured one is not made. */
@@ -43,7 +44,7 @@ export interface Storage {
 
 /** Puts storage together. */
 export async function createStorage(
-  { config, database, registry, delivery, origin, bodyStore, now }: StorageParts,
+  { config, database, connections, delivery, origin, bodyStore, now }: StorageParts,
 ): Promise<Storage> {
   const bodies = new MonitoredBodyStore(
     bodyStore ?? await createBodyStore(config.bodyStore, join(config.dataDirectory, "bodies")),
@@ -55,7 +56,7 @@ export async function createStorage(
     leases: new LeaseRepository(database, now),
     bodies,
     dispatcher,
-    connections: registry,
+    connections,
     queues: transport.queues,
     tokens: new AcknowledgeTokens(await readAcknowledgeKey(database)),
     peers: () => [...cluster?.peers ?? []].map(({ originId }) => originId),

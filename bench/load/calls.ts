@@ -13,6 +13,7 @@ export interface CallLoad {
 
 /** What was found of calls. */
 export interface CallResult {
+  readonly requests: number;
   readonly requestsPerSecond: number;
   readonly p50Us: number;
 }
@@ -38,5 +39,6 @@ async function makeCalls(call: () => Promise<void>, { inFlight, seconds }: CallL
   }));
   const tookMs = performance.now() - startMs;
   const p50Ms = durationsMs.toSorted((a, b) => a - b)[Math.floor(durationsMs.length / 2)] ?? NaN;
-  return { requestsPerSecond: durationsMs.length / tookMs * 1000, p50Us: p50Ms * 1000 };
+  const requests = durationsMs.length;
+  return { requests, requestsPerSecond: requests / tookMs * 1000, p50Us: p50Ms * 1000 };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ConnectionRegistry } from "../../server/connectors/registry.ts";
 import { sleep } from "../../shared/time/sleep.ts";
 import { serveCalls } from "./calls.ts";
 import { startOrigin } from "./origin.ts";
@@ -13,7 +14,10 @@ const POLL_MS = 50;
 const EXPIRES_IN_MS = 10_000;
 
 const { settings, tenantId, isStored, requestBytes } = JSON.parse(Deno.args[0] ?? "");
-const { delivery: { dispatcher }, storage } = await startOrigin(settings);
+const { delivery: { dispatcher }, storage } = await startOrigin(settings, {
+  originId: crypto.randomUUID(),
+  connections: new ConnectionRegistry(),
+});
 const body = new Uint8Array(requestBytes).fill(0x78);
 
 function newRequest() {

@@ -13,7 +13,7 @@ import {
   startRelayConnector,
   startRelayServer,
 } from "../peers/mod.ts";
-import { measureModes, QUEUE_TYPES } from "./acknowledge_modes.ts";
+import { measureModes, measureStoredCalls, QUEUE_TYPES } from "./acknowledge_modes.ts";
 import type { Bench, Suite } from "./suite.ts";
 
 const QUEUED = 10_000;
@@ -30,6 +30,7 @@ export const acknowledge: Suite = {
       for (const queueType of QUEUE_TYPES) {
         bench.progress(`acknowledge: modes, ${queueType} queues`);
         await using broker = await startBroker(bench.folder);
+        await measureStoredCalls(bench, { broker, queueType });
         await measureModes(bench, { broker, queueType });
       }
       for (let round = 0; round < (bench.isQuick ? 1 : 3); round++) {

@@ -1,5 +1,6 @@
 /**
- * Acknowledge modes beside each other, and over a broker beside a bare confirmed call. `manual` is not among them: its time is its target's.
+ * Acknowledge modes beside each other; and the broker's part of a stored request's way beside a bare confirmed call. `manual` is not among them: its
+ * time is its target's.
  *
  * @module
  */
@@ -14,11 +15,10 @@ import {
   startRelayConnector,
   startRelayServer,
 } from "../peers/mod.ts";
-import { amqp, startRelayCluster, untilAnswered } from "../peers/relay_cluster.ts";
-import type { CallResult } from "../load/calls.ts";
-import type { Calls } from "../peers/calls.ts";
 import { ORIGINS, startOrigins } from "../peers/origins.ts";
+import { amqp, startRelayCluster, untilAnswered } from "../peers/relay_cluster.ts";
 import { CONFIRMED_RPC, startRpc } from "../peers/rpc.ts";
+import { measureCalls } from "./broker_calls.ts";
 import { type Bench, WARM_UP_SECONDS } from "./suite.ts";
 
 /** Kinds of queues that the broker has. */
@@ -35,11 +35,10 @@ export interface Carrier {
   readonly queueType: typeof QUEUE_TYPES[number];
 }
 
-/** One who takes a turn. */
+/** A mode that takes a turn. */
 interface Turn {
-  readonly peer: string;
-  readonly mode?: AcknowledgeMode;
-  readonly measure: (load: { readonly clients: number; readonly seconds: number }) => Promise<CallResult>;
+  readonly mode: AcknowledgeMode;
+  readonly url: string;
 }
 
 /** The load's name, also of the bare call, which has no mode. */
@@ -49,17 +48,29 @@ export function modeLoad(clients: number, mode?: AcknowledgeMode, queueType?: Ca
     .join(", ");
 }
 
+/** Stored requests from origin to origin, and bare confirmed calls. */
+export async function measureStoredCalls(bench: Bench, { broker, queueType }: Carrier): Promise<void> {
+  await using resources = new AsyncDisposableStack();
+  const rpc = resources.use(await startRpc(bench.folder, { brokerUrl: broker.url, confirmedQueueType: queueType }));
+  const settings = amqp(broker, queueType);
+  const origins = resources.use(await startOrigins(bench.folder, { settings, isStored: true }));
+  await measureCalls(bench, "acknowledge", [
+    { peer: CONFIRMED_RPC, calls: rpc, load: (inFlight) => modeLoad(inFlight, undefined, queueType) },
+    { peer: ORIGINS, calls: origins, load: (inFlight) => modeLoad(inFlight, "connectorFinished", queueType) },
+  ]);
+}
+
 /** A tenant for each mode, measured in turn: on one server, or across two and a broker. */
 export async function measureModes(bench: Bench, carrier?: Carrier): Promise<void> {
   await using resources = new AsyncDisposableStack();
   const turns = await startModes(bench, resources, carrier);
-  if (carrier !== undefined) turns.push(...await startCallTurns(bench, resources, carrier));
   const pairs = bench.isQuick && carrier !== undefined ? PAIRS_OF_QUICK_BROKER : PAIRS;
   for (let pair = 0; pair < pairs; pair++) {
-    for (const { peer, mode, measure } of pair % 2 === 0 ? turns : turns.toReversed()) {
+    for (const { mode, url } of pair % 2 === 0 ? turns : turns.toReversed()) {
       for (const clients of CLIENTS) {
-        const { requestsPerSecond, p50Us } = await measure({ clients, seconds: bench.isQuick ? 1 : 2 });
-        const series = { suite: "acknowledge", peer, load: modeLoad(clients, mode, carrier?.queueType) };
+        const { requestsPerSecond, p50Us } = await wrk(url, { clients, seconds: bench.isQuick ? 1 : 2 });
+        const load = modeLoad(clients, mode, carrier?.queueType);
+        const series = { suite: "acknowledge", peer: defaultRelay.name, load };
         bench.measurements.add({ ...series, metric: "requests/s" }, requestsPerSecond);
         bench.measurements.add({ ...series, metric: "p50 µs" }, p50Us);
       }
@@ -77,7 +88,7 @@ async function startModes(bench: Bench, resources: AsyncDisposableStack, carrier
     const url = `http://127.0.0.1:${near.port}/relay/${mode}/web/small`;
     await untilAnswered(url);
     await wrk(url, { clients: 32, seconds: WARM_UP_SECONDS });
-    turns.push({ peer: defaultRelay.name, mode, measure: (load) => wrk(url, load) });
+    turns.push({ mode, url });
   }
   return turns;
 }
@@ -98,22 +109,4 @@ async function startServers(
   }
   const server = resources.use(await startRelayServer(bench.folder, { listener: LISTENERS[0] }));
   return [server, server];
-}
-
-/** The part of a stored request's way that is the broker's, and a bare call. */
-async function startCallTurns(
-  bench: Bench,
-  resources: AsyncDisposableStack,
-  { broker, queueType }: Carrier,
-): Promise<Turn[]> {
-  const settings = amqp(broker, queueType);
-  const origins = resources.use(await startOrigins(bench.folder, { settings, isStored: true }));
-  const rpc = resources.use(await startRpc(bench.folder, { brokerUrl: broker.url, confirmedQueueType: queueType }));
-  for (const calls of [origins, rpc]) await calls.measure({ inFlight: 32, seconds: WARM_UP_SECONDS });
-  const turn = (calls: Calls): Turn["measure"] => ({ clients, seconds }) =>
-    calls.measure({ inFlight: clients, seconds });
-  return [
-    { peer: ORIGINS, mode: "connectorFinished", measure: turn(origins) },
-    { peer: CONFIRMED_RPC, measure: turn(rpc) },
-  ];
 }

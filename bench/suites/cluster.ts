@@ -7,12 +7,13 @@
 import { type Broker, startBroker } from "../broker.ts";
 import { defaultRelay } from "../peers/mod.ts";
 import { measureBalanced } from "./cluster_balanced.ts";
-import { measureRequests } from "./cluster_requests.ts";
+import { measureOrigins, measureRequests } from "./cluster_requests.ts";
 import { measureTenants } from "./cluster_tenants.ts";
 import { measureTransfers } from "./cluster_transfers.ts";
 import type { Bench, Suite } from "./suite.ts";
 
 const PARTS: Readonly<Record<string, (bench: Bench, broker: Broker) => Promise<void>>> = {
+  "requests from origin to origin": measureOrigins,
   "requests through the broker": measureRequests,
   "transfers across two servers": measureTransfers,
   "two servers behind a balancer": measureBalanced,
