@@ -1,7 +1,7 @@
 # Two images from one file:
 #   docker build --target server -t relayserver .
 #   docker build --target connector -t relayserver-connector .
-# The arguments of `docker run` are the program's: `docker run relayserver tenants add acme`.
+# The arguments of `docker run` are the program's: `docker run --rm -v relay-data:/data relayserver tenants add acme`.
 
 ARG DENO_VERSION=2.9.6
 FROM denoland/deno:debian-${DENO_VERSION} AS base

@@ -48,5 +48,7 @@ Deno.test("the documented compose file configures servers of one cluster behind 
     assert.deepEqual(config.transport.amqp.urls, ["amqp://relay:relay@rabbitmq"]);
     assert.match(config.database.url ?? "", /^postgres:/);
     assert.ok(config.shutdownDelay >= 2 * 2_000, "a shutdown delay of two checks");
+    assert.equal(config.bodyStore.type, "file");
+    assert.deepEqual(services[name]!.volumes, ["data:/data"], "one folder of bodies for all servers");
   }
 });

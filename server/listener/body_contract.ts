@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import { RelayError } from "../../shared/errors/relay_error.ts";
+import type { RelayResponse } from "../../shared/http/message.ts";
 import { settled } from "../../tests/testkit/bodies.ts";
 import { connectTcp } from "../../tests/testkit/tcp.ts";
 import {
@@ -27,6 +28,11 @@ const PIECES = 1024;
 
 function post(lines: string, body = "", method = "POST"): string {
   return `${method} / HTTP/1.1\r\nHost: h\r\n${lines}\r\n${body}`;
+}
+
+/** Answers with the body, and has read nothing of it yet. */
+function echo(status: number, body: ListenerRequest["body"]): RelayResponse {
+  return { status, headers: [["Content-Length", String(body!.length)]], body: { stream: body!.stream() } };
 }
 
 async function readAll({ body }: ListenerRequest): Promise<string> {
@@ -183,6 +189,25 @@ export const bodyCases: ListenerCases = {
     assert.equal((await client.readHead()).status, 100);
     await client.send("abc");
     assert.equal(decode((await client.readResponse()).body), "abc");
+  },
+
+  "sends 100 Continue before an answer that begins before the body is read": async (listen) => {
+    await using listener = await listen(handlerOf(({ body }) => echo(200, body)));
+    using client = await connectTcp(listener.port);
+    await client.send(post("Content-Length: 3\r\nExpect: 100-continue\r\n"));
+    assert.equal((await client.readHead()).status, 100);
+    assert.equal((await client.readHead()).status, 200);
+    await client.send("abc");
+    assert.equal(decode(await client.readBytes(3)), "abc");
+  },
+
+  "sends no 100 Continue in the middle of an answer": async (listen) => {
+    await using listener = await listen(handlerOf(({ body }) => echo(404, body)));
+    using client = await connectTcp(listener.port);
+    await client.send(post("Content-Length: 3\r\nExpect: 100-continue\r\n"));
+    assert.equal((await client.readHead()).status, 404);
+    await client.send("abc");
+    assert.equal(decode(await client.readBytes(3)), "abc");
   },
 
   "sends no 100 Continue when the body is refused": async (listen) => {

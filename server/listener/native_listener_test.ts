@@ -15,6 +15,7 @@ testListener("native listener", listen, {
     "answers a head above 64 KiB with 431, and garbage with 400, in its handler's words":
       "Deno.serve answers an empty 400 by itself",
     "takes a body with GET and HEAD": "Deno.serve drops it, so that it is refused with 400",
+    "sends no 100 Continue in the middle of an answer": "Deno.serve sends it before it asks the handler",
     "sends no 100 Continue when the body is refused": "Deno.serve sends it before it asks the handler",
     "keeps Content-Length with 304": "Deno.serve removes it",
     "answers 205 as 205, with a length": "Deno.serve cannot frame it",

@@ -27,7 +27,7 @@ export class NodeBody implements ListenerBody {
     this.#onWanted = options.onWanted;
   }
 
-  /** Whether somebody has begun to read. */
+  /** Whether somebody has begun to read, or the client was told to send. */
   get isWanted(): boolean {
     return this.#isWanted;
   }
@@ -63,6 +63,11 @@ export class NodeBody implements ListenerBody {
     }, { highWaterMark: 0 });
   }
 
+  /** The answer begins: a client that waits is told now, if somebody has the body and may still read it, or never. */
+  invite(): void {
+    if (this.#fail !== undefined) this.#tell();
+  }
+
   /** Nothing more comes, and what came must not look complete. */
   breakOff(reason: string): void {
     this.#message.pause();
@@ -71,11 +76,14 @@ export class NodeBody implements ListenerBody {
   }
 
   #want(): void {
-    if (!this.#isWanted) {
-      this.#isWanted = true;
-      this.#onWanted?.();
-    }
+    this.#tell();
     this.#message.resume();
+  }
+
+  #tell(): void {
+    if (this.#isWanted) return;
+    this.#isWanted = true;
+    this.#onWanted?.();
   }
 
   #listen(reader: { data(chunk: Buffer): void; end(): void; fail(error: Error): void }): void {

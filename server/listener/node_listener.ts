@@ -156,7 +156,8 @@ class NodeListener implements Listener {
     // Other expectations are the target's business, and it is not told of them.
     this.#server.on("checkExpectation", serve);
     this.#server.on("checkContinue", (message, response: Response) => {
-      this.#serve(message, response, () => response.writeContinue());
+      // In the middle of an answer it would be taken for a part of its body.
+      this.#serve(message, response, () => response.headersSent || response.writeContinue());
     });
     this.#server.on("upgrade", (message, socket, head) => this.#serveUpgrade(message, { socket, head }));
     this.#server.on("connect", (_message, socket) => {
@@ -175,6 +176,8 @@ class NodeListener implements Listener {
     const connection = this.#connections.get(message.socket);
     const { request, error } = parse(message, onWanted);
     const write = (answer: RelayResponse, request: NodeRequest) => {
+      // What goes on after its head may need the body. A refusal does not.
+      if (isStreamBody(answer.body) && answer.status < 300) request.body?.invite();
       const isBodyLeft = onWanted !== undefined && !request.body?.isWanted;
       if (isBodyLeft || connection?.endsWith(response)) response.shouldKeepAlive = false;
       this.#write(response, answer, request);
