@@ -35,11 +35,12 @@ export class Outbox {
   }
 
   /**
-   * Adds a ticket.
+   * Adds a ticket, in place of an older one of the same request.
    *
    * @throws {RelayError} `queue_full`, `transport_unavailable`.
    */
   add(tenantId: string, request: QueuedRequest): OutboxEntry {
+    this.withdraw(request.requestId);
     const count = this.#countByTenant.get(tenantId) ?? 0;
     if (count >= this.#limits.perTenant) {
       throw new RelayError("queue_full", "Too many requests wait for this tenant", { retryAfterSeconds: 5 });
@@ -49,7 +50,6 @@ export class Outbox {
         retryAfterSeconds: 5,
       });
     }
-    this.#remove(request.requestId);
     const entry: OutboxEntry = {
       tenantId,
       request,
@@ -58,7 +58,7 @@ export class Outbox {
       expiresAtMs: performance.now() + (request.expiresInMs ?? Infinity),
     };
     this.#entries.set(request.requestId, entry);
-    this.#countByTenant.set(tenantId, (this.#countByTenant.get(tenantId) ?? 0) + 1);
+    this.#countByTenant.set(tenantId, count + 1);
     return entry;
   }
 
