@@ -70,7 +70,8 @@ class Load implements AsyncDisposable {
   async more(count: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiters.push({ count: this.#count + count, reached: resolve });
-    await within(promise, { timeoutMs: 20_000, what: `${count} more requests` });
+    const detail = () => this.failures.slice(0, 10).join("\n");
+    await within(promise, { timeoutMs: 20_000, what: `${count} more requests`, detail });
   }
 
   async stop(): Promise<void> {
@@ -83,17 +84,21 @@ class Load implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    const { server, tenant } = this.#site;
     while (!this.#isStopped) {
       const startMs = performance.now();
-      const headers = { Authorization: `Bearer ${this.#token}` };
-      const response = await server.relay(tenant, "hello", { headers });
-      const text = await response.text();
+      const answer = await this.#ask().catch((error) => `${error}`);
       this.longestMs = Math.max(this.longestMs, performance.now() - startMs);
-      if (response.status !== 200 || text !== "hello") this.failures.push(`${response.status} ${text}`);
+      if (answer !== "200 hello") this.failures.push(answer);
       this.#count++;
       this.#waiters = this.#waiters.filter(({ count, reached }) => count > this.#count || reached());
     }
+  }
+
+  async #ask(): Promise<string> {
+    const { server, tenant } = this.#site;
+    const headers = { Authorization: `Bearer ${this.#token}` };
+    const response = await server.relay(tenant, "hello", { headers });
+    return `${response.status} ${await response.text()}`;
   }
 }
 
