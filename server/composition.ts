@@ -121,6 +121,7 @@ export function compose(parts: CompositionParts, state: ServerState): Compositio
     tenants,
     secrets: new SecretRepository(database, now),
     copies: {
+      renewTenant: (tenant) => tenantCache.renew(tenant),
       forgetTenant: ({ id, name }) => name === undefined ? tenantCache.forgetId(id) : tenantCache.forget(name),
       forgetSecret: (secretId) => {
         authentication.forgetSecret(secretId);

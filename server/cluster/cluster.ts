@@ -75,6 +75,8 @@ export class Cluster implements MailReceiver, Disposable {
     logger.info("Working beside {peers} other servers", { peers: this.peers.length });
   });
   #service: ClusterService | undefined;
+  /** Whether what is sent leaves, sooner or later. */
+  #hasCarrier = false;
   #isLeaving = false;
   #heartbeat: ReturnType<typeof setInterval> | undefined;
 
@@ -196,17 +198,20 @@ export class Cluster implements MailReceiver, Disposable {
   }
 
   lost(): void {
+    this.#hasCarrier = false;
     this.#mail.lost();
     this.#links.dropAll();
     this.remote.lost();
-    this.held();
+    this.#reachability.held();
   }
 
   held(): void {
+    this.#hasCarrier = true;
     this.#reachability.held();
   }
 
   ready(): void {
+    this.#hasCarrier = true;
     this.#presence.renew();
     this.#announcer.announce(true);
     this.#mail.broadcast(encodeLetter({ type: "who", originId: this.#options.origin.originId }));
@@ -236,6 +241,8 @@ export class Cluster implements MailReceiver, Disposable {
   }
 
   #pulled({ requestId, originId }: PullLetter): void {
+    // Mail may still come in: the request would be lost, and its ticket is published again once there is a carrier.
+    if (!this.#hasCarrier) return;
     const isSent = this.#service?.offer(requestId, originId) ?? false;
     // Behind the request, on the same way: whoever hears of it has the request already.
     this.#send(originId, { type: "pulled", requestId, result: isSent ? "sent" : "gone" });

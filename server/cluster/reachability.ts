@@ -13,6 +13,7 @@ export class Reachability implements Disposable {
   readonly #listeners = new Set<() => void>();
   #isReachable = false;
   #isSettled = false;
+  #isDisposed = false;
   #settlingTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param settled Called once, when the others have had the time to say who is connected there. */
@@ -30,8 +31,9 @@ export class Reachability implements Disposable {
     return this.#isSettled;
   }
 
-  /** Mail goes both ways from now on. */
+  /** Mail goes both ways from now on. Without effect after disposal: the carrier ends later, and may come back until then. */
   ready(): void {
+    if (this.#isDisposed) return;
     this.#isReachable = true;
     clearTimeout(this.#settlingTimer);
     this.#settlingTimer = setTimeout(() => {
@@ -57,6 +59,7 @@ export class Reachability implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     clearTimeout(this.#settlingTimer);
   }
 

@@ -33,5 +33,6 @@ Deno.test("Reachability is not settled by a second in which nothing left, nor af
   assert.equal(test.reachability.isSettled, false);
   test.reachability.ready();
   test.reachability[Symbol.dispose]();
+  test.reachability.ready();
   assert.equal(test.time.timers, 0);
 });

@@ -33,8 +33,10 @@ export interface SecretIds {
   findExistingIds(ids: readonly string[]): Promise<Set<string>>;
 }
 
-/** Keeps copies that a change makes old. */
-export interface Forgetful {
+/** Copies that a change makes old. */
+export interface Copies {
+  /** A tenant has changed, and is so now. */
+  renewTenant(tenant: Tenant): void;
   /** A tenant has changed or is gone. The name is given when it is known. */
   forgetTenant(tenant: { readonly id: string; readonly name?: string }): void;
   /** A secret is gone. */
@@ -46,7 +48,7 @@ export interface TenantWatchParts {
   readonly registry: ConnectionRegistry;
   readonly tenants: TenantStates;
   readonly secrets: SecretIds;
-  readonly copies: Forgetful;
+  readonly copies: Copies;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -98,7 +100,7 @@ export class TenantWatch implements AsyncDisposable {
       const tenant = await this.#parts.tenants.findById(tenantId);
       if (tenant === undefined) return this.#removed(tenantId);
       // A name that was looked up before its tenant was made is remembered as unknown.
-      this.#parts.copies.forgetTenant(tenant);
+      this.#parts.copies.renewTenant(tenant);
       this.#apply(tenant);
     });
   }
@@ -152,7 +154,7 @@ export class TenantWatch implements AsyncDisposable {
     const ids = [...registry.tenantIds()];
     if (ids.length > 0) {
       for (const tenant of await tenants.listChangedSince(this.#seenUntil - CLOCK_SKEW_MS)) {
-        this.#parts.copies.forgetTenant(tenant);
+        this.#parts.copies.renewTenant(tenant);
         this.#apply(tenant);
       }
       const existing = await tenants.findExistingIds(ids);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { FakeTime, settle } from "../../shared/protocol/testing.ts";
 import { PersistenceError } from "./errors.ts";
 import { retryWrite } from "./retry_write.ts";
 
@@ -34,6 +35,27 @@ Deno.test("retryWrite() gives up at once when it is told to", async () => {
   assert.equal(attempts(), 1);
   assert.equal(await retryWrite(write, { ...quick, signal: stop.signal }), false);
   assert.equal(attempts(), 1);
+});
+
+Deno.test("retryWrite() tries again within 2 s, however long the database was away: a server that stops waits 5 s for its writes", async () => {
+  using time = new FakeTime();
+  const startedAtMs = performance.now();
+  let isAway = true;
+  let isWritten = false;
+  const write = () => {
+    if (!isAway) return Promise.resolve();
+    isAway = performance.now() < startedAtMs + 60_000;
+    return Promise.reject(away());
+  };
+  void retryWrite(write, { giveUpAfterMs: 600_000 }).then(() => void (isWritten = true));
+  const pass = async (durationMs: number) => {
+    await settle();
+    time.pass(durationMs);
+    await settle();
+  };
+  while (isAway) await pass(10);
+  await pass(2_000);
+  assert.equal(isWritten, true);
 });
 
 Deno.test("retryWrite() does not repeat what fails for another reason", async () => {

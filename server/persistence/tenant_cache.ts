@@ -68,7 +68,7 @@ export class TenantCache implements CachedTenants {
     const entry = this.#entries.get(key);
     if (entry !== undefined && entry.expiresAt > this.#options.now()) return entry.tenant;
     if ((this.#unknown.get(key) ?? -Infinity) > this.#options.now()) return Promise.resolve(undefined);
-    return this.#renew(key, entry?.known);
+    return this.#ask(key, entry?.known);
   }
 
   /** The tenant as the source has it; when the source is away, as it was last seen. */
@@ -83,7 +83,18 @@ export class TenantCache implements CachedTenants {
     }
   }
 
-  /** Drops a tenant whose settings have changed. */
+  /** A tenant has changed, and is so now: replaces it where it is kept, unless a later version is. */
+  renew(tenant: Tenant): void {
+    const key = tenant.name.toLowerCase();
+    this.#unknown.delete(key);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    if (entry.known?.id === tenant.id && entry.known.version > tenant.version) return;
+    const { durationMs, now } = this.#options;
+    this.#entries.set(key, { tenant: Promise.resolve(tenant), expiresAt: now() + durationMs, known: tenant });
+  }
+
+  /** Drops a tenant that has changed in an unknown way, or is gone. */
   forget(name: string): void {
     this.#entries.delete(name.toLowerCase());
     this.#unknown.delete(name.toLowerCase());
@@ -96,7 +107,7 @@ export class TenantCache implements CachedTenants {
     }
   }
 
-  #renew(key: string, known: Tenant | undefined): Promise<Tenant | undefined> {
+  #ask(key: string, known: Tenant | undefined): Promise<Tenant | undefined> {
     const { durationMs, now } = this.#options;
     const { promise, resolve, reject } = Promise.withResolvers<Tenant | undefined>();
     const entry: Entry = { tenant: promise, expiresAt: now() + durationMs, known };

@@ -182,3 +182,29 @@ Deno.test("forget() has the source asked again for a name that nobody had", asyn
   cache.forget("ACME");
   assert.equal(await cache.findByName("acme"), acme);
 });
+
+Deno.test("renew() replaces what is kept, also where the source goes away at that moment, and by nothing older", async () => {
+  const { source, state, cache } = setUp();
+  await cache.findByName("acme");
+  source.goAway();
+  const changed = { ...acme, enabled: false, version: 2 };
+  cache.renew(changed);
+  cache.renew(acme);
+  assert.equal(await cache.findByName("acme"), changed);
+  state.nowMs = 10;
+  assert.equal(await cache.findByName("acme"), changed);
+  const successor = { ...acme, id: "t2" };
+  cache.renew(successor);
+  assert.equal(await cache.findByName("acme"), successor);
+});
+
+Deno.test("renew() keeps no tenant that nobody has asked for, and forgets that there was none of its name", async () => {
+  const { source, cache } = setUp();
+  source.tenant = undefined;
+  assert.equal(await cache.findByName("acme"), undefined);
+  source.tenant = acme;
+  cache.renew(acme);
+  assert.equal(source.queries, 1);
+  assert.equal(await cache.findByName("acme"), acme);
+  assert.equal(source.queries, 2);
+});

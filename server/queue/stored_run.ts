@@ -277,7 +277,9 @@ export class StoredRun {
       return false;
     }
     // Counted before it is delivered: whoever takes it over if this origin dies must know of that delivery.
-    if (!await this.#reschedule({ ...next, attempts: attempts + 1 }, { isKept: true })) {
+    const isHeld = await this.#reschedule({ ...next, attempts: attempts + 1 }, { isKept: true });
+    // Who took it while this origin stood still has no client for its response: that one waits here.
+    if (!isHeld && !this.#parts.mayHaveLost(this.#heldAtMs)) {
       this.#failClient(error);
       return false;
     }

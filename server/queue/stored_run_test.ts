@@ -64,7 +64,7 @@ function setUp({ remote }: { readonly remote?: Partial<RemoteConnections> } = {}
   const buried: Burial[] = [];
   const removed: string[] = [];
   const requests = {
-    reschedule: (next: NextAttempt) => Promise.resolve(rescheduled.push(next) > 0),
+    reschedule: (next: NextAttempt) => Promise.resolve(rescheduled.push(next) > 0 && !isTaken),
     bury: (burial: Burial) => Promise.resolve(buried.push(burial) > 0),
     removeMany: (ids: readonly string[]) => Promise.resolve(void removed.push(...ids)),
   } as Partial<StoredRequestRepository> as StoredRequestRepository;
@@ -74,6 +74,7 @@ function setUp({ remote }: { readonly remote?: Partial<RemoteConnections> } = {}
   const deadlines = new Deadlines(ACKNOWLEDGE_TIMEOUT_MS);
   const ended: boolean[] = [];
   let hasLapsed = false;
+  let isTaken = false;
   const placed = new Set<StoredRun>();
   return {
     ...{ time, connections, dispatcher, rescheduled, buried, removed, ended, placed, bodies },
@@ -94,6 +95,10 @@ function setUp({ remote }: { readonly remote?: Partial<RemoteConnections> } = {}
     /** The other origins took this one for dead for a while. */
     lapse(): void {
       hasLapsed = true;
+    },
+    /** Whatever is held here is somebody else's, or gone. */
+    take(): void {
+      isTaken = true;
     },
     /** Resolves when the ledger has written what it was told. */
     written(): Promise<void> {
@@ -213,6 +218,35 @@ Deno.test("what others may have delivered while this origin stood still is marke
   test.time.pass(ACKNOWLEDGE_TIMEOUT_MS);
   await settle();
   assert.equal(headerValue(connection.deliveries[1]!.request.headers, "relayserver-redelivered"), "1");
+});
+
+Deno.test("what others have settled while this origin stood still comes again, marked, when its delivery here is lost", async () => {
+  using test = setUp();
+  const connection = test.connections.connect();
+  const run = test.run({ kind: "relay" }, { requireActiveConnection: true, handover: undefined });
+  await settle();
+  test.lapse();
+  test.take();
+  test.connections.lose(connection);
+  const next = test.connections.connect();
+  await settle();
+  test.time.pass(backoffMs(1, () => 1));
+  await settle();
+  const [delivery] = next.deliveries;
+  assert.equal(headerValue(delivery!.request.headers, "relayserver-redelivered"), "2");
+  delivery!.answer();
+  assert.equal((await run.response).status, 204);
+});
+
+Deno.test("what was settled elsewhere, though this origin never stood still, does not come again", async () => {
+  using test = setUp();
+  const connection = test.connections.connect();
+  const run = test.run({ kind: "relay" }, { requireActiveConnection: true, handover: undefined });
+  await settle();
+  test.take();
+  test.connections.lose(connection);
+  await assert.rejects(run.response, { code: "connector_lost" });
+  assert.deepEqual(test.ended, [false]);
 });
 
 Deno.test("a delivery that is not answered in time counts as failed, and is told to the connector", async () => {

@@ -8,6 +8,9 @@ import type { HeaderLine, HeaderLines } from "../http/message.ts";
 import type { CancelReason, GoAwayReason, Reconnect } from "./frame.ts";
 import { ProtocolError } from "./protocol_error.ts";
 
+/** What counts of an error's message, in characters: it goes into logs and answers, and has to fit into a frame. */
+export const MAX_ERROR_MESSAGE_LENGTH = 1000;
+
 /** The head of a request frame. */
 export interface RequestHead {
   readonly requestId: string;

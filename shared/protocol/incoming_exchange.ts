@@ -11,7 +11,14 @@ import { BodyReceiver } from "./body_receiver.ts";
 import { BodySender } from "./body_sender.ts";
 import { decodeCredit, parseHead } from "./codec.ts";
 import type { Exchange, ExchangePort, IncomingRequest, TracedResponse } from "./exchange.ts";
-import { isStatus, readCancelReason, readRequestHead, type RequestHead, type ResponseHead } from "./exchange_heads.ts";
+import {
+  isStatus,
+  MAX_ERROR_MESSAGE_LENGTH,
+  readCancelReason,
+  readRequestHead,
+  type RequestHead,
+  type ResponseHead,
+} from "./exchange_heads.ts";
 import { FLAG_MORE, type Frame, FrameType } from "./frame.ts";
 import type { ConnectionSettings } from "./handshake_heads.ts";
 import { DeferredBody } from "./deferred_body.ts";
@@ -253,7 +260,11 @@ export class IncomingExchange implements Exchange {
   #refuse(error: unknown): void {
     if (this.#isOver) return;
     const head = error instanceof RelayError
-      ? { code: error.code, message: error.message, refused: error instanceof RefusedError || undefined }
+      ? {
+        code: error.code,
+        message: error.message.slice(0, MAX_ERROR_MESSAGE_LENGTH),
+        refused: error instanceof RefusedError || undefined,
+      }
       : { code: "internal_error", message: "The connector failed to answer" };
     this.#port.send(FrameType.error, this.#id, { head });
     this.#end(error instanceof Error ? error : undefined);

@@ -22,6 +22,7 @@ export class KeepAlive implements Disposable, WindowClock {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #hasPinged = false;
   #dueAtMs = 0;
+  #isDisposed = false;
   #roundTripMs: number | undefined;
   #pingedAtMs = -Infinity;
   /** Who waits for the next round trip. Made when somebody does. */
@@ -94,12 +95,15 @@ export class KeepAlive implements Disposable, WindowClock {
   }
 
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     clearTimeout(this.#timer);
     for (const resolve of this.#waiting ?? []) resolve(undefined);
   }
 
   #schedule(): void {
     clearTimeout(this.#timer);
+    // A ping may have ended the connection: its peer reads nothing.
+    if (this.#isDisposed) return;
     const waitMs = this.#heardAtMs + (this.#hasPinged ? this.#intervalMs : this.#intervalMs / 2) - performance.now();
     this.#dueAtMs = performance.now() + Math.max(1, waitMs);
     this.#timer = setTimeout(() => this.#check(), Math.max(1, waitMs));

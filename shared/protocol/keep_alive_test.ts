@@ -73,6 +73,22 @@ Deno.test("KeepAlive does not ping a peer that is heard all the time", () => {
   assert.deepEqual(watched.deaths, []);
 });
 
+Deno.test("KeepAlive leaves no timer behind when its ping, or new settings, end the connection", () => {
+  using time = new FakeTime();
+  let pings = 0;
+  const keepAlive: KeepAlive = new KeepAlive({
+    ping: () => {
+      // The second one is that of a silent peer.
+      if (++pings === 2) keepAlive[Symbol.dispose]();
+    },
+    dead: () => assert.fail("It watches nobody any more"),
+  }, INTERVAL_MS);
+  time.pass(INTERVAL_MS / 2);
+  assert.deepEqual([pings, time.timers], [2, 0]);
+  keepAlive.setInterval(10 * INTERVAL_MS);
+  assert.equal(time.timers, 0);
+});
+
 Deno.test("roundTripMs follows shorter samples at once and longer ones slowly", () => {
   using watched = watch({ roundTripMs: 80 });
   assert.equal(watched.keepAlive.roundTripMs, undefined);

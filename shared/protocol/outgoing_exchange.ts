@@ -10,16 +10,13 @@ import { BodyReceiver } from "./body_receiver.ts";
 import { BodySender } from "./body_sender.ts";
 import { decodeCredit, parseHead } from "./codec.ts";
 import type { Delivery, DeliveryOptions, Exchange, ExchangePort, TracedResponse } from "./exchange.ts";
-import { readCancelReason, readResponseHead, type RequestHead } from "./exchange_heads.ts";
+import { MAX_ERROR_MESSAGE_LENGTH, readCancelReason, readResponseHead, type RequestHead } from "./exchange_heads.ts";
 import { type CancelReason, FLAG_MORE, type Frame, FrameType } from "./frame.ts";
 import { ProtocolError } from "./protocol_error.ts";
 import { DeferredBody } from "./deferred_body.ts";
 import type { HttpDelivery } from "./http_bodies.ts";
 import { OfferedBody } from "./offered_body.ts";
 import { FIRST_WINDOW_BYTES, type ReceiveWindow } from "./window.ts";
-
-/** A connector's words go into logs and answers: no more of them than this, in characters. */
-const MAX_MESSAGE_LENGTH = 1000;
 
 /** The server's end of a delivery. */
 export class OutgoingExchange implements Exchange, Delivery, HttpDelivery {
@@ -284,7 +281,7 @@ export class OutgoingExchange implements Exchange, Delivery, HttpDelivery {
     this.#end(
       new RelayError(
         isRelayErrorCode(code) ? code : "target_unreachable",
-        typeof message === "string" ? message.slice(0, MAX_MESSAGE_LENGTH) : "The connector could not answer",
+        typeof message === "string" ? message.slice(0, MAX_ERROR_MESSAGE_LENGTH) : "The connector could not answer",
       ),
     );
   }

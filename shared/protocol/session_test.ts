@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { RelayError } from "../errors/relay_error.ts";
 import type { StreamBody } from "../http/message.ts";
 import type { IncomingRequest, TracedResponse } from "./exchange.ts";
+import { MAX_ERROR_MESSAGE_LENGTH } from "./exchange_heads.ts";
 import type { ConnectionSettings, ServedTargets } from "./handshake_heads.ts";
-import { blocks, connect, FakeTime, makeRequest, readAll, SETTINGS, settle, streamOf } from "./testing.ts";
+import { blocks, connect, FakeTime, LIMITS, makeRequest, readAll, SETTINGS, settle, streamOf } from "./testing.ts";
 
 Deno.test("deliver() brings a small request to the handler and its answer back", async () => {
   let seen: IncomingRequest | undefined;
@@ -67,6 +68,15 @@ Deno.test("deliver() rejects with the connector's error when there is no answer"
     name: "RelayError",
     code: "target_timeout",
     message: "No answer in time",
+  });
+});
+
+Deno.test("deliver() rejects with the beginning of an error that no frame could take whole", async () => {
+  const message = "?".repeat(LIMITS.maxMessageBytes);
+  using pair = await connect(() => Promise.reject(new RelayError("target_unreachable", message)));
+  await assert.rejects(pair.server.deliver(makeRequest()).response, {
+    code: "target_unreachable",
+    message: message.slice(0, MAX_ERROR_MESSAGE_LENGTH),
   });
 });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { within } from "../testkit/deadline.ts";
 import { assertAnswer, assertProblem, fetchToken, requestToken } from "../testkit/http.ts";
 import { testLog } from "../testkit/log.ts";
+import { polled } from "../testkit/polled.ts";
 import { findPostgres, type TestPostgresDatabase } from "../testkit/postgres.ts";
 import { findPostgresPrograms, PostgresCluster } from "../testkit/postgres_cluster.ts";
 import { isRequired } from "../testkit/requirement.ts";
@@ -70,7 +71,8 @@ class Load implements AsyncDisposable {
   async more(count: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiters.push({ count: this.#count + count, reached: resolve });
-    await within(promise, { timeoutMs: 20_000, what: `${count} more requests` });
+    const detail = () => this.failures.slice(0, 10).join("\n");
+    await within(promise, { timeoutMs: 20_000, what: `${count} more requests`, detail });
   }
 
   async stop(): Promise<void> {
@@ -83,17 +85,21 @@ class Load implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    const { server, tenant } = this.#site;
     while (!this.#isStopped) {
       const startMs = performance.now();
-      const headers = { Authorization: `Bearer ${this.#token}` };
-      const response = await server.relay(tenant, "hello", { headers });
-      const text = await response.text();
+      const answer = await this.#ask().catch((error) => `${error}`);
       this.longestMs = Math.max(this.longestMs, performance.now() - startMs);
-      if (response.status !== 200 || text !== "hello") this.failures.push(`${response.status} ${text}`);
+      if (answer !== "200 hello") this.failures.push(answer);
       this.#count++;
       this.#waiters = this.#waiters.filter(({ count, reached }) => count > this.#count || reached());
     }
+  }
+
+  async #ask(): Promise<string> {
+    const { server, tenant } = this.#site;
+    const headers = { Authorization: `Bearer ${this.#token}` };
+    const response = await server.relay(tenant, "hello", { headers });
+    return `${response.status} ${await response.text()}`;
   }
 }
 
@@ -102,6 +108,18 @@ async function databaseState(server: TestServer): Promise<[number, string, strin
   const { status, database } = await response.json();
   assert.ok(Math.abs(Date.now() - Date.parse(database.since)) < 60_000);
   return [response.status, status, database.status];
+}
+
+/**
+ * Waits until a server takes its database for available, or not. The log cannot be counted here: one that stops or starts answers on some
+ * connections and not on others, so that it may be lost and back twice.
+ */
+async function untilDatabase(server: TestServer, expected: "available" | "unavailable"): Promise<void> {
+  await polled(async () => (await (await fetch(`${server.url}/health/ready`)).json()).database.status, {
+    until: (status) => status === expected,
+    what: `a database that is ${expected}`,
+    timeoutMs: 20_000,
+  });
 }
 
 const FAULTS = {
@@ -162,13 +180,12 @@ Deno.test({
     const { server, tenant } = site;
     await using load = new Load(site, await server.token(tenant, "client"));
     for (const end of ["stop", "kill"] as const) {
-      const [lost, back] = [testLog.find(LOST).length + 1, testLog.find(BACK).length + 1];
       await load.more(200);
       await cluster[end]();
-      await testLog.waitFor(LOST, { count: lost, timeoutMs: 20_000 });
+      await untilDatabase(server, "unavailable");
       await load.more(500);
       await cluster.start();
-      await testLog.waitFor(BACK, { count: back, timeoutMs: 20_000 });
+      await untilDatabase(server, "available");
     }
     await load.stop();
     assert.deepEqual(load.failures, []);

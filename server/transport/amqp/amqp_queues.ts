@@ -88,7 +88,8 @@ export class AmqpQueues implements TenantQueues {
   async openPublishing(model: ChannelModel): Promise<Channel> {
     const channel = await model.createConfirmChannel();
     channel.on("error", ignore);
-    channel.once("close", () => {
+    // Before amqplib calls back for what was sent by it: that fails with its channel, the broker has not refused it.
+    channel.prependOnceListener("close", () => {
       if (this.#publishing === channel) this.#publishing = undefined;
     });
     this.#declared.clear();
@@ -139,6 +140,7 @@ export class AmqpQueues implements TenantQueues {
         { persistent: true, ...(remainingMs === Infinity ? {} : { expiration: remainingMs }) },
         (error) => {
           if (error === null) this.#outbox.confirmed(entry);
+          else if (this.#publishing === channel) this.#outbox.refused(entry, error);
         },
       );
     } catch {

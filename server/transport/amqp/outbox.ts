@@ -12,6 +12,8 @@ export interface OutboxEntry {
   readonly tenantId: string;
   readonly request: QueuedRequest;
   readonly published: PromiseWithResolvers<void>;
+  /** Whether the broker has had it. */
+  isPublished: boolean;
   /** Monotonic milliseconds when it expires. */
   readonly expiresAtMs: number;
 }
@@ -33,11 +35,12 @@ export class Outbox {
   }
 
   /**
-   * Adds a ticket.
+   * Adds a ticket, in place of an older one of the same request.
    *
    * @throws {RelayError} `queue_full`, `transport_unavailable`.
    */
   add(tenantId: string, request: QueuedRequest): OutboxEntry {
+    this.withdraw(request.requestId);
     const count = this.#countByTenant.get(tenantId) ?? 0;
     if (count >= this.#limits.perTenant) {
       throw new RelayError("queue_full", "Too many requests wait for this tenant", { retryAfterSeconds: 5 });
@@ -47,11 +50,15 @@ export class Outbox {
         retryAfterSeconds: 5,
       });
     }
-    this.#remove(request.requestId);
-    const published = Promise.withResolvers<void>();
-    const entry = { tenantId, request, published, expiresAtMs: performance.now() + (request.expiresInMs ?? Infinity) };
+    const entry: OutboxEntry = {
+      tenantId,
+      request,
+      published: Promise.withResolvers<void>(),
+      isPublished: false,
+      expiresAtMs: performance.now() + (request.expiresInMs ?? Infinity),
+    };
     this.#entries.set(request.requestId, entry);
-    this.#countByTenant.set(tenantId, (this.#countByTenant.get(tenantId) ?? 0) + 1);
+    this.#countByTenant.set(tenantId, count + 1);
     return entry;
   }
 
@@ -62,8 +69,17 @@ export class Outbox {
 
   /** The broker has it: one whose request is stored needs nothing more from here. */
   confirmed(entry: OutboxEntry): void {
+    entry.isPublished = true;
     entry.published.resolve();
     if (entry.request.originId === undefined) this.#remove(entry.request.requestId);
+  }
+
+  /** The broker does not take it. One that was published again may be there still from the first time, and is published again the next time. */
+  refused(entry: OutboxEntry, cause: Error): void {
+    if (entry.isPublished || !this.has(entry)) return;
+    this.#remove(entry.request.requestId);
+    const message = "The broker does not take the request's ticket";
+    entry.published.reject(new RelayError("transport_unavailable", message, { cause, retryAfterSeconds: 5 }));
   }
 
   /** The ticket of a request, if it is still wanted. */
