@@ -6,11 +6,12 @@ import { startCluster } from "./testkit/cluster.ts";
 import { startConnector } from "./testkit/connector.ts";
 import { within } from "./testkit/deadline.ts";
 import { polled } from "./testkit/polled.ts";
-import { requireRabbitMq, TestBroker } from "./testkit/rabbitmq.ts";
+import { requireRabbitMq, shareBroker } from "./testkit/rabbitmq.ts";
 import { startServer, type TestServer } from "./testkit/server.ts";
 import type { TestTenant } from "./testkit/tenants.ts";
 
 const rabbitMq = await requireRabbitMq();
+const broker = await shareBroker(rabbitMq);
 
 async function enqueue(server: TestServer, tenant: TestTenant, path: string, init: RequestInit = {}) {
   const response = await fetch(`${server.url}/queue/${tenant.name}/${path}`, { method: "POST", ...init });
@@ -146,8 +147,7 @@ Deno.test({
   name: rabbitMq.label("what one origin queued is delivered by the one with the connector, soon"),
   ignore: rabbitMq.isSkipped,
   fn: async () => {
-    await using broker = await TestBroker.start();
-    await using cluster = await startCluster(broker);
+    await using cluster = await startCluster(broker!);
     const [first, second] = cluster.servers as [TestServer, TestServer];
     const tenant = await first.database.createTenant();
     const collector = new Collector(50);
@@ -163,9 +163,8 @@ Deno.test({
   name: rabbitMq.label("what one origin stored counts at another one too, and its target may acknowledge there"),
   ignore: rabbitMq.isSkipped,
   fn: async () => {
-    await using broker = await TestBroker.start();
     const limits = { queuedRequestsPerTenant: 2 };
-    await using cluster = await startCluster(broker, { limits, acknowledgeMode: "manual" });
+    await using cluster = await startCluster(broker!, { limits, acknowledgeMode: "manual" });
     const [first, second] = cluster.servers as [TestServer, TestServer];
     const tenant = await first.database.createTenant();
     for (const _ of [1, 2]) assert.equal((await enqueue(first, tenant, "app")).status, 202);
@@ -189,8 +188,7 @@ Deno.test({
   ),
   ignore: rabbitMq.isSkipped,
   fn: async () => {
-    await using broker = await TestBroker.start();
-    await using cluster = await startCluster(broker, { count: 1, connectorTransportShortcut: false });
+    await using cluster = await startCluster(broker!, { count: 1, connectorTransportShortcut: false });
     const [server] = cluster.servers as [TestServer];
     const tenant = await server.database.createTenant({ maximumConcurrentConnectorRequests: 1 });
     for (let number = 0; number < 40; number++) await enqueue(server, tenant, "app");
