@@ -97,6 +97,31 @@ for (const listener of ["node", "native"] as const) {
     assert.deepEqual(await within(told.promise, { timeoutMs: 5000, what: "the close" }), [3999, "the client's reason"]);
   });
 
+  test("who leaves without a word was heard to the end, on either side", async () => {
+    const said = Array.from({ length: 20 }, (_, index) => `message ${index}`);
+    const leave = (socket: SocketClient["socket"]) => {
+      for (const message of said) socket.send(message);
+      // The last message is with the system by then; no close frame follows it.
+      socket.send("last", () => socket.terminate());
+    };
+    const heard: string[] = [];
+    const closed = Promise.withResolvers<[number, string]>();
+    await using application = await startSocketApplication((socket, { url }) => {
+      if (url === "/leaves") return leave(socket);
+      socket.on("message", (data) => heard.push(String(data)));
+      socket.on("close", (code, reason) => closed.resolve([code, new TextDecoder().decode(reason)]));
+    });
+    await using site = await startSite({ app: application.url }, settings);
+    const url = `${site.server.url}/relay/${site.tenant.name}/app`;
+    await using listening = new SocketClient(`${url}/leaves`);
+    for (const message of [...said, "last"]) assert.equal(await listening.next(), message);
+    assert.deepEqual(await listening.ended(), [1011, "target_unreachable"]);
+    await using leaving = await new SocketClient(`${url}/listens`).opened();
+    leave(leaving.socket);
+    const end = await within(closed.promise, { timeoutMs: 5000, what: "the end at the target" });
+    assert.deepEqual([end, heard], [[1001, "the client has left"], [...said, "last"]]);
+  });
+
   test("a target that refuses answers the client itself", async () => {
     const answer = "HTTP/1.1 403 Forbidden\r\nX-Why: policy\r\nContent-Length: 7\r\n\r\nnot you";
     await using application = await startSocketApplication(echo, { refuse: () => answer });
