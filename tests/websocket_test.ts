@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Interceptor } from "../server/mod.ts";
 import { settled } from "./testkit/bodies.ts";
@@ -33,6 +34,16 @@ for (const listener of ["node", "native"] as const) {
     for (const message of messages) assert.deepEqual(await client.next(), message);
     client.socket.close(1000, "bye");
     assert.deepEqual(await client.ended(), [1000, "bye"]);
+  });
+
+  test("a text keeps the byte order mark it begins with", async () => {
+    await using application = await startSocketApplication(echo);
+    await using site = await startSite({ app: application.url }, settings);
+    const client = new SocketClient(`${site.server.url}/relay/${site.tenant.name}/app/ws`);
+    const received = new Promise((resolve) => client.socket.once("message", resolve));
+    await using _open = await client.opened();
+    client.socket.send("\uFEFFtext");
+    assert.deepEqual(await received, Buffer.from("\uFEFFtext"));
   });
 
   test("Deno's own client talks through it", async () => {
