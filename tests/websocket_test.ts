@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Interceptor } from "../server/mod.ts";
 import { settled } from "./testkit/bodies.ts";
@@ -33,6 +34,16 @@ for (const listener of ["node", "native"] as const) {
     for (const message of messages) assert.deepEqual(await client.next(), message);
     client.socket.close(1000, "bye");
     assert.deepEqual(await client.ended(), [1000, "bye"]);
+  });
+
+  test("a text keeps the byte order mark it begins with", async () => {
+    await using application = await startSocketApplication(echo);
+    await using site = await startSite({ app: application.url }, settings);
+    const client = new SocketClient(`${site.server.url}/relay/${site.tenant.name}/app/ws`);
+    const received = new Promise((resolve) => client.socket.once("message", resolve));
+    await using _open = await client.opened();
+    client.socket.send("\uFEFFtext");
+    assert.deepEqual(await received, Buffer.from("\uFEFFtext"));
   });
 
   test("Deno's own client talks through it", async () => {
@@ -95,6 +106,31 @@ for (const listener of ["node", "native"] as const) {
     await using client = await new SocketClient(`${other.server.url}/relay/${other.tenant.name}/app/`).opened();
     client.socket.close(3999, "the client's reason");
     assert.deepEqual(await within(told.promise, { timeoutMs: 5000, what: "the close" }), [3999, "the client's reason"]);
+  });
+
+  test("who leaves without a word was heard to the end, on either side", async () => {
+    const said = Array.from({ length: 20 }, (_, index) => `message ${index}`);
+    const leave = (socket: SocketClient["socket"]) => {
+      for (const message of said) socket.send(message);
+      // The last message is with the system by then; no close frame follows it.
+      socket.send("last", () => socket.terminate());
+    };
+    const heard: string[] = [];
+    const closed = Promise.withResolvers<[number, string]>();
+    await using application = await startSocketApplication((socket, { url }) => {
+      if (url === "/leaves") return leave(socket);
+      socket.on("message", (data) => heard.push(String(data)));
+      socket.on("close", (code, reason) => closed.resolve([code, new TextDecoder().decode(reason)]));
+    });
+    await using site = await startSite({ app: application.url }, settings);
+    const url = `${site.server.url}/relay/${site.tenant.name}/app`;
+    await using listening = new SocketClient(`${url}/leaves`);
+    for (const message of [...said, "last"]) assert.equal(await listening.next(), message);
+    assert.deepEqual(await listening.ended(), [1011, "target_unreachable"]);
+    await using leaving = await new SocketClient(`${url}/listens`).opened();
+    leave(leaving.socket);
+    const end = await within(closed.promise, { timeoutMs: 5000, what: "the end at the target" });
+    assert.deepEqual([end, heard], [[1001, "the client has left"], [...said, "last"]]);
   });
 
   test("a target that refuses answers the client itself", async () => {

@@ -53,6 +53,7 @@ export class Link implements AsyncDisposable {
   #lastFailure: LinkStatus["lastFailure"];
   #connects = 0;
   #failures = 0;
+  /** Ends the pause behind the present attempt. */
   #pausing = new AbortController();
 
   /** Starts at once. */
@@ -97,7 +98,7 @@ export class Link implements AsyncDisposable {
     for (const session of this.#sessions) session.sendTargets(served);
   }
 
-  /** Ends a pause: what made the last attempts fail may be mended. */
+  /** Ends a pause, or has none follow an attempt under way: what made the last attempts fail may be mended. */
   retryNow(): void {
     this.#pausing.abort();
   }
@@ -113,9 +114,11 @@ export class Link implements AsyncDisposable {
     let failures = 0;
     while (!signal.aborted) {
       const server = this.#server = this.#nextServer();
+      this.#pausing = new AbortController();
       try {
         const outcome = await this.#connect(server);
         failures = 0;
+        this.#pausing = new AbortController();
         if (signal.aborted) return;
         if (!outcome.wasLost && outcome.reconnect === "never") return;
         if (outcome.wasLost || outcome.reconnect === "later") await this.#pause(0);
@@ -216,6 +219,7 @@ export class Link implements AsyncDisposable {
       at: new Date().toISOString(),
       message: error instanceof Error ? error.message : String(error),
     };
+    if (this.#pausing.signal.aborted) return;
     // A server that is about to stop says so at once, and the next one may be ready.
     const isTurnOver = (failures + 1) % this.#options.servers.length === 0;
     if (error instanceof ConnectError && error.code === "server_unavailable" && !isTurnOver) return;
@@ -233,7 +237,6 @@ export class Link implements AsyncDisposable {
     const seconds = (delayMs / 1000).toFixed(1);
     if (why === undefined) logger.info("Connecting again in {seconds} s", { seconds });
     else logger.warn("{why}. Trying again in {seconds} s", { why, seconds });
-    this.#pausing = new AbortController();
     await sleep(delayMs, AbortSignal.any([this.#stopping.signal, this.#pausing.signal]));
   }
 }

@@ -18,7 +18,7 @@ import { hasDotSegments } from "../../shared/http/path.ts";
 import { Deadlines } from "../../shared/time/deadlines.ts";
 import type { SocketStreams } from "../../shared/websocket/socket_streams.ts";
 import type { Target, TargetContext } from "./target.ts";
-import { isIdempotent, WebAgents, type WebTls } from "./web_agents.ts";
+import { isRepeatable, WebAgents, type WebTls } from "./web_agents.ts";
 import { WebExchange, type WireRequest } from "./web_exchange.ts";
 import { PlainCalls } from "./web_plain_calls.ts";
 import { ConfiguredHeaders, type Framing, toRawRequestHeaders } from "./web_headers.ts";
@@ -194,7 +194,7 @@ export class WebTarget implements Target {
       return await this.#plain.call(request, options);
     }
     const agents = this.#agentsFor(origin);
-    const wire: WireRequest = { ...request, agent: agents.forMethod(method) };
+    const wire: WireRequest = { ...request, agent: agents.forRequest(isRepeatable(outgoing)) };
     const exchange = new WebExchange(wire, options);
     this.#exchanges.add(exchange);
     try {
@@ -202,7 +202,7 @@ export class WebTarget implements Target {
     } catch (error) {
       if (!exchange.diedUnused || this.#disposed) throw error;
       const agent = agents.afterStaleSocket();
-      if (!isIdempotent(wire.method) || isStreamBody(wire.body)) throw error;
+      if (!isRepeatable(outgoing)) throw error;
       return await new WebExchange({ ...wire, agent }, options).response;
     } finally {
       this.#exchanges.delete(exchange);

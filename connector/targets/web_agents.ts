@@ -7,6 +7,7 @@
 import { Agent, type AgentOptions, type ClientRequest } from "node:http";
 import type { AgentOptions as SecureAgentOptions } from "node:https";
 import type { Duplex } from "node:stream";
+import { type Body, isStreamBody } from "../../shared/http/message.ts";
 import { createProxyAgent } from "../../shared/net/proxy_agent.ts";
 import { SecureAgent } from "../../shared/net/secure_agent.ts";
 import { Deadline, Deadlines } from "../../shared/time/deadlines.ts";
@@ -29,9 +30,9 @@ const TUNNEL_TIMEOUT_MS = 10_000;
 /** Methods whose request may be sent again when nothing came back (RFC 9110 section 9.2.2). */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
 
-/** Whether a request with this method may be sent a second time. */
-export function isIdempotent(method: string): boolean {
-  return IDEMPOTENT.has(method);
+/** Whether a request can be sent a second time: it may be, and its body is still there. */
+export function isRepeatable({ method, body }: { readonly method: string; readonly body: Body }): boolean {
+  return IDEMPOTENT.has(method) && !isStreamBody(body);
 }
 
 /** Below the idle limits that servers usually have (5 s and more). */
@@ -44,9 +45,9 @@ export const DISTRUST_MS = 60_000;
  * The sockets to one scheme's targets.
  *
  * A target may close a kept socket at the moment the next request is written to it. Then nobody knows whether the request was processed. An
- * idempotent one is simply sent again on a new socket; another one (a POST) must not be, and would become a 502 for no fault of the client.
- * Opening a new connection for every POST would avoid that, but costs a handshake each, and the machine its free ports under load.
- * So those methods have sockets of their own that are given up after one second without use, long before a server's idle limit closes them.
+ * idempotent one is simply sent again on a new socket; another one (a POST) must not be, and one whose body is a stream cannot be. It would become
+ * a 502 for no fault of the client. Opening a new connection for each would avoid that, but costs a handshake, and the machine its free ports
+ * under load. So those requests have sockets of their own that are given up after one second without use, long before a server's idle limit closes them.
  * A target that is seen to close kept sockets unannounced all the same is not trusted for a minute: each such request then has a connection
  * of its own.
  */
@@ -78,9 +79,9 @@ export class WebAgents implements Disposable {
     this.#single = create({ keepAlive: false });
   }
 
-  /** The agent for a request that is sent for the first time. */
-  forMethod(method: string): Agent {
-    if (isIdempotent(method)) return this.#repeatable.agent;
+  /** The agent for a request that is sent for the first time, by whether it {@linkcode isRepeatable | can be repeated}. */
+  forRequest(isRepeatable: boolean): Agent {
+    if (isRepeatable) return this.#repeatable.agent;
     return performance.now() < this.#distrustedUntil ? this.#single : this.#unrepeatable.agent;
   }
 

@@ -234,6 +234,14 @@ testClients("handle() gives a POST no connection that a GET has used", async (ne
   );
 });
 
+testClients("handle() gives a PUT whose body is a stream no connection that a GET has used", async (newTarget) => {
+  await using server = await closingOnSecondRequest("end");
+  await using target = newTarget({ url: server.url });
+  await target.handle(relayRequest(), targetContext());
+  const body = { stream: ReadableStream.from([bytes("x")]), length: 1 };
+  assert.equal(await textOf(await target.handle(relayRequest({ method: "PUT", body }), targetContext())), "ok");
+});
+
 testClients(
   "handle() does not repeat a GET when a part of the head came, or its body is a stream",
   async (newTarget) => {
@@ -250,9 +258,9 @@ testClients(
 
     await using closing = await closingOnSecondRequest("end");
     await using other = newTarget({ url: closing.url });
-    await other.handle(relayRequest(), targetContext());
-    const body = { stream: ReadableStream.from([bytes("x")]) };
-    await assert.rejects(other.handle(relayRequest({ body }), targetContext()), { code: "target_unreachable" });
+    const streamed = () => relayRequest({ body: { stream: ReadableStream.from([bytes("x")]), length: 1 } });
+    await other.handle(streamed(), targetContext());
+    await assert.rejects(other.handle(streamed(), targetContext()), { code: "target_unreachable" });
     assert.equal(closing.connections.length, 1);
   },
 );

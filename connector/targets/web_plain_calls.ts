@@ -4,9 +4,9 @@
  * @module
  */
 
-import { isStreamBody, type RelayResponse } from "../../shared/http/message.ts";
+import type { RelayResponse } from "../../shared/http/message.ts";
 import { Connections } from "./http1/connections.ts";
-import { DISTRUST_MS, IDLE_LIMIT_MS, isIdempotent, SHORT_IDLE_LIMIT_MS } from "./web_agents.ts";
+import { DISTRUST_MS, IDLE_LIMIT_MS, isRepeatable, SHORT_IDLE_LIMIT_MS } from "./web_agents.ts";
 import type { ExchangeOptions, WireRequest } from "./web_exchange.ts";
 import type { WebOrigin } from "./web_origin.ts";
 import { PlainExchange } from "./web_plain_exchange.ts";
@@ -35,17 +35,16 @@ export class PlainCalls implements Disposable {
    * @throws {RelayError} as `Target.handle` does.
    */
   async call(request: Omit<WireRequest, "agent">, options: ExchangeOptions): Promise<RelayResponse> {
-    const connections = this.#connections;
-    const isRepeatable = isIdempotent(request.method);
-    const isKept = isRepeatable || performance.now() >= this.#distrustedUntilMs;
-    const exchange = new PlainExchange(request, { connections, isRepeatable, isKept }, options);
+    const route = { connections: this.#connections, isRepeatable: isRepeatable(request) };
+    const isKept = route.isRepeatable || performance.now() >= this.#distrustedUntilMs;
+    const exchange = new PlainExchange(request, { ...route, isKept }, options);
     try {
       return await exchange.response;
     } catch (error) {
       if (!exchange.diedUnused || this.#isDisposed) throw error;
       this.#distrustedUntilMs = performance.now() + DISTRUST_MS;
-      if (!isRepeatable || isStreamBody(request.body)) throw error;
-      return await new PlainExchange(request, { connections, isRepeatable, isKept: false }, options).response;
+      if (!route.isRepeatable) throw error;
+      return await new PlainExchange(request, { ...route, isKept: false }, options).response;
     }
   }
 

@@ -274,6 +274,15 @@ testClients("handle() uses one connection for calls in turn", async (newTarget) 
   assert.equal(server.connections.length, 1);
 });
 
+testClients("handle() uses the connection again after a response without a body or a length", async (newTarget) => {
+  for (const line of ["204 No Content", "304 Not Modified"]) {
+    await using server = await answering(`HTTP/1.1 ${line}\r\n\r\n`);
+    await using target = newTarget({ url: server.url });
+    for (let count = 0; count < 2; count++) await target.handle(relayRequest(), targetContext());
+    assert.equal(server.connections.length, 1, line);
+  }
+});
+
 testClients("handle() refuses after disposal", async (newTarget) => {
   await using server = await answering(OK);
   const target = newTarget({ url: server.url });

@@ -13,7 +13,8 @@ const ABNORMAL = new Set([0, SocketClose.abnormal]);
 export class NativeMessageSocket implements MessageSocket {
   readonly #socket: WebSocket;
   readonly #encoder = new TextEncoder();
-  readonly #decoder = new TextDecoder();
+  /** Texts may begin with a byte order mark, which is theirs. */
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   readonly #unsent: (() => void)[] = [];
   readonly #early: ((receiver: MessageReceiver) => void)[] = [];
   #receiver: MessageReceiver | undefined;

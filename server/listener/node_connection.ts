@@ -9,10 +9,7 @@ import type { Socket } from "node:net";
 import type { RelayResponse } from "../../shared/http/message.ts";
 import { Deadline, type Deadlines } from "../../shared/time/deadlines.ts";
 import type { NodeRequest } from "./node_request.ts";
-import { writeRefusal } from "./node_response.ts";
-
-/** How long the rest of an upload is swallowed after its answer: a connection that is closed earlier may take the answer with it. */
-const LINGER_MS = 5000;
+import { LINGER_MS, writeRefusal } from "./node_response.ts";
 
 /** A request whose answer has not ended. */
 interface Exchange {

@@ -23,7 +23,7 @@ import {
 } from "./listener.ts";
 import { NodeConnection } from "./node_connection.ts";
 import { NodeRequest } from "./node_request.ts";
-import { KEEP_ALIVE_TIMEOUT_MS, writeAnswer, writeRefusal } from "./node_response.ts";
+import { endConnection, KEEP_ALIVE_TIMEOUT_MS, writeAnswer, writeRefusal } from "./node_response.ts";
 import { NodeUpgrades, type Upgrade } from "./node_upgrades.ts";
 
 const logger = getLogger("listener");
@@ -196,7 +196,7 @@ class NodeListener implements Listener {
     this.#connections.delete(socket);
     const response = new ServerResponse(message);
     response.shouldKeepAlive = false;
-    response.on("finish", () => socket.end());
+    response.on("finish", () => endConnection(socket));
     const { request, error } = parse(message);
     if (request === undefined) {
       response.assignSocket(socket);

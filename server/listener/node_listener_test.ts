@@ -114,6 +114,23 @@ Deno.test("listenNode() closes a connection on which too many requests wait for 
   for (let index = 0; index < 100; index++) assert.equal(decode((await other.readResponse()).body), "alive");
 });
 
+Deno.test("listenNode() closes a connection 5 s after its last answer, although the client keeps its half open", async () => {
+  const handshake = "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+  for (const last of [handshake, "CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n"]) {
+    const listener = await listen(handlerOf(() => textAnswer("refused", 403)));
+    using time = new FakeTime();
+    using client = await connectTcp(listener.port);
+    await client.send(last);
+    assert.notEqual((await client.readToEnd()).length, 0);
+    time.pass(5000);
+    await assert.rejects(async () => {
+      for (let count = 0; count < 20_000; count++) await client.send("x");
+    }, last);
+    // It waits for all connections.
+    await listener.close();
+  }
+});
+
 Deno.test("listenNode() refuses a WebSocket message above the limit, at its head", async () => {
   const accepted = Promise.withResolvers<MessagePipe>();
   await using listener = await listen(handlerOf(() => ({ protocol: "b", accept: accepted.resolve })));

@@ -118,10 +118,22 @@ function breakOff(response: ServerResponse, isDelimited: boolean): void {
   response.destroy();
 }
 
+/** How long a client may go on after its connection has ended here: one that is closed earlier may take the last answer with it. */
+export const LINGER_MS = 5000;
+
+/** Ends a connection behind what was written to it. `node:http` would leave the other half to the client, for ever. */
+export function endConnection(socket: Duplex): void {
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.on("close", () => clearTimeout(timer));
+  socket.end();
+  socket.resume();
+}
+
 /** Writes an answer to a connection for which there is no response of `node:http`, and closes it. */
 export function writeRefusal(socket: Duplex, { status, headers, body }: RelayResponse): void {
   const bytes = body instanceof Uint8Array ? body : new Uint8Array(0);
   const lines = [...headers, ["Content-Length", bytes.byteLength], ["Connection", "close"]];
   socket.write(`HTTP/1.1 ${status} Refused\r\n${lines.map((line) => `${line.join(": ")}\r\n`).join("")}\r\n`, "latin1");
-  socket.end(bytes);
+  socket.write(bytes);
+  endConnection(socket);
 }

@@ -31,7 +31,7 @@ const GOODBYE_TIMEOUT_MS = 5000;
 
 /** One WebSocket. The outgoing stream is there before the socket, which is accepted only when the other end is. */
 export class SocketStreams implements MessageReceiver {
-  /** What the socket receives, as records. Errors when it breaks off; ends after its goodbye. */
+  /** What the socket receives, as records. Ends after its goodbye; errors when it left without one, behind one in its place. */
   readonly outgoing: ReadableStream<Uint8Array>;
   readonly #options: SocketStreamsOptions;
   readonly #waiting: Uint8Array[] = [];
@@ -44,6 +44,9 @@ export class SocketStreams implements MessageReceiver {
   #isClosed = false;
   /** Nobody reads the outgoing stream any more, or it has ended. */
   #isOutgoingOver = false;
+  #isIncomingOver = false;
+  /** Set when the socket's peer has left without a word, and the other end is told. */
+  #broken: RelayError | undefined;
   #wake: (() => void) | undefined;
   #stallTimer: ReturnType<typeof setTimeout> | undefined;
   #goodbyeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -78,8 +81,10 @@ export class SocketStreams implements MessageReceiver {
       this.#close(...farewell(error));
       reader.cancel(error).catch(() => {});
     } finally {
+      this.#isIncomingOver = true;
       clearTimeout(this.#goodbyeTimer);
       clearTimeout(this.#stallTimer);
+      if (this.#broken !== undefined) this.#breakOff(this.#broken);
     }
   }
 
@@ -104,13 +109,17 @@ export class SocketStreams implements MessageReceiver {
 
   closed(code: number, reason: string): void {
     this.#isClosed = true;
-    if (code === SocketClose.abnormal) {
-      const error = this.#options.broken();
-      this.#failOutgoing(error);
-      this.#reader?.cancel(error).catch(() => {});
-      return;
-    }
+    if (code === SocketClose.abnormal) return this.#left(this.#options.broken());
     this.#push(encodeClose(code, reason));
+    this.#finishOutgoing();
+    this.#dropIncomingSoon();
+  }
+
+  /** Without a word. An error would overtake what the peer said before, and take it away: it waits for the other end's goodbye. */
+  #left(error: RelayError): void {
+    if (this.#isIncomingOver || this.#isOutgoingOver) return this.#breakOff(error);
+    this.#broken = error;
+    this.#push(encodeClose(...farewell(error)));
     this.#finishOutgoing();
     this.#dropIncomingSoon();
   }
@@ -118,7 +127,9 @@ export class SocketStreams implements MessageReceiver {
   async #deliver(socket: MessageSocket, kind: number, payload: Uint8Array): Promise<void> {
     if (kind === RecordKind.close) {
       const { code, reason } = decodeClose(payload);
-      return this.#close(code, reason);
+      this.#close(code, reason);
+      if (this.#broken !== undefined) this.#breakOff(this.#broken);
+      return;
     }
     if (this.#isClosed || (kind !== RecordKind.text && kind !== RecordKind.binary)) return;
     socket.send(payload, kind === RecordKind.text);
@@ -158,7 +169,7 @@ export class SocketStreams implements MessageReceiver {
       this.#controller.enqueue(record);
       this.#resumeSocket();
     }
-    if (this.#isOutgoingOver && this.#waiting.length === 0) this.#closeController();
+    if (this.#isOutgoingOver && this.#waiting.length === 0 && this.#broken === undefined) this.#closeController();
   }
 
   #resumeSocket(): void {
@@ -187,13 +198,14 @@ export class SocketStreams implements MessageReceiver {
     this.#wake?.();
   }
 
-  #failOutgoing(error: RelayError): void {
-    if (this.#isOutgoingOver) return;
-    this.#isOutgoingOver = true;
-    this.#waiting.length = 0;
-    clearTimeout(this.#stallTimer);
-    this.#controller.error(error);
-    this.#wake?.();
+  #breakOff(error: RelayError): void {
+    // A goodbye is not taken back.
+    if (!this.#isOutgoingOver || this.#broken !== undefined) {
+      this.#finishOutgoing();
+      this.#waiting.length = 0;
+      this.#controller.error(error);
+    }
+    this.#reader?.cancel(error).catch(() => {});
   }
 
   #closeController(): void {
@@ -220,7 +232,7 @@ export class SocketStreams implements MessageReceiver {
   }
 
   #dropIncomingSoon(): void {
-    if (this.#reader === undefined) return;
+    if (this.#reader === undefined || this.#isIncomingOver) return;
     this.#goodbyeTimer ??= setTimeout(() => this.#dropIncoming(), GOODBYE_TIMEOUT_MS);
   }
 

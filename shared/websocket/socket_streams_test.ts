@@ -135,12 +135,42 @@ Deno.test("SocketStreams gives a socket up that takes nothing, although it is op
   await streams.outgoing.cancel();
 });
 
-Deno.test("SocketStreams errors its outgoing stream, and cancels the incoming one, when the peer leaves without a word", async () => {
-  const { streams, socket, cancelled, ended } = start();
+Deno.test("SocketStreams passes on what a peer said that leaves without a word, and breaks off when the other end has said goodbye", async () => {
+  const { streams, socket, incoming, cancelled, ended } = start();
+  for (const value of [1, 2]) socket.receiver.message(Uint8Array.of(value), false);
   socket.receiver.closed(1006, "");
-  await assert.rejects(readAll(streams.outgoing), { code: "client_gone" });
+  const reader = streams.outgoing.getReader();
+  const records = new RecordReader();
+  const payloads: Uint8Array[] = [];
+  while (payloads.length < 3) {
+    for (const { payload } of records.read((await reader.read()).value!)) payloads.push(payload);
+  }
+  assert.deepEqual(payloads.slice(0, 2), [Uint8Array.of(1), Uint8Array.of(2)]);
+  assert.deepEqual(decodeClose(payloads[2]!), { code: 1001, reason: "the client has left" });
+  incoming.enqueue(encodeClose(1001, ""));
+  await assert.rejects(reader.read(), { code: "client_gone" });
   assert.ok(await cancelled instanceof RelayError);
   await ended;
+});
+
+Deno.test("SocketStreams breaks off at once when the peer leaves without a word behind the other end's goodbye", async () => {
+  const { streams, socket, incoming, ended } = start();
+  socket.close = () => {};
+  incoming.enqueue(encodeClose(1000, ""));
+  incoming.close();
+  await ended;
+  socket.receiver.closed(1006, "");
+  await assert.rejects(readAll(streams.outgoing), { code: "client_gone" });
+});
+
+Deno.test("SocketStreams leaves no timer when the peer answers the other end's goodbye late", async () => {
+  const { streams, socket, incoming, ended } = start();
+  socket.close = () => {};
+  incoming.enqueue(encodeClose(1000, ""));
+  incoming.close();
+  await ended;
+  socket.receiver.closed(1000, "");
+  assert.equal((await readAll(streams.outgoing)).length, 1);
 });
 
 Deno.test("SocketStreams sends what the other end says, skips unknown records, and replaces forbidden codes", async () => {

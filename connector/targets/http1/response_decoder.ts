@@ -118,7 +118,7 @@ export class ResponseDecoder {
       if (!"HTTP/1.".startsWith(text.slice(0, 7))) throw new HttpFault("it is no HTTP/1.1");
       return 0;
     }
-    const head = parseResponseHead(text.slice(0, end + 2));
+    const head = parseResponseHead(text.slice(0, end + 2), this.#method);
     if (head.status >= 200 || head.status === 101) this.#begin(head);
     return end + 4;
   }

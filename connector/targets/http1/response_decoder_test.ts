@@ -92,6 +92,8 @@ Deno.test("ResponseDecoder says whether the connection can be used again", () =>
       5,
     ],
     ["HTTP/1.1 200 OK\r\n\r\n", false, undefined],
+    ["HTTP/1.1 204 No Content\r\n\r\n", true, undefined],
+    ["HTTP/1.1 304 Not Modified\r\n\r\n", true, undefined],
     ["HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", false, undefined],
     ["HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: Keep-Alive\r\n\r\n", true, undefined],
     ["HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n0\r\n\r\n", false, undefined],

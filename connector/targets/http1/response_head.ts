@@ -31,9 +31,10 @@ const LENGTH = /^[0-9]{1,15}$/;
  * Reads a head.
  *
  * @param text One character for each byte; ends with the line end of the last header line.
+ * @param method Of the request.
  * @throws {HttpFault}
  */
-export function parseResponseHead(text: string): ResponseHead {
+export function parseResponseHead(text: string, method: string): ResponseHead {
   const start = STATUS_LINE.exec(text);
   if (start === null) throw new HttpFault("its status line is malformed");
   const rawHeaders: string[] = [];
@@ -42,14 +43,16 @@ export function parseResponseHead(text: string): ResponseHead {
     rawHeaders.push(name, value);
     fields.add(name, value);
   });
+  const status = Number(start[2]);
   const isHttp11 = start[1] === "1";
   const framing = fields.framing();
   const isKept = isHttp11 ? !fields.connection.includes("close") : fields.connection.includes("keep-alive");
+  const endsByClose = framing === "close" && hasBody(status, method);
   return {
-    status: Number(start[2]),
+    status,
     rawHeaders,
     framing,
-    isKept: isKept && framing !== "close" && (isHttp11 || framing !== "chunked"),
+    isKept: isKept && !endsByClose && (isHttp11 || framing !== "chunked"),
     keptSeconds: fields.keptSeconds,
   };
 }
