@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Selectable, sql } from "kysely";
+import { type Selectable, sql, SqliteAdapter } from "kysely";
 import { chunks } from "./chunks.ts";
 import { PersistenceError, versionConflict } from "./errors.ts";
 import { contains } from "./search.ts";
@@ -101,6 +101,7 @@ const ORDER_COLUMNS = {
 /** Reads and writes tenants. Names are matched without regard to case. */
 export class TenantRepository {
   readonly #db: Database;
+  readonly #isSqlite: boolean;
   readonly #now: () => number;
 
   /**
@@ -109,6 +110,7 @@ export class TenantRepository {
    */
   constructor(db: Database, now: () => number) {
     this.#db = db;
+    this.#isSqlite = db.getExecutor().adapter instanceof SqliteAdapter;
     this.#now = now;
   }
 
@@ -116,6 +118,16 @@ export class TenantRepository {
   async findByName(name: string): Promise<Tenant | undefined> {
     const row = await this.#db.selectFrom("tenants").selectAll().where("name_key", "=", tenantNameKey(name))
       .executeTakeFirst();
+    return row && toTenant(row);
+  }
+
+  /**
+   * The tenant of that name, if there is one. Until the transaction ends nobody else changes or removes it, nor adds anything that belongs to it:
+   * on SQLite a transaction keeps all others out anyway.
+   */
+  async lockByName(name: string): Promise<Tenant | undefined> {
+    const found = this.#db.selectFrom("tenants").selectAll().where("name_key", "=", tenantNameKey(name));
+    const row = await (this.#isSqlite ? found : found.forUpdate()).executeTakeFirst();
     return row && toTenant(row);
   }
 
