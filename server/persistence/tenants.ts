@@ -93,7 +93,6 @@ export interface ListTenantsOptions {
 
 const ORDER_COLUMNS = {
   name: "name_key",
-  displayName: "display_name",
   created: "created_at",
   updated: "updated_at",
 } as const;
@@ -153,7 +152,14 @@ export class TenantRepository {
     // SQLite knows an offset only together with a limit.
     const limit = take ?? Number.MAX_SAFE_INTEGER;
     const direction = isDescending ? "desc" : "asc";
-    let ordered = found.selectAll().orderBy(ORDER_COLUMNS[order], direction);
+    let ordered = found.selectAll();
+    if (order === "displayName") {
+      // By itself PostgreSQL has those without one last, and the others as its language has it.
+      const key = this.#isSqlite ? sql`lower(display_name)` : sql`lower(display_name) collate "C"`;
+      ordered = ordered.orderBy(key, (by) => isDescending ? by.desc().nullsLast() : by.asc().nullsFirst());
+    } else {
+      ordered = ordered.orderBy(ORDER_COLUMNS[order], direction);
+    }
     if (order !== "name") ordered = ordered.orderBy("name_key", direction);
     const rows = await ordered.offset(skip).limit(limit).execute();
     const { count } = await found.select((select) => select.fn.countAll<number>().as("count"))
