@@ -142,3 +142,12 @@ managementTestOnDatabases(
     }
   },
 );
+
+managementTestOnDatabases("a login with a name that nobody can have is refused like any other", async (site) => {
+  await withAdmin(site);
+  for (const name of ["ada\0", "\0", "x".repeat(100_000)]) {
+    const response = await logIn(site, { name });
+    assert.equal(response.status, 401, name.slice(0, 5));
+    assert.match(await response.text(), /Name or password is wrong/);
+  }
+});
