@@ -151,3 +151,16 @@ managementTestOnDatabases("a login with a name that nobody can have is refused l
     assert.match(await response.text(), /Name or password is wrong/);
   }
 });
+
+managementTest("a new password is no login: the audit has the change and nothing else", async (site) => {
+  await withAdmin(site);
+  const cookie = (await logIn(site)).headers.get("Set-Cookie")?.split(";")[0] ?? "";
+  const password = "another battery horse";
+  const changed = await ask(site, "/account", {
+    ...form({ current: PASSWORD, password, repeated: password }),
+    headers: { Cookie: cookie },
+  });
+  assert.equal(changed.headers.get("Location"), "/login?done=password");
+  const { json } = await site.call("GET", "/management/audit");
+  assert.deepEqual(json.results.map(({ action }) => action), ["user.update", "session.create", "user.create"]);
+});
