@@ -119,12 +119,14 @@ export class Observation {
 }
 
 function createMaintenance({ config, database, server, signingKeys, bodies, now }: ObservedParts): Maintenance {
+  const leases = new LeaseRepository(database, now);
   const jobs = createMaintenanceJobs({
     requests: new RequestLogRepository(database),
     statistics: new StatisticsRepository(database),
     audit: new AuditRepository(database, now),
     recordings: new RecordingRepository(database, now),
     origins: new OriginRepository(database, now),
+    leases,
     sessions: new SessionRepository(database, now),
     signingKeys,
     bodies: new OrphanedBodies(bodies, new StoredRequestRepository(database)),
@@ -137,7 +139,6 @@ function createMaintenance({ config, database, server, signingKeys, bodies, now 
     },
     now,
   });
-  const leases = new LeaseRepository(database, now);
   const { originId } = server;
   return new Maintenance(jobs, { leases, originId, intervalMs: config.maintenance.runInterval, now });
 }

@@ -46,6 +46,15 @@ async function empty(server: TestServer): Promise<void> {
   await polled(() => stored.totals(), { until: ({ queued }) => queued === 0, what: "an empty queue" });
 }
 
+Deno.test("a request for a tenant that a command has removed a moment ago is refused, as one that nobody knows", async () => {
+  await using server = await startServer({ tenantInfoCacheDuration: "1h" });
+  const tenant = await server.database.createTenant();
+  assert.equal((await enqueue(server, tenant, "app/1")).status, 202);
+  await server.database.handle.deleteFrom("tenants").where("name", "=", tenant.name).execute();
+  const { status, headers } = await enqueue(server, tenant, "app/2");
+  assert.deepEqual([status, headers.get("RelayServer-Error")], [404, "tenant_unknown"]);
+});
+
 Deno.test("a queued request is accepted without a connector, and delivered when there is one", async () => {
   await using server = await startServer();
   const tenant = await server.database.createTenant();

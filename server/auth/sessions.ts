@@ -106,12 +106,14 @@ export class Sessions {
       return undefined;
     }
     const token = generateSecret();
+    const tokenHash = await hashSecret(token);
     const startedAt = now();
-    await sessions.insert({
-      tokenHash: await hashSecret(token),
-      userId: user.id,
-      expiresAt: this.#expiry(startedAt, startedAt),
-    });
+    await sessions.insert({ tokenHash, userId: user.id, expiresAt: this.#expiry(startedAt, startedAt) });
+    // Whoever replaces a password ends the sessions that there are, and this one may not have been among them.
+    if (!await this.#isStillRight(request.password, user)) {
+      await sessions.remove(tokenHash);
+      return undefined;
+    }
     await users.markLoggedIn(user.id);
     return { token, expiresAt: startedAt + this.#absoluteMs, principal: toPrincipal(user) };
   }
@@ -168,6 +170,15 @@ export class Sessions {
     if (user === undefined || !matches) return undefined;
     if (isOutdated) await this.#rehash(user, password);
     return user;
+  }
+
+  /** A password that has only been hashed anew is still the same. */
+  async #isStillRight(password: string, { id, passwordHash }: User): Promise<boolean> {
+    const { users, passwords } = this.#options;
+    const present = await users.findById(id);
+    if (present === undefined) return false;
+    if (present.passwordHash === passwordHash) return true;
+    return (await passwords.verify(password, present.passwordHash)).matches;
   }
 
   /** The login does not depend on it. */

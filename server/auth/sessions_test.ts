@@ -156,3 +156,28 @@ Deno.test("verify() and logout() take anything for a token", async () => {
     await site.sessions.logout(token);
   }
 });
+
+Deno.test("login() begins no session for a password that is replaced while it is compared", async () => {
+  await using site = await Site.start();
+  const { id } = await site.addUser();
+  const passwords = new Passwords(CHEAP);
+  const replaced = "another battery horse";
+  const sessions = new Sessions({
+    users: site.users,
+    sessions: site.store,
+    passwords: {
+      hash: (password) => passwords.hash(password),
+      verify: async (password, stored) => {
+        const match = await passwords.verify(password, stored);
+        await site.users.update(id, { passwordHash: await passwords.hash(replaced) });
+        await site.store.removeByUser(id);
+        return match;
+      },
+    },
+    throttle: new LoginThrottle({ now: site.clock.now }),
+    now: site.clock.now,
+  });
+  assert.equal(await sessions.login({ name: "ann", password: PASSWORD, clientAddress: ADDRESS }), undefined);
+  assert.deepEqual(await site.store.listByUser(id), []);
+  assert.notEqual(await sessions.login({ name: "ann", password: replaced, clientAddress: ADDRESS }), undefined);
+});

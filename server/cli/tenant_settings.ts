@@ -5,10 +5,15 @@
  */
 
 import { type CommandOption, UsageError } from "../../shared/cli/mod.ts";
-import { textSchema } from "../management/input.ts";
-import type { NewTenant } from "../management/tenant_document.ts";
+import { textSchema, type timeSpanSchema } from "../management/input.ts";
+import {
+  concurrentRequestsSchema,
+  keepAliveIntervalSchema,
+  type NewTenant,
+  reconnectDelaySchema,
+} from "../management/tenant_document.ts";
 import { ACKNOWLEDGE_MODES, type AcknowledgeMode } from "../persistence/mod.ts";
-import { type Options, parseDurationOption } from "./options.ts";
+import type { Options } from "./options.ts";
 
 /** The options. What is not given is the server's default. */
 export const TENANT_OPTIONS: Readonly<Record<string, CommandOption>> = {
@@ -43,17 +48,16 @@ export const TENANT_OPTIONS: Readonly<Record<string, CommandOption>> = {
  */
 export function parseTenantOptions(options: Options): Omit<NewTenant, "name"> {
   const text = (name: string) => options[name] as string | undefined;
-  const duration = (name: string) => parseDurationOption(options, name) ?? null;
   const requireActiveConnection = text("require-active-connection");
   const settings = {
     displayName: parseTextOption(options, "display-name", 200) ?? null,
     description: parseTextOption(options, "description", 4_000) ?? null,
     requireAuthentication: options["require-authentication"] === true,
-    maximumConcurrentConnectorRequests: parseNumberOption(options, "maximum-concurrent-connector-requests") ?? 0,
-    keepAliveInterval: duration("keep-alive-interval"),
+    maximumConcurrentConnectorRequests: parseConcurrentRequests(options) ?? 0,
+    keepAliveInterval: parseTimeSpanOption(options, "keep-alive-interval", keepAliveIntervalSchema),
     enableTracing: options["enable-tracing"] === true,
-    reconnectMinimumDelay: duration("reconnect-minimum-delay"),
-    reconnectMaximumDelay: duration("reconnect-maximum-delay"),
+    reconnectMinimumDelay: parseTimeSpanOption(options, "reconnect-minimum-delay", reconnectDelaySchema),
+    reconnectMaximumDelay: parseTimeSpanOption(options, "reconnect-maximum-delay", reconnectDelaySchema),
     acknowledgeMode: (text("acknowledge-mode") as AcknowledgeMode | undefined) ?? null,
     requireActiveConnection: requireActiveConnection === undefined ? null : requireActiveConnection === "true",
     enabled: options["disabled"] !== true,
@@ -73,11 +77,24 @@ function parseTextOption(options: Options, name: string, maximumLength: number):
   );
 }
 
-function parseNumberOption(options: Options, name: string): number | undefined {
+/** Takes what the API takes: a server could not wait for what is longer. */
+function parseTimeSpanOption(
+  options: Options,
+  name: string,
+  schema: ReturnType<typeof timeSpanSchema>,
+): number | null {
+  const value = options[name];
+  if (value === undefined) return null;
+  const { data, error } = schema.safeParse(String(value));
+  if (data !== undefined) return data;
+  throw new UsageError(`Wrong value for --${name}: ${error?.issues[0]?.message}`);
+}
+
+function parseConcurrentRequests(options: Options): number | undefined {
+  const name = "maximum-concurrent-connector-requests";
   const value = options[name];
   if (value === undefined) return undefined;
-  if (!/^[0-9]{1,9}$/.test(String(value))) {
-    throw new UsageError(`Wrong value for --${name}, expected a whole number of at least 0`);
-  }
-  return Number(value);
+  const number = /^[0-9]{1,9}$/.test(String(value)) ? Number(value) : NaN;
+  if (concurrentRequestsSchema.safeParse(number).success) return number;
+  throw new UsageError(`Wrong value for --${name}, expected a whole number from 0 to 1000000`);
 }

@@ -35,6 +35,7 @@ export interface MaintainedStores {
   readonly audit: Prunable;
   readonly recordings: Prunable;
   readonly origins: { prune(beforeMs: number): Promise<number> };
+  readonly leases: { prune(beforeMs: number): Promise<number> };
   readonly sessions: { pruneExpired(): Promise<number> };
   /** Makes a new signing key when one is due, and removes those that are not needed any more. */
   readonly signingKeys: { rotateIfDue(): Promise<unknown> };
@@ -49,7 +50,7 @@ export interface Retention {
   readonly auditMaxAgeMs: number;
   /** Recordings, from their end on. */
   readonly recordingMaxAgeMs: number;
-  /** Origins that were not seen any more. */
+  /** Origins that were not seen any more, and leases that they have left. */
   readonly originMaxAgeMs: number;
 }
 
@@ -69,6 +70,7 @@ export function createMaintenanceJobs(
   return [
     { name: "signing_keys", run: async () => (await stores.signingKeys.rotateIfDue(), 0) },
     { name: "origins", run: () => stores.origins.prune(now() - retention.originMaxAgeMs) },
+    { name: "leases", run: () => stores.leases.prune(now() - retention.originMaxAgeMs) },
     { name: "sessions", run: () => stores.sessions.pruneExpired() },
     { name: "bodies", run: (signal) => stores.bodies.removeOrphans(signal) },
     pruned("audit", stores.audit, retention.auditMaxAgeMs),

@@ -12,7 +12,7 @@ import { futureSchema } from "./input.ts";
 import { ManagementError } from "./management_error.ts";
 import type { Store } from "./store.ts";
 import type { TenantEvents } from "./tenant_events.ts";
-import { requireTenant } from "./tenant_service.ts";
+import { requireLockedTenant, requireTenant } from "./tenant_service.ts";
 
 /** Schema of what is said about a new secret. */
 export const newSecretSchema = z.strictObject({
@@ -83,7 +83,7 @@ export class SecretService {
     const value = generateSecret();
     const hash = await hashSecret(value);
     const secret = await this.#store.transaction(async (repositories) => {
-      const tenant = await requireTenant(repositories, tenantName);
+      const tenant = await requireLockedTenant(repositories, tenantName);
       const { use, expiration = null } = input;
       const secret = await repositories.secrets.insert({ tenantId: tenant.id, hash, use, expiresAt: expiration });
       const subject = { id: secret.id, name: tenant.name };

@@ -19,6 +19,13 @@ import { textSchema, timeSpanSchema } from "./input.ts";
 const SHORTEST_KEEP_ALIVE_MS = 100;
 const MOST_CONCURRENT_REQUESTS = 1_000_000;
 
+/** How long a connection may be silent. */
+export const keepAliveIntervalSchema = timeSpanSchema(SHORTEST_KEEP_ALIVE_MS);
+/** A delay of a connector that lost its connection. */
+export const reconnectDelaySchema = timeSpanSchema(0);
+/** How many requests a connection serves at a time. */
+export const concurrentRequestsSchema = z.int().min(0).max(MOST_CONCURRENT_REQUESTS);
+
 /** What a tenant may be called. */
 export const tenantNameSchema = z.string().max(100).refine(
   isTenantName,
@@ -30,15 +37,15 @@ const v3Fields = {
   displayName: textSchema(200).nullish().meta({ description: "Name for people." }),
   description: textSchema(4_000).nullish(),
   requireAuthentication: z.boolean().optional().meta({ description: "Clients need a token of this tenant." }),
-  maximumConcurrentConnectorRequests: z.int().min(0).max(MOST_CONCURRENT_REQUESTS).optional().meta({
+  maximumConcurrentConnectorRequests: concurrentRequestsSchema.optional().meta({
     description: "Requests that a connection serves at a time; 0 for the server's limit.",
   }),
-  keepAliveInterval: timeSpanSchema(SHORTEST_KEEP_ALIVE_MS).nullish().meta({
+  keepAliveInterval: keepAliveIntervalSchema.nullish().meta({
     description: "Silence after which a connection counts as lost.",
   }),
   enableTracing: z.boolean().nullish().meta({ description: "Answers carry tracing headers." }),
-  reconnectMinimumDelay: timeSpanSchema(0).nullish(),
-  reconnectMaximumDelay: timeSpanSchema(0).nullish(),
+  reconnectMinimumDelay: reconnectDelaySchema.nullish(),
+  reconnectMaximumDelay: reconnectDelaySchema.nullish(),
 };
 
 /** Fields that are told and not taken: a document that was read can be sent back. */

@@ -113,7 +113,8 @@ export class TenantService {
   ): Promise<void> {
     let discarded: readonly RemovedRequest[] = [];
     const removed = await this.#store.transaction(async (repositories) => {
-      const tenant = await requireTenant(repositories, name);
+      // Else what another origin stores in between would go with the tenant, unseen.
+      const tenant = await requireLockedTenant(repositories, name);
       requireVersion(tenant, versions);
       discarded = await repositories.stored.discard(tenant.id, { states: STORED_STATES });
       if (discarded.length > 0 && !discardQueued) throw queueNotEmpty(discarded.length);
@@ -146,6 +147,20 @@ export class TenantService {
 export async function requireTenant({ tenants }: Pick<Repositories, "tenants">, name: string): Promise<Tenant> {
   // What no tenant can be called the database need not be asked for, nor need it be able to store it.
   const tenant = isTenantName(name) ? await tenants.findByName(name) : undefined;
+  if (tenant === undefined) throw tenantUnknown();
+  return tenant;
+}
+
+/**
+ * The tenant of that name, which stays as it is until the transaction ends.
+ *
+ * @throws {ManagementError} `tenant_unknown`.
+ */
+export async function requireLockedTenant(
+  { tenants }: Pick<Repositories, "tenants">,
+  name: string,
+): Promise<Tenant> {
+  const tenant = isTenantName(name) ? await tenants.lockByName(name) : undefined;
   if (tenant === undefined) throw tenantUnknown();
   return tenant;
 }

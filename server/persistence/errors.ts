@@ -10,6 +10,7 @@
  * - `schema_newer`: a newer program has migrated the database; this one must not touch it.
  * - `migration_failed`: the schema could not be brought up to date; it is as it was before.
  * - `query_failed`: a statement failed; nothing of it was done.
+ * - `owner_missing`: what the row belongs to is not there, or not any more; nothing of the statement was done.
  * - `name_taken`: another row has the name already.
  * - `version_conflict`: somebody else has changed the row since it was read.
  */
@@ -18,6 +19,7 @@ export type PersistenceErrorCode =
   | "schema_newer"
   | "migration_failed"
   | "query_failed"
+  | "owner_missing"
   | "name_taken"
   | "version_conflict";
 

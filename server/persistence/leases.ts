@@ -45,6 +45,18 @@ export class LeaseRepository {
     return row !== undefined;
   }
 
+  /**
+   * Removes leases that expired before a moment. Holders that died have left them, and each has a name of its own.
+   *
+   * @param beforeMs Milliseconds since 1970.
+   * @returns How many there were.
+   */
+  async prune(beforeMs: number): Promise<number> {
+    const { numDeletedRows } = await this.#db.deleteFrom("leases").where("expires_at", "<", beforeMs)
+      .executeTakeFirstOrThrow();
+    return Number(numDeletedRows);
+  }
+
   /** Gives a lease back, if it is still the holder's. */
   async release(name: string, holder: string): Promise<void> {
     await this.#db.deleteFrom("leases").where("name", "=", name).where("holder", "=", holder).execute();

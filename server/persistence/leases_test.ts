@@ -27,3 +27,15 @@ testOnDatabases("acquire() gives a lease to one of many that ask at once", async
   const got = await Promise.all(holders.map((holder) => leases.acquire("prune", { holder, durationMs: 60_000 })));
   assert.equal(got.filter(Boolean).length, 1);
 });
+
+testOnDatabases("prune() removes what holders that died have left, and no lease that somebody has", async (db) => {
+  const clock = new TestClock();
+  const leases = new LeaseRepository(db, clock.now);
+  await leases.acquire("alive:dead", { holder: "dead", durationMs: 10 });
+  await leases.acquire("alive:slow", { holder: "slow", durationMs: 30 });
+  clock.advance(40);
+  await leases.acquire("alive:living", { holder: "living", durationMs: 10 });
+  assert.equal(await leases.prune(clock.now() - 20), 1);
+  const left = await db.selectFrom("leases").select("name").orderBy("name").execute();
+  assert.deepEqual(left.map(({ name }) => name), ["alive:living", "alive:slow"]);
+});

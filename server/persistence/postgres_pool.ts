@@ -47,6 +47,9 @@ const INT8 = 20;
  */
 const UNAVAILABLE_STATES = /^(?:08...|53300|57P0[123]|25006)$/;
 
+/** SQLSTATE of a row that belongs to one that is not there. */
+const FOREIGN_KEY_VIOLATION = "23503";
+
 /** The pool, as Kysely sees it. */
 export class RelayPostgresPool implements PostgresPool {
   readonly options = {};
@@ -149,7 +152,8 @@ export class RelayPostgresPool implements PostgresPool {
   #failed(error: unknown): PersistenceError {
     const isAnswer = error instanceof pg.DatabaseError && !UNAVAILABLE_STATES.test(error.code ?? "");
     if (!isAnswer) return this.#unreachable(error);
-    return new PersistenceError("query_failed", `Cannot run query: ${reasonOf(error)}`, { cause: error });
+    const code = error.code === FOREIGN_KEY_VIOLATION ? "owner_missing" : "query_failed";
+    return new PersistenceError(code, `Cannot run query: ${reasonOf(error)}`, { cause: error });
   }
 
   #unreachable(cause: unknown): PersistenceError {

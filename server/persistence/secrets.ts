@@ -56,7 +56,7 @@ export class SecretRepository {
   /**
    * Adds a secret.
    *
-   * @throws {PersistenceError} `query_failed` when there is no such tenant.
+   * @throws {PersistenceError} `owner_missing` when there is no such tenant.
    */
   async insert({ tenantId, hash, use, expiresAt }: NewSecret): Promise<Secret> {
     const row = await this.#db.insertInto("secrets")

@@ -36,7 +36,7 @@ testOnDatabases("insert() refuses a tenant that does not exist", async (db) => {
   const parts = await setUp(db);
   await assert.rejects(
     parts.secrets.insert({ tenantId: "unknown", hash: "h", use: "client", expiresAt: null }),
-    (error: Error & { code?: string }) => error.code === "query_failed",
+    (error: Error & { code?: string }) => error.code === "owner_missing",
   );
 });
 

@@ -53,7 +53,7 @@ export class SessionRepository {
   /**
    * Adds a session.
    *
-   * @throws {PersistenceError} `query_failed` when there is no such user.
+   * @throws {PersistenceError} `owner_missing` when there is no such user.
    */
   async insert({ tokenHash, userId, expiresAt }: NewUserSession): Promise<UserSession> {
     const now = this.#now();

@@ -28,7 +28,7 @@ testOnDatabases("insert() refuses a user that does not exist", async (db) => {
   const { sessions } = await setUp(db);
   await assert.rejects(
     sessions.insert({ tokenHash: "t", userId: "unknown", expiresAt: 1 }),
-    (error: Error & { code?: string }) => error.code === "query_failed",
+    (error: Error & { code?: string }) => error.code === "owner_missing",
   );
 });
 

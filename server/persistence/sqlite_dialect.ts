@@ -33,6 +33,8 @@ const BUSY_RETRY_DELAY_MS = 5;
 const SQLITE_BUSY = 5;
 /** Those of a file that cannot be read or written any more: read-only, disk error, corrupt, disk full, cannot open, not a database. */
 const SQLITE_UNAVAILABLE = [8, 10, 11, 13, 14, 26];
+/** SQLite's extended result code for a row that belongs to one that is not there. */
+const SQLITE_CONSTRAINT_FOREIGNKEY = 787;
 /** Every query is built by this program, so there are few texts; the limit only guards against one that is built from values. */
 const MAX_CACHED_STATEMENTS = 500;
 
@@ -129,13 +131,20 @@ function isBusy(error: unknown): boolean {
 
 /** SQLite's primary result code. */
 function resultCode(error: unknown): number | undefined {
-  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : undefined;
+  const extended = extendedResultCode(error);
+  return extended === undefined ? undefined : extended & 0xff;
+}
+
+function extendedResultCode(error: unknown): number | undefined {
+  return error instanceof Error && "errcode" in error ? Number(error.errcode) : undefined;
 }
 
 function asPersistenceError(error: unknown): PersistenceError {
-  return SQLITE_UNAVAILABLE.includes(resultCode(error) ?? 0)
-    ? new PersistenceError("database_unavailable", `Cannot use database: ${reasonOf(error)}`, { cause: error })
-    : new PersistenceError("query_failed", `Cannot run query: ${reasonOf(error)}`, { cause: error });
+  if (SQLITE_UNAVAILABLE.includes(resultCode(error) ?? 0)) {
+    return new PersistenceError("database_unavailable", `Cannot use database: ${reasonOf(error)}`, { cause: error });
+  }
+  const code = extendedResultCode(error) === SQLITE_CONSTRAINT_FOREIGNKEY ? "owner_missing" : "query_failed";
+  return new PersistenceError(code, `Cannot run query: ${reasonOf(error)}`, { cause: error });
 }
 
 function asSqliteDatabase(database: DatabaseSync): SqliteDatabase {

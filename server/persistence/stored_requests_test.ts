@@ -50,6 +50,14 @@ testOnDatabases("insertMany() keeps everything, for any number of requests, and 
   assert.deepEqual(await stored.usage(tenantId), { requests: 131, bytes: 393 });
 });
 
+testOnDatabases("insertMany() says that the tenant is gone, for one request as for several", async (db) => {
+  const { stored, make, tenantId } = await open(db);
+  const orphan = make({ tenantId: crypto.randomUUID() });
+  await assert.rejects(stored.insertMany([orphan]), { code: "owner_missing" });
+  await assert.rejects(stored.insertMany([make(), orphan]), { code: "owner_missing" });
+  assert.deepEqual(await stored.usage(tenantId), { requests: 0, bytes: 0 });
+});
+
 testOnDatabases("claim() gives the oldest that are due, once, and counts the delivery", async (db) => {
   const { stored, make, tenantId } = await open(db);
   const [later, first, second, third, expired] = [

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Selectable, sql } from "kysely";
+import { type Selectable, sql, SqliteAdapter } from "kysely";
 import { chunks } from "./chunks.ts";
 import { PersistenceError, versionConflict } from "./errors.ts";
 import { contains } from "./search.ts";
@@ -93,7 +93,6 @@ export interface ListTenantsOptions {
 
 const ORDER_COLUMNS = {
   name: "name_key",
-  displayName: "display_name",
   created: "created_at",
   updated: "updated_at",
 } as const;
@@ -101,6 +100,7 @@ const ORDER_COLUMNS = {
 /** Reads and writes tenants. Names are matched without regard to case. */
 export class TenantRepository {
   readonly #db: Database;
+  readonly #isSqlite: boolean;
   readonly #now: () => number;
 
   /**
@@ -109,6 +109,7 @@ export class TenantRepository {
    */
   constructor(db: Database, now: () => number) {
     this.#db = db;
+    this.#isSqlite = db.getExecutor().adapter instanceof SqliteAdapter;
     this.#now = now;
   }
 
@@ -116,6 +117,16 @@ export class TenantRepository {
   async findByName(name: string): Promise<Tenant | undefined> {
     const row = await this.#db.selectFrom("tenants").selectAll().where("name_key", "=", tenantNameKey(name))
       .executeTakeFirst();
+    return row && toTenant(row);
+  }
+
+  /**
+   * The tenant of that name, if there is one. Until the transaction ends nobody else changes or removes it, nor adds anything that belongs to it:
+   * on SQLite a transaction keeps all others out anyway.
+   */
+  async lockByName(name: string): Promise<Tenant | undefined> {
+    const found = this.#db.selectFrom("tenants").selectAll().where("name_key", "=", tenantNameKey(name));
+    const row = await (this.#isSqlite ? found : found.forUpdate()).executeTakeFirst();
     return row && toTenant(row);
   }
 
@@ -141,7 +152,14 @@ export class TenantRepository {
     // SQLite knows an offset only together with a limit.
     const limit = take ?? Number.MAX_SAFE_INTEGER;
     const direction = isDescending ? "desc" : "asc";
-    let ordered = found.selectAll().orderBy(ORDER_COLUMNS[order], direction);
+    let ordered = found.selectAll();
+    if (order === "displayName") {
+      // By itself PostgreSQL has those without one last, and the others as its language has it.
+      const key = this.#isSqlite ? sql`lower(display_name)` : sql`lower(display_name) collate "C"`;
+      ordered = ordered.orderBy(key, (by) => isDescending ? by.desc().nullsLast() : by.asc().nullsFirst());
+    } else {
+      ordered = ordered.orderBy(ORDER_COLUMNS[order], direction);
+    }
     if (order !== "name") ordered = ordered.orderBy("name_key", direction);
     const rows = await ordered.offset(skip).limit(limit).execute();
     const { count } = await found.select((select) => select.fn.countAll<number>().as("count"))

@@ -199,3 +199,19 @@ testOnDatabases("list() orders by what is asked for and takes the enabled, the d
   assert.equal(await names({ ids: [ids.get("c")!, ids.get("a")!] }), "ac");
   assert.deepEqual(await tenants.list({ ids: [] }), { results: [], totalCount: 0 });
 });
+
+testOnDatabases("list() orders by display name alike on every database, those without one first", async (db) => {
+  const tenants = new TenantRepository(db, () => 1_000);
+  for (
+    const [name, displayName] of [["a", "beta"], ["b", null], ["c", "Alpha"], ["d", "alpha-2"], ["e", "ALPHA 1"], [
+      "f",
+      "\u00c4rger",
+    ]] as const
+  ) {
+    await tenants.insert(name, { displayName });
+  }
+  const names = async (isDescending: boolean) =>
+    (await tenants.list({ order: "displayName", isDescending })).results.map(({ name }) => name).join("");
+  assert.equal(await names(false), "bcedaf");
+  assert.equal(await names(true), "fadecb");
+});

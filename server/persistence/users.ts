@@ -62,6 +62,8 @@ export class UserRepository {
 
   /** The user of that name, if there is one. */
   async findByName(name: string): Promise<User | undefined> {
+    // Nobody is called so, and PostgreSQL cannot even be asked.
+    if (name.includes("\0")) return undefined;
     const row = await this.#db.selectFrom("users").selectAll().where("name_key", "=", name.toLowerCase())
       .executeTakeFirst();
     return row && toUser(row);

@@ -66,12 +66,12 @@ export class Ledger {
   /**
    * Stores a request. Resolves when it is safe.
    *
-   * @throws {RelayError} `queue_full`; `transport_unavailable` when the database is away.
+   * @throws {RelayError} `queue_full`; `transport_unavailable` when the database is away; `tenant_unknown` when the tenant is gone.
    */
   async insert(request: StoredRequest): Promise<void> {
     const place = await this.#reserve(request);
     try {
-      await unavailableAsRelayError(this.#insertions.add(request));
+      await asRelayError(this.#insertions.add(request));
       place.taken();
     } catch (error) {
       place.givenUp();
@@ -122,7 +122,7 @@ export class Ledger {
   /** A body that was stored for a request without a place would be an orphan for a day, and no bound counts orphans. */
   async #reserve({ tenantId, bodyKey, bodyBytes }: SettledRequest): Promise<Place> {
     try {
-      return await unavailableAsRelayError(this.#usage.reserve(tenantId, bodyBytes));
+      return await asRelayError(this.#usage.reserve(tenantId, bodyBytes));
     } catch (error) {
       this.removeBody(bodyKey);
       throw error;
@@ -151,11 +151,14 @@ export class Ledger {
   }
 }
 
-async function unavailableAsRelayError<T>(done: Promise<T>): Promise<T> {
+async function asRelayError<T>(done: Promise<T>): Promise<T> {
   try {
     return await done;
   } catch (cause) {
-    if (!(cause instanceof PersistenceError) || cause.code !== "database_unavailable") throw cause;
+    if (!(cause instanceof PersistenceError)) throw cause;
+    // Another server, or a command, has removed it since it was looked up.
+    if (cause.code === "owner_missing") throw new RelayError("tenant_unknown", "There is no such tenant", { cause });
+    if (cause.code !== "database_unavailable") throw cause;
     throw new RelayError("transport_unavailable", "Cannot store request: the database is away", { cause });
   }
 }

@@ -42,3 +42,16 @@ Deno.test("insert() leaves no body behind when the tenant has no place for the r
   await ledger.idle();
   assert.equal(await bodies.open(REQUEST.bodyKey), undefined);
 });
+
+Deno.test("insert() says that there is no such tenant when it was removed in the meantime", async () => {
+  const requests = {
+    insertMany: () => Promise.reject(new PersistenceError("owner_missing", "Cannot run query: foreign key")),
+    removeMany: () => Promise.resolve(),
+    usage: () => Promise.resolve({ requests: 0, bytes: 0 }),
+  } as Partial<StoredRequestRepository> as StoredRequestRepository;
+  const bodies = new MemoryBodyStore({ maxTotalBytes: 100 });
+  const ledger = new Ledger({ requests, bodies, limit: { requests: 1, bytes: 100 } });
+  const insertion = ledger.insert(REQUEST as StoredRequest);
+  await assert.rejects(insertion, { name: "RelayError", code: "tenant_unknown" });
+  await ledger.idle();
+});

@@ -164,15 +164,15 @@ export class Webhook {
       return response.ok ? undefined : `it answered ${response.status}`;
     } catch (error) {
       if (timeout.signal.aborted) return `no answer within ${timeoutMs} ms`;
-      return this.#givingUp.signal.aborted ? "the server stops" : `it cannot be reached: ${reasonOf(error, url)}`;
+      return this.#givingUp.signal.aborted ? "the server stops" : `it cannot be reached: ${reasonOf(error)}`;
     } finally {
       clearTimeout(timer);
     }
   }
 }
 
-/** What `fetch` says names the address. */
-function reasonOf(error: unknown, url: string): string {
+/** What `fetch` says names the address: not as it is configured, but without user, password and fragment. */
+function reasonOf(error: unknown): string {
   const { message } = error instanceof Error && error.cause instanceof Error ? error.cause : new Error(String(error));
-  return [url, new URL(url).href].reduce((text, address) => text.replaceAll(address, "..."), message);
+  return message.replaceAll(/https?:\/\/\S+?(?=\)?:?(?:\s|$))/gi, "...");
 }

@@ -128,3 +128,19 @@ Deno.test("Webhook.close() does not wait for the next attempt", async () => {
   await webhook.close({ timeoutMs: 10 });
   assert.equal(webhook.dropped, 1);
 });
+
+Deno.test("Webhook does not say the address of a receiver whose URL has a password or a fragment", async () => {
+  const receiver = new Receiver();
+  const { url } = receiver;
+  await receiver[Symbol.asyncDispose]();
+  for (
+    const [name, address] of [["password", url.replace("//", "//user:hunter2@")], ["fragment", `${url}#f`]] as const
+  ) {
+    const webhook = webhookTo(address, { name });
+    webhook.send({ number: 1 });
+    await webhook.close({ timeoutMs: 5_000 });
+    const lines = testLog.find({ message: /did not take an event/, properties: { webhook: name } });
+    assert.equal(lines.length, 4, name);
+    assert.doesNotMatch(JSON.stringify(lines), /very-secret-path|hunter2/, name);
+  }
+});

@@ -9,9 +9,21 @@ import { ManagementError } from "../management_error.ts";
 const ENTITY_TAG = /(W\/)?"([\x21\x23-\x7e]*)"/g;
 const LIST = /^\s*(?:W\/)?"[\x21\x23-\x7e]*"(?:\s*,\s*(?:W\/)?"[\x21\x23-\x7e]*")*\s*$/;
 
-/** The tag of a version. */
-export function entityTag(version: number): string {
-  return `"${version}"`;
+/** What a tag stands for. */
+export interface Tagged {
+  /** What a change may start from. */
+  readonly version: number;
+  /** Shown with it, and no part of the version. */
+  readonly connections: number;
+}
+
+/** The tag of a version as it is shown. */
+export function entityTag(tagged: Tagged): string {
+  return `"${textOf(tagged)}"`;
+}
+
+function textOf({ version, connections }: Tagged): string {
+  return connections === 0 ? String(version) : `${version}-${connections}`;
 }
 
 /**
@@ -22,14 +34,14 @@ export function entityTag(version: number): string {
  */
 export function readIfMatch(header: string | undefined): readonly number[] | undefined {
   if (header === undefined || header.trim() === "*") return undefined;
-  return tagsOf(header, "If-Match").filter(({ isWeak }) => !isWeak).map(({ text }) => Number(text));
+  return tagsOf(header, "If-Match").filter(({ isWeak }) => !isWeak).map(({ text }) => Number(text.split("-", 1)[0]));
 }
 
-/** Whether a client has this version already, by its `If-None-Match`. */
-export function isKnown(header: string | undefined, version: number): boolean {
+/** Whether a client has this already, by its `If-None-Match`. */
+export function isKnown(header: string | undefined, tagged: Tagged): boolean {
   if (header === undefined) return false;
   if (header.trim() === "*") return true;
-  return tagsOf(header, "If-None-Match").some(({ text }) => text === String(version));
+  return tagsOf(header, "If-None-Match").some(({ text }) => text === textOf(tagged));
 }
 
 function tagsOf(header: string, name: string): { text: string; isWeak: boolean }[] {

@@ -9,6 +9,7 @@ Deno.test("readIfMatch() reads the versions of strong tags", () => {
     ['"3"', [3]],
     ['"3", "4"', [3, 4]],
     ['"3" ,"4"', [3, 4]],
+    ['"3-12"', [3]],
     ['W/"3"', []],
     ['W/"3", "5"', [5]],
     ['"a,b"', [NaN]],
@@ -24,9 +25,16 @@ Deno.test("readIfMatch() refuses what is no list of tags", () => {
 });
 
 Deno.test("isKnown() compares weakly", () => {
-  assert.equal(isKnown(undefined, 3), false);
-  assert.equal(isKnown("*", 3), true);
-  assert.equal(isKnown(entityTag(3), 3), true);
-  assert.equal(isKnown('"1", W/"3"', 3), true);
-  assert.equal(isKnown('"1"', 3), false);
+  const tagged = { version: 3, connections: 0 };
+  assert.equal(isKnown(undefined, tagged), false);
+  assert.equal(isKnown("*", tagged), true);
+  assert.equal(isKnown(entityTag(tagged), tagged), true);
+  assert.equal(isKnown('"1", W/"3"', tagged), true);
+  assert.equal(isKnown('"1"', tagged), false);
+});
+
+Deno.test("isKnown() tells the same version with other connections apart", () => {
+  assert.equal(isKnown('"3"', { version: 3, connections: 2 }), false);
+  assert.equal(isKnown('"3-2"', { version: 3, connections: 2 }), true);
+  assert.equal(isKnown('"3-2"', { version: 3, connections: 1 }), false);
 });

@@ -5,15 +5,14 @@
  */
 
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import type { Tenant } from "../../persistence/mod.ts";
 import type { ConnectionService } from "../connection_service.ts";
 import { textSchema } from "../input.ts";
 import { tenantListFields, tenantListOptions } from "../tenant_list.ts";
 import { newTenantSchema, tenantChangeSchema, tenantDocumentSchema, toTenantDocument } from "../tenant_document.ts";
 import type { TenantService } from "../tenant_service.ts";
-import { entityTag, isKnown, readIfMatch } from "./entity_tag.ts";
-import { actorOf, type Api, type ApiBasics, type ApiEnvironment } from "./environment.ts";
+import { entityTag, isKnown, readIfMatch, type Tagged } from "./entity_tag.ts";
+import { actorOf, type Api, type ApiBasics } from "./environment.ts";
 import { pageParameters, pageSchema, rangeOf, toPage } from "./paging.ts";
 import { describeRoute, jsonAnswer, jsonBody, tenantParameter } from "./route.ts";
 
@@ -34,11 +33,14 @@ export type ShownTenantDocument = z.output<typeof shownTenantSchema>;
 
 const ifMatch = z.object({
   "if-match": z.string().optional().meta({
-    description: "The change is made only if the tenant still has this ETag; without it the last change wins.",
+    description:
+      "The change is made only if the tenant still has the version of this ETag; without it the last change wins.",
   }),
 });
 
-const tagged = { ETag: { schema: { type: "string" as const }, description: "The tenant's version." } };
+const tagged = {
+  ETag: { schema: { type: "string" as const }, description: "The tenant's version, and how many connections it has." },
+};
 
 /** Adds the routes. */
 export function addTenantRoutes(api: Api, parts: TenantRoutesParts): void {
@@ -95,9 +97,10 @@ function addCreation(api: Api, parts: TenantRoutesParts): void {
   }, { role: "writer", credentials: parts.credentials, refusals: [409] });
   api.openapi(route, async (context) => {
     const tenant = await parts.tenants.create(context.req.valid("json"), actorOf(context, parts));
-    tag(context, tenant);
+    const document = shown(tenant, parts);
+    context.header("ETag", entityTag(taggedBy(tenant, document)));
     context.header("Location", `/management/tenants/${tenant.name}`);
-    return context.json(shown(tenant, parts), 201);
+    return context.json(document, 201);
   });
 }
 
@@ -120,9 +123,11 @@ function addReading(api: Api, parts: TenantRoutesParts): void {
   }, { role: "reader", credentials: parts.credentials, refusals: [404] });
   api.openapi(route, async (context) => {
     const tenant = await parts.tenants.get(context.req.valid("param").name);
-    tag(context, tenant);
-    if (isKnown(context.req.valid("header")["if-none-match"], tenant.version)) return context.body(null, 304);
-    return context.json(shown(tenant, parts), 200);
+    const document = shown(tenant, parts);
+    const tagged = taggedBy(tenant, document);
+    context.header("ETag", entityTag(tagged));
+    if (isKnown(context.req.valid("header")["if-none-match"], tagged)) return context.body(null, 304);
+    return context.json(document, 200);
   });
 }
 
@@ -143,8 +148,9 @@ function addChange(api: Api, parts: TenantRoutesParts): void {
       actor: actorOf(context, parts),
       versions: readIfMatch(context.req.valid("header")["if-match"]),
     });
-    tag(context, tenant);
-    return context.json(shown(tenant, parts), 200);
+    const document = shown(tenant, parts);
+    context.header("ETag", entityTag(taggedBy(tenant, document)));
+    return context.json(document, 200);
   });
 }
 
@@ -175,6 +181,6 @@ function addRemoval(api: Api, parts: TenantRoutesParts): void {
   });
 }
 
-function tag(context: Context<ApiEnvironment>, { version }: Tenant): void {
-  context.header("ETag", entityTag(version));
+function taggedBy({ version }: Tenant, { connections }: ShownTenantDocument): Tagged {
+  return { version, connections };
 }

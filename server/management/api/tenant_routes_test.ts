@@ -217,3 +217,32 @@ managementTestOnDatabases("a change that fails leaves neither a row nor an audit
   assert.equal((await site.call("GET", `${PATH}/acme`)).status, 404);
   assert.deepEqual(site.told, []);
 });
+
+managementTestOnDatabases(
+  "GET with If-None-Match tells that connectors have come since, and its ETag is good for a change",
+  async (site) => {
+    await site.call("POST", PATH, { json: { name: "acme" } });
+    const read = (tag: string) => site.call("GET", `${PATH}/acme`, { headers: { "If-None-Match": tag } });
+    const { id } = (await site.call("GET", `${PATH}/acme`)).json;
+    assert.equal((await read('"1"')).status, 304);
+    site.connections.push({
+      id: crypto.randomUUID(),
+      tenantId: id,
+      originId: crypto.randomUUID(),
+      peerAddress: "192.0.2.1",
+      connectedAt: 1_000,
+      machineName: "machine",
+      version: "1",
+      targets: [],
+      inFlight: 0,
+      capacity: 1,
+    });
+    const { status, json, headers } = await read('"1"');
+    assert.deepEqual([status, json.connections], [200, 1]);
+    const tag = headers.get("ETag") ?? "";
+    assert.equal((await read(tag)).status, 304);
+    const change = { json: { displayName: "Acme" }, headers: { "If-Match": tag } };
+    assert.equal((await site.call("PUT", `${PATH}/acme`, change)).status, 200);
+    assert.equal((await site.call("PUT", `${PATH}/acme`, change)).status, 412);
+  },
+);

@@ -16,7 +16,7 @@ import type {
 import { record } from "../audit_trail.ts";
 import { ManagementError } from "../management_error.ts";
 import type { Repositories, Store } from "../store.ts";
-import { requireTenant } from "../tenant_service.ts";
+import { requireLockedTenant, requireTenant } from "../tenant_service.ts";
 import { toCurlCommand } from "./curl.ts";
 import type { ServerAddress } from "./export_address.ts";
 import { HAR_END, HAR_START, toHarEntry } from "./har.ts";
@@ -75,7 +75,7 @@ export class RecordingService {
     const { duration: durationMs = Math.min(DEFAULT_DURATION_MS, maxDurationMs), target, pathPrefix, status } = input;
     if (durationMs > maxDurationMs) throw tooLong(maxDurationMs);
     const recording = await store.transaction(async (repositories) => {
-      const tenant = await requireTenant(repositories, tenantName);
+      const tenant = await requireLockedTenant(repositories, tenantName);
       if (await repositories.recordings.countRunning(tenant.id) >= MOST_RUNNING) throw tooMany();
       const recording = await repositories.recordings.insert({
         tenantId: tenant.id,

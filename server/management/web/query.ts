@@ -1,9 +1,11 @@
 /**
- * Reads what stands behind the question mark of a page's address. What makes no sense there is left out: an address is seldom typed.
+ * Reads the address of a page. What makes no sense behind its question mark is left out: an address is seldom typed.
  *
  * @module
  */
 
+import { z } from "zod";
+import { ManagementError } from "../management_error.ts";
 import type { WebContext } from "./environment.ts";
 
 const MAX_SKIP = 10_000_000;
@@ -18,4 +20,16 @@ export function skipOf(context: WebContext): number {
 export function withQuery(path: string, parameters: Readonly<Record<string, string | undefined>>): string {
   const used = Object.entries(parameters).filter((entry): entry is [string, string] => Boolean(entry[1]));
   return used.length === 0 ? path : `${path}?${new URLSearchParams(used)}`;
+}
+
+/**
+ * The id in a page's address.
+ *
+ * @param name Of the parameter.
+ * @throws {ManagementError} `not_found` for what cannot be one: PostgreSQL can not even be asked for some of it.
+ */
+export function idOf(context: WebContext, name = "id"): string {
+  const id = context.req.param(name) ?? "";
+  if (z.guid().safeParse(id).success) return id;
+  throw new ManagementError("not_found", "There is nothing of this id");
 }

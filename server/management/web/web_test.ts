@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ManagementSite, managementTest, PASSWORD } from "../testing.ts";
+import { type ManagementSite, managementTest, managementTestOnDatabases, PASSWORD } from "../testing.ts";
 
 function ask(site: ManagementSite, path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers({ Host: "localhost:8081", ...Object.fromEntries(new Headers(init.headers)) });
@@ -104,4 +104,63 @@ managementTest("the setup makes one administrator and no more", async (site) => 
   assert.equal((await ask(site, "/setup", form({ ...fields, name: "eve", code }))).headers.get("Location"), "/login");
   const { json } = await site.call("GET", "/management/users");
   assert.deepEqual(json.results.map(({ name, role }) => [name, role]), [["ada", "admin"]]);
+});
+
+managementTestOnDatabases(
+  "a page of what cannot be there is not found, whatever its address has for an id",
+  async (site) => {
+    await withAdmin(site);
+    await site.call("POST", "/management/tenants", { json: { name: "acme" } });
+    const { json: { id } } = await site.call("POST", "/management/tenants/acme/recordings", { json: {} });
+    const cookie = (await logIn(site)).headers.get("Set-Cookie")?.split(";")[0] ?? "";
+    for (const wrong of ["%00", "x", "%F0%9F%98%80"]) {
+      for (
+        const [method, path] of [
+          ["GET", `/users/${wrong}`],
+          ["POST", `/users/${wrong}`],
+          ["POST", `/users/${wrong}/remove`],
+          ["POST", `/api-keys/${wrong}/remove`],
+          ["POST", `/tenants/acme/secrets/${wrong}/remove`],
+          ["POST", `/tenants/acme/connections/${wrong}/disconnect`],
+          ["GET", `/tenants/acme/queue/${wrong}`],
+          ["POST", `/tenants/acme/dead-letters/${wrong}/resend`],
+          ["GET", `/tenants/acme/recordings/${wrong}`],
+          ["POST", `/tenants/acme/recordings/${wrong}/stop`],
+          ["POST", `/tenants/acme/recordings/${wrong}/remove`],
+          ["GET", `/tenants/acme/recordings/${id}/requests/${wrong}`],
+          ["GET", `/tenants/acme/recordings/${wrong}/requests/${id}`],
+          ["POST", `/tenants/acme/recordings/${id}/requests/${wrong}/replay`],
+          ["GET", `/requests/${wrong}`],
+          ["GET", `/tenants/${wrong}/settings`],
+        ] as const
+      ) {
+        const init = method === "POST" ? form({ a: "b" }) : {};
+        const { status, body } = await ask(site, path, { ...init, headers: { Cookie: cookie } });
+        await body?.cancel();
+        assert.equal(status, 404, `${method} ${path}`);
+      }
+    }
+  },
+);
+
+managementTestOnDatabases("a login with a name that nobody can have is refused like any other", async (site) => {
+  await withAdmin(site);
+  for (const name of ["ada\0", "\0", "x".repeat(100_000)]) {
+    const response = await logIn(site, { name });
+    assert.equal(response.status, 401, name.slice(0, 5));
+    assert.match(await response.text(), /Name or password is wrong/);
+  }
+});
+
+managementTest("a new password is no login: the audit has the change and nothing else", async (site) => {
+  await withAdmin(site);
+  const cookie = (await logIn(site)).headers.get("Set-Cookie")?.split(";")[0] ?? "";
+  const password = "another battery horse";
+  const changed = await ask(site, "/account", {
+    ...form({ current: PASSWORD, password, repeated: password }),
+    headers: { Cookie: cookie },
+  });
+  assert.equal(changed.headers.get("Location"), "/login?done=password");
+  const { json } = await site.call("GET", "/management/audit");
+  assert.deepEqual(json.results.map(({ action }) => action), ["user.update", "session.create", "user.create"]);
 });

@@ -53,14 +53,7 @@ async function changePassword(context: WebContext, { parts, current, password, r
   const input = parseInput(userChangeSchema, { password });
   if (password !== repeated) throw fault("repeated", "Is not the same as the new password");
   const request = { name: principal.name, password: current, clientAddress: parts.clientAddress(context.env.incoming) };
-  try {
-    await parts.sessions.logIn(request);
-  } catch (error) {
-    if (error instanceof ManagementError && error.code === "authentication_required") {
-      throw fault("current", "Is not your password");
-    }
-    throw error;
-  }
+  if (!await parts.sessions.confirm(request)) throw fault("current", "Is not your password");
   await parts.users.update(principal.id, { input, actor: actorOf(context, parts) });
 }
 

@@ -16,7 +16,7 @@ import { goTo } from "../guards.ts";
 import { showPage } from "../layout.tsx";
 import { Card, Confirm, Copyable, Empty, Heading, Notice, Pager, TableBox, Time } from "../parts/blocks.tsx";
 import { Faults, SelectField, TextField } from "../parts/fields.tsx";
-import { skipOf, withQuery } from "../query.ts";
+import { idOf, skipOf, withQuery } from "../query.ts";
 import { Validity } from "./secrets.tsx";
 import { ROLE_OPTIONS } from "./users.tsx";
 
@@ -39,7 +39,7 @@ export function addApiKeyPages(web: Web, parts: WebParts): void {
     }
   });
   web.post("/api-keys/:id/remove", admin, async (context) => {
-    await apiKeys.remove(context.req.param("id"), actorOf(context, parts));
+    await apiKeys.remove(idOf(context), actorOf(context, parts));
     return goTo(context, "/api-keys?done=removed");
   });
 }

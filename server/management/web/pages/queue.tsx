@@ -5,11 +5,9 @@
  */
 
 import type { FC } from "hono/jsx";
-import { z } from "zod";
 import type { StoredCounts, Tenant } from "../../../persistence/mod.ts";
 import { allow } from "../../api/authentication.ts";
 import { actorOf } from "../../api/environment.ts";
-import { ManagementError } from "../../management_error.ts";
 import { type StoredList, type StoredRequestDocument, toStoredRequestDocument } from "../../queue_service.ts";
 import { may, type Web, type WebContext, type WebParts } from "../environment.ts";
 import { bytes, count, counted } from "../format.ts";
@@ -17,7 +15,7 @@ import { goTo } from "../guards.ts";
 import { Card, Confirm, Empty, Notice, Pager, TableBox, Time } from "../parts/blocks.tsx";
 import { DeliveryPill } from "../parts/delivery_pill.tsx";
 import { Refresh } from "../parts/refresh.tsx";
-import { skipOf, withQuery } from "../query.ts";
+import { idOf, skipOf, withQuery } from "../query.ts";
 import { showTenantPage, tenantPath } from "../tenant_frame.tsx";
 import { showStoredRequest } from "./stored_request.tsx";
 
@@ -52,8 +50,8 @@ const DONE: Readonly<Record<string, string>> = {
 export function addQueuePages(web: Web, parts: WebParts): void {
   for (const path of ["/queue", "/dead-letters"] as const) addList(web, parts, path);
   web.post("/tenants/:name/dead-letters/:id/resend", allow("writer", parts.credentials), async (context) => {
-    const { name, id } = context.req.param();
-    await parts.queue.resend(name, { id: requireId(id), actor: actorOf(context, parts) });
+    const name = context.req.param("name");
+    await parts.queue.resend(name, { id: idOf(context), actor: actorOf(context, parts) });
     return goTo(context, `${tenantPath(name)}/dead-letters?done=resent`);
   });
 }
@@ -73,22 +71,16 @@ function addList(web: Web, parts: WebParts, path: ListPath): void {
     return goTo(context, `${tenantPath(tenantName)}${path}?done=all`);
   });
   web.get(`/tenants/:name${path}/:id`, reader, async (context) => {
-    const { name, id } = context.req.param();
+    const name = context.req.param("name");
     const tenant = await tenants.get(name);
-    const stored = await queue.get({ tenantName: name, list, id: requireId(id) });
+    const stored = await queue.get({ tenantName: name, list, id: idOf(context) });
     return await showStoredRequest(context, { parts, tenant, stored, base: `${tenantPath(tenant.name)}${path}` });
   });
   web.post(`/tenants/:name${path}/:id/remove`, writer, async (context) => {
-    const { name, id } = context.req.param();
-    await queue.remove({ tenantName: name, list, id: requireId(id) }, actorOf(context, parts));
+    const name = context.req.param("name");
+    await queue.remove({ tenantName: name, list, id: idOf(context) }, actorOf(context, parts));
     return goTo(context, `${tenantPath(name)}${path}?done=removed`);
   });
-}
-
-/** PostgreSQL need not be asked for what cannot be there. */
-function requireId(id: string): string {
-  if (!z.guid().safeParse(id).success) throw new ManagementError("not_found", "The tenant has no such request");
-  return id;
 }
 
 interface ListOptions {

@@ -21,6 +21,7 @@ import { Faults } from "../parts/fields.tsx";
 import { LONGEST_SHOWN, Message } from "../parts/message.tsx";
 import { REQUEST_LABELS, toHeaderText, toRequestInput } from "../parts/request_form.ts";
 import { ComparisonCard, SentAnswer } from "../parts/sent_answer.tsx";
+import { idOf } from "../query.ts";
 import { showTenantPage, tenantPath } from "../tenant_frame.tsx";
 import { RequestFields } from "./try_it.tsx";
 
@@ -45,12 +46,14 @@ export function addRecordedRequestPages(web: Web, parts: WebParts): void {
     return { parts, tenant, recordingId: key.id, request };
   };
   web.get(path, allow("writer", credentials), async (context) => {
-    const { name, id, requestId } = context.req.param();
+    const name = context.req.param("name");
+    const [id, requestId] = [idOf(context), idOf(context, "requestId")];
     const page = await read({ tenantName: name, id }, requestId);
     return await showRequest(context, { ...page, form: freshForm(valuesOf(page.request)) });
   });
   web.post(`${path}/replay`, allow("writer", credentials), async (context) => {
-    const { name, id, requestId } = context.req.param();
+    const name = context.req.param("name");
+    const [id, requestId] = [idOf(context), idOf(context, "requestId")];
     const key = { tenantName: name, id };
     const page = await read(key, requestId);
     const values = await readForm(context);

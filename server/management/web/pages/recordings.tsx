@@ -17,7 +17,7 @@ import { bytes, count, counted, milliseconds } from "../format.ts";
 import { goTo } from "../guards.ts";
 import { Card, Confirm, Empty, Notice, Pager, Pill, StatusPill, TableBox, Time } from "../parts/blocks.tsx";
 import { Faults, SelectField, TextField } from "../parts/fields.tsx";
-import { skipOf, withQuery } from "../query.ts";
+import { idOf, skipOf, withQuery } from "../query.ts";
 import { showTenantPage, tenantPath } from "../tenant_frame.tsx";
 
 const TAKE = 25;
@@ -51,17 +51,20 @@ export function addRecordingPages(web: Web, parts: WebParts): void {
     }
   });
   web.get(`${path}/:id`, allow("reader", credentials), async (context) => {
-    const { name, id } = context.req.param();
+    const name = context.req.param("name");
+    const id = idOf(context);
     const tenant = await tenants.get(name);
     return await showRecording(context, { parts, tenant, id });
   });
   web.post(`${path}/:id/stop`, allow("writer", credentials), async (context) => {
-    const { name, id } = context.req.param();
+    const name = context.req.param("name");
+    const id = idOf(context);
     await recordings.stop({ tenantName: name, id }, actorOf(context, parts));
     return goTo(context, `${tenantPath(name)}/recordings/${id}`);
   });
   web.post(`${path}/:id/remove`, allow("writer", credentials), async (context) => {
-    const { name, id } = context.req.param();
+    const name = context.req.param("name");
+    const id = idOf(context);
     await recordings.remove({ tenantName: name, id }, actorOf(context, parts));
     return goTo(context, `${tenantPath(name)}/recordings?done=removed`);
   });

@@ -9,7 +9,6 @@ import { z } from "zod";
 import { REQUEST_OUTCOMES, type RequestPage, type Tenant } from "../../../persistence/mod.ts";
 import { allow } from "../../api/authentication.ts";
 import { parseInput, textSchema } from "../../input.ts";
-import { ManagementError } from "../../management_error.ts";
 import { requestFilterFields } from "../../request_log_service.ts";
 import type { Web, WebContext, WebParts } from "../environment.ts";
 import { faultyForm, filled, type FormState, freshForm, utcTime } from "../form.ts";
@@ -17,7 +16,7 @@ import { showPage } from "../layout.tsx";
 import { Card, Empty, Heading, Pager } from "../parts/blocks.tsx";
 import { Faults, SelectField, TextField } from "../parts/fields.tsx";
 import { RequestTable } from "../parts/request_table.tsx";
-import { skipOf, withQuery } from "../query.ts";
+import { idOf, skipOf, withQuery } from "../query.ts";
 import { showTenantPage, tenantPath } from "../tenant_frame.tsx";
 import { showStory } from "./request_story.tsx";
 
@@ -60,9 +59,7 @@ export function addRequestPages(web: Web, parts: WebParts): void {
     );
   });
   web.get("/requests/:id", reader, async (context) => {
-    const id = context.req.param("id");
-    if (!z.guid().safeParse(id).success) throw new ManagementError("not_found", "There is no such request in the log");
-    const request = await parts.requests.get(id);
+    const request = await parts.requests.get(idOf(context));
     return await showStory(context, { parts, request });
   });
 }

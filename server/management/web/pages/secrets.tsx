@@ -16,6 +16,7 @@ import { goTo } from "../guards.ts";
 import { Card, Confirm, Copyable, Empty, Notice, Pill, TableBox, Time } from "../parts/blocks.tsx";
 import { ConnectorInstructions } from "../parts/connector_instructions.tsx";
 import { Faults, SelectField, TextField } from "../parts/fields.tsx";
+import { idOf } from "../query.ts";
 import { showTenantPage, tenantPath } from "../tenant_frame.tsx";
 
 const USES = [["connector", "Connector"], ["client", "Client"]] as const;
@@ -44,7 +45,8 @@ export function addSecretPages(web: Web, parts: WebParts): void {
     }
   });
   web.post(`${path}/:id/remove`, allow("writer", credentials), async (context) => {
-    const { name, id } = context.req.param();
+    const name = context.req.param("name");
+    const id = idOf(context);
     await secrets.remove(name, { id, actor: actorOf(context, parts) });
     return goTo(context, `${tenantPath(name)}/secrets?done=removed`);
   });

@@ -19,6 +19,7 @@ import { type ChartRange, chartRange, Charts, RangeLinks } from "../parts/charts
 import { Refresh } from "../parts/refresh.tsx";
 import { RequestTable } from "../parts/request_table.tsx";
 import { TargetTable } from "../parts/target_table.tsx";
+import { idOf } from "../query.ts";
 import { showTenantPage, tenantPath } from "../tenant_frame.tsx";
 import { summed } from "./dashboard.tsx";
 
@@ -42,7 +43,8 @@ export function addTenantPage(web: Web, parts: WebParts): void {
   web.post("/tenants/:name/enable", writer, (context) => setEnabled(context, { parts, enabled: true }));
   web.post("/tenants/:name/disable", writer, (context) => setEnabled(context, { parts, enabled: false }));
   web.post("/tenants/:name/connections/:id/disconnect", writer, async (context) => {
-    const { name, id } = context.req.param();
+    const name = context.req.param("name");
+    const id = idOf(context);
     await connections.disconnect(name, { id, actor: actorOf(context, parts) });
     return goTo(context, `${tenantPath(name)}?done=disconnected`);
   });

@@ -16,7 +16,7 @@ import { goTo } from "../guards.ts";
 import { showPage } from "../layout.tsx";
 import { Card, Confirm, Heading, Notice, Pager, TableBox, Time } from "../parts/blocks.tsx";
 import { Faults, SelectField, TextField } from "../parts/fields.tsx";
-import { skipOf, withQuery } from "../query.ts";
+import { idOf, skipOf, withQuery } from "../query.ts";
 
 const PAGE_SIZE = 50;
 const LABELS = { name: "Name", role: "Role", password: "Password" };
@@ -52,11 +52,11 @@ export function addUserPages(web: Web, parts: WebParts): void {
     return goTo(context, "/users?done=made");
   });
   web.get("/users/:id", admin, async (context) => {
-    const user = await users.get(context.req.param("id"));
+    const user = await users.get(idOf(context));
     return await showUser(context, { parts, user, form: freshForm({ role: user.role }) });
   });
   web.post("/users/:id", admin, async (context) => {
-    const user = await users.get(context.req.param("id"));
+    const user = await users.get(idOf(context));
     const values = await readForm(context);
     try {
       const password = filled(values.password);
@@ -68,7 +68,7 @@ export function addUserPages(web: Web, parts: WebParts): void {
     return goTo(context, "/users?done=changed");
   });
   web.post("/users/:id/remove", admin, async (context) => {
-    await users.remove(context.req.param("id"), actorOf(context, parts));
+    await users.remove(idOf(context), actorOf(context, parts));
     return goTo(context, "/users?done=removed");
   });
 }
