@@ -31,6 +31,6 @@ export const limitsSection = z.strictObject({
     "How long a client may take for the head of a request, in milliseconds; only the listener node keeps to it.",
   ),
   bodyIdleTimeout: duration({ minimum: 1 }).prefault("1m").describe(
-    "How long a client may send nothing of an unfinished body, in milliseconds.",
+    "How long a client may send nothing of an unfinished body, in milliseconds; one of known length up to `inlineBodyLimit` has to be complete within it.",
   ),
 });
