@@ -38,10 +38,7 @@ const METHODS_WITHOUT_BODY = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE
 export interface WebTargetOptions {
   /** `http:` or `https:` URL below which the application lives. */
   readonly url: string;
-  /**
-   * Until the response's head is there, in milliseconds; starts anew while the request's body flows, and covers each step of a small
-   * response body. 100,000 when absent.
-   */
+  /** Until the response's head is there, in milliseconds; starts anew while the request's body flows. 100,000 when absent. */
   readonly timeoutMs?: number | undefined;
   /** Follow redirects here, at the site, instead of handing them to the client; at most 10, and only for bodies that are in memory. */
   readonly followRedirects?: boolean | undefined;
