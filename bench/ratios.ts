@@ -5,6 +5,7 @@
  */
 
 import { modeLoad, QUEUE_TYPES } from "./suites/acknowledge_modes.ts";
+import { callLoad } from "./suites/broker_calls.ts";
 import { DATABASE_LOADS, DATABASE_PEERS } from "./suites/database.ts";
 import { defaultRelay, webSocketRelay } from "./peers/mod.ts";
 import { ORIGINS } from "./peers/origins.ts";
@@ -105,17 +106,27 @@ export const RATIOS: readonly Ratio[] = [
     of: { suite: "acknowledge", peer: RELAY, load: "10000 queued requests", metric: "delivered/s" },
     atLeast: 1_000,
   },
-  ...QUEUE_TYPES.flatMap((queueType) =>
-    [1, 32].map((clients) => ({
-      name: `requests/s from origin to origin with ${
-        modeLoad(clients, "connectorFinished", queueType)
-      }, to a bare confirmed RPC`,
-      of: acknowledge(ORIGINS, modeLoad(clients, "connectorFinished", queueType)),
+  ...QUEUE_TYPES.flatMap((queueType) => [
+    ...[1, 32].map((clients) => ({
+      name: `requests/s with ${modeLoad(clients, "connectorFinished", queueType)}, to a bare confirmed RPC`,
+      of: acknowledge(RELAY, modeLoad(clients, "connectorFinished", queueType)),
       to: acknowledge(CONFIRMED_RPC, modeLoad(clients, undefined, queueType)),
       atLeast: 0.5,
-    }))
-  ),
+    })),
+    ...[1, 32].map((inFlight) => callLoad(inFlight, `amqp ${queueType}`)).map((load) => ({
+      name: `requests/s from origin to origin with connectorFinished, ${load}, to a bare confirmed RPC`,
+      of: acknowledge(ORIGINS, load),
+      to: acknowledge(CONFIRMED_RPC, load),
+      atLeast: 0.5,
+    })),
+  ]),
   ...["1 client", "32 clients"].map((load) => ({
+    name: `requests/s through RabbitMQ, ${load}, to a bare RPC`,
+    of: cluster(RELAY, load, "requests/s"),
+    to: cluster(RPC, load, "requests/s"),
+    atLeast: 0.6,
+  })),
+  ...[1, 32].map((inFlight) => callLoad(inFlight)).map((load) => ({
     name: `requests/s from origin to origin through RabbitMQ, ${load}, to a bare RPC`,
     of: cluster(ORIGINS, load, "requests/s"),
     to: cluster(RPC, load, "requests/s"),

@@ -10,6 +10,9 @@ import { LISTENERS, type RelayServerProgram, type ServerSettings, startRelayServ
 const TIMEOUT_MS = 15_000;
 const POLL_MS = 50;
 
+/** Nothing takes a shorter way than by the broker. */
+export const NO_SHORTCUTS: ServerSettings = { connectorTransportShortcut: false, serverTransportShortcut: false };
+
 /** A running cluster. Hold it with `await using`. */
 export interface RelayCluster extends AsyncDisposable {
   readonly servers: readonly [RelayServerProgram, RelayServerProgram];

@@ -13,7 +13,8 @@ import {
   startRelayConnector,
   startRelayServer,
 } from "../peers/mod.ts";
-import { measureModes, measureStoredCalls, QUEUE_TYPES } from "./acknowledge_modes.ts";
+import { measureModes, QUEUE_TYPES } from "./acknowledge_modes.ts";
+import { measureStoredCalls } from "./acknowledge_origins.ts";
 import type { Bench, Suite } from "./suite.ts";
 
 const QUEUED = 10_000;

@@ -1,12 +1,12 @@
 /**
- * Acknowledge modes beside each other; and the broker's part of a stored request's way beside a bare confirmed call. `manual` is not among them: its
- * time is its target's.
+ * Acknowledge modes beside each other, and over a broker beside a bare confirmed call. `manual` is not among them: its time is its target's.
  *
  * @module
  */
 
 import type { AcknowledgeMode } from "../../server/persistence/mod.ts";
 import type { Broker } from "../broker.ts";
+import type { CallResult } from "../load/calls.ts";
 import { wrk } from "../load/wrk.ts";
 import {
   defaultRelay,
@@ -15,10 +15,8 @@ import {
   startRelayConnector,
   startRelayServer,
 } from "../peers/mod.ts";
-import { ORIGINS, startOrigins } from "../peers/origins.ts";
 import { amqp, startRelayCluster, untilAnswered } from "../peers/relay_cluster.ts";
 import { CONFIRMED_RPC, startRpc } from "../peers/rpc.ts";
-import { measureCalls } from "./broker_calls.ts";
 import { type Bench, WARM_UP_SECONDS } from "./suite.ts";
 
 /** Kinds of queues that the broker has. */
@@ -35,10 +33,13 @@ export interface Carrier {
   readonly queueType: typeof QUEUE_TYPES[number];
 }
 
-/** A mode that takes a turn. */
+type Found = Pick<CallResult, "requestsPerSecond" | "p50Us">;
+
+/** One who takes a turn. */
 interface Turn {
-  readonly mode: AcknowledgeMode;
-  readonly url: string;
+  readonly peer: string;
+  readonly mode?: AcknowledgeMode;
+  readonly measure: (load: { readonly clients: number; readonly seconds: number }) => Promise<Found>;
 }
 
 /** The load's name, also of the bare call, which has no mode. */
@@ -48,29 +49,17 @@ export function modeLoad(clients: number, mode?: AcknowledgeMode, queueType?: Ca
     .join(", ");
 }
 
-/** Stored requests from origin to origin, and bare confirmed calls. */
-export async function measureStoredCalls(bench: Bench, { broker, queueType }: Carrier): Promise<void> {
-  await using resources = new AsyncDisposableStack();
-  const rpc = resources.use(await startRpc(bench.folder, { brokerUrl: broker.url, confirmedQueueType: queueType }));
-  const settings = amqp(broker, queueType);
-  const origins = resources.use(await startOrigins(bench.folder, { settings, isStored: true }));
-  await measureCalls(bench, "acknowledge", [
-    { peer: CONFIRMED_RPC, calls: rpc, load: (inFlight) => modeLoad(inFlight, undefined, queueType) },
-    { peer: ORIGINS, calls: origins, load: (inFlight) => modeLoad(inFlight, "connectorFinished", queueType) },
-  ]);
-}
-
 /** A tenant for each mode, measured in turn: on one server, or across two and a broker. */
 export async function measureModes(bench: Bench, carrier?: Carrier): Promise<void> {
   await using resources = new AsyncDisposableStack();
   const turns = await startModes(bench, resources, carrier);
+  if (carrier !== undefined) turns.push(await startBareCalls(bench, resources, carrier));
   const pairs = bench.isQuick && carrier !== undefined ? PAIRS_OF_QUICK_BROKER : PAIRS;
   for (let pair = 0; pair < pairs; pair++) {
-    for (const { mode, url } of pair % 2 === 0 ? turns : turns.toReversed()) {
+    for (const { peer, mode, measure } of pair % 2 === 0 ? turns : turns.toReversed()) {
       for (const clients of CLIENTS) {
-        const { requestsPerSecond, p50Us } = await wrk(url, { clients, seconds: bench.isQuick ? 1 : 2 });
-        const load = modeLoad(clients, mode, carrier?.queueType);
-        const series = { suite: "acknowledge", peer: defaultRelay.name, load };
+        const { requestsPerSecond, p50Us } = await measure({ clients, seconds: bench.isQuick ? 1 : 2 });
+        const series = { suite: "acknowledge", peer, load: modeLoad(clients, mode, carrier?.queueType) };
         bench.measurements.add({ ...series, metric: "requests/s" }, requestsPerSecond);
         bench.measurements.add({ ...series, metric: "p50 µs" }, p50Us);
       }
@@ -88,7 +77,7 @@ async function startModes(bench: Bench, resources: AsyncDisposableStack, carrier
     const url = `http://127.0.0.1:${near.port}/relay/${mode}/web/small`;
     await untilAnswered(url);
     await wrk(url, { clients: 32, seconds: WARM_UP_SECONDS });
-    turns.push({ mode, url });
+    turns.push({ peer: defaultRelay.name, mode, measure: (load) => wrk(url, load) });
   }
   return turns;
 }
@@ -109,4 +98,11 @@ async function startServers(
   }
   const server = resources.use(await startRelayServer(bench.folder, { listener: LISTENERS[0] }));
   return [server, server];
+}
+
+async function startBareCalls(bench: Bench, resources: AsyncDisposableStack, carrier: Carrier): Promise<Turn> {
+  const { broker: { url: brokerUrl }, queueType } = carrier;
+  const rpc = resources.use(await startRpc(bench.folder, { brokerUrl, confirmedQueueType: queueType }));
+  await rpc.measure({ inFlight: 32, seconds: WARM_UP_SECONDS });
+  return { peer: CONFIRMED_RPC, measure: ({ clients, seconds }) => rpc.measure({ inFlight: clients, seconds }) };
 }

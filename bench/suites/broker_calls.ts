@@ -14,8 +14,13 @@ const PAIRS = 4;
 export interface Caller {
   readonly peer: string;
   readonly calls: Calls;
-  /** The load's name. */
-  readonly load: (inFlight: number) => string;
+  /** What the load's name begins with. */
+  readonly load?: string;
+}
+
+/** The load's name. */
+export function callLoad(inFlight: number, load?: string): string {
+  return [...(load === undefined ? [] : [load]), `${inFlight} in flight`].join(", ");
 }
 
 /** All in turn, one call at a time and 32. */
@@ -27,7 +32,7 @@ export async function measureCalls(bench: Bench, suite: string, callers: readonl
       for (const inFlight of IN_FLIGHT) {
         const { result, usage } = await withUsage(calls, () => calls.measure({ inFlight, seconds }));
         const add = (metric: string, value: number) =>
-          bench.measurements.add({ suite, peer, load: load(inFlight), metric }, value);
+          bench.measurements.add({ suite, peer, load: callLoad(inFlight, load), metric }, value);
         add("requests/s", result.requestsPerSecond);
         add("p50 µs", result.p50Us);
         for (const [program, { cpuMs }] of usage) {

@@ -7,7 +7,8 @@
 import { type Broker, startBroker } from "../broker.ts";
 import { defaultRelay } from "../peers/mod.ts";
 import { measureBalanced } from "./cluster_balanced.ts";
-import { measureOrigins, measureRequests } from "./cluster_requests.ts";
+import { measureOrigins } from "./cluster_origins.ts";
+import { measureRequests } from "./cluster_requests.ts";
 import { measureTenants } from "./cluster_tenants.ts";
 import { measureTransfers } from "./cluster_transfers.ts";
 import type { Bench, Suite } from "./suite.ts";
