@@ -14,7 +14,6 @@ import {
 } from "./testkit.ts";
 
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-const ABORTED = new RelayError("client_gone", "Cannot go on: the client left");
 
 /** What a call fails with when the target behaves in a given way after the request's head. */
 async function failureOf(
@@ -197,140 +196,6 @@ testClients("handle() fails with request_timeout when the request's body stops c
   await server.connections[0]?.closed;
 });
 
-testClients("handle() repeats a GET on a new connection when a kept one dies", async (newTarget) => {
-  for (const how of ["end", "resetAndDestroy"] as const) {
-    await using server = await closingOnSecondRequest(how);
-    await using target = newTarget({ url: server.url });
-    for (let count = 0; count < 2; count++) {
-      assert.equal(await textOf(await target.handle(relayRequest(), targetContext())), "ok");
-    }
-    assert.equal(server.connections.length, 2);
-  }
-});
-
-testClients(
-  "handle() does not send a POST again when a kept connection dies, and opens new ones from then on",
-  async (newTarget) => {
-    for (const how of ["end", "resetAndDestroy"] as const) {
-      await using server = await closingOnSecondRequest(how);
-      await using target = newTarget({ url: server.url });
-      const request = relayRequest({ method: "POST", body: bytes("once") });
-      await target.handle(request, targetContext());
-      await assert.rejects(target.handle(request, targetContext()), { name: "RelayError", code: "target_unreachable" });
-      assert.equal(server.connections.length, 1);
-      for (let count = 0; count < 3; count++) await target.handle(request, targetContext());
-      assert.equal(server.connections.length, 4);
-    }
-  },
-);
-
-testClients("handle() gives a POST no connection that a GET has used", async (newTarget) => {
-  await using server = await closingOnSecondRequest("end");
-  await using target = newTarget({ url: server.url });
-  await target.handle(relayRequest(), targetContext());
-  assert.equal(
-    await textOf(await target.handle(relayRequest({ method: "POST", body: bytes("x") }), targetContext())),
-    "ok",
-  );
-});
-
-testClients("handle() gives a PUT whose body is a stream no connection that a GET has used", async (newTarget) => {
-  await using server = await closingOnSecondRequest("end");
-  await using target = newTarget({ url: server.url });
-  await target.handle(relayRequest(), targetContext());
-  const body = { stream: ReadableStream.from([bytes("x")]), length: 1 };
-  assert.equal(await textOf(await target.handle(relayRequest({ method: "PUT", body }), targetContext())), "ok");
-});
-
-testClients(
-  "handle() does not repeat a GET when a part of the head came, or its body is a stream",
-  async (newTarget) => {
-    await using server = await RawServer.start(async (connection) => {
-      await connection.head();
-      connection.send(OK);
-      await connection.head();
-      connection.socket.end("HTTP/1.1 200");
-    });
-    await using target = newTarget({ url: server.url });
-    await target.handle(relayRequest(), targetContext());
-    await assert.rejects(target.handle(relayRequest(), targetContext()), { code: "target_unreachable" });
-    assert.equal(server.connections.length, 1);
-
-    await using closing = await closingOnSecondRequest("end");
-    await using other = newTarget({ url: closing.url });
-    const streamed = () => relayRequest({ body: { stream: ReadableStream.from([bytes("x")]), length: 1 } });
-    await other.handle(streamed(), targetContext());
-    await assert.rejects(other.handle(streamed(), targetContext()), { code: "target_unreachable" });
-    assert.equal(closing.connections.length, 1);
-  },
-);
-
-testClients("handle() rejects with the signal's reason when aborted before it started", async (newTarget) => {
-  await using server = await RawServer.start(() => {});
-  await using target = newTarget({ url: server.url });
-  await assert.rejects(target.handle(relayRequest(), targetContext({ signal: AbortSignal.abort(ABORTED) })), ABORTED);
-  assert.equal(server.connections.length, 0);
-});
-
-testClients("handle() rejects with the signal's reason when aborted while it connects", async (newTarget) => {
-  await using server = await RawServer.start(() => {});
-  await using target = newTarget({ url: server.url });
-  const controller = new AbortController();
-  const call = target.handle(relayRequest(), targetContext({ signal: controller.signal }));
-  controller.abort(ABORTED);
-  await assert.rejects(call, ABORTED);
-});
-
-testClients(
-  "handle() closes the socket when aborted before the head, while it uploads, or in a small body",
-  async (newTarget) => {
-    const phases: [string, Parameters<typeof relayRequest>[0], string][] = [
-      ["\r\n\r\n", {}, ""],
-      ["hello", { method: "POST", body: { stream: endless("hello") } }, ""],
-      ["\r\n\r\n", {}, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"],
-    ];
-    for (const [mark, parts, partial] of phases) {
-      const controller = new AbortController();
-      await using server = await RawServer.start(async (connection) => {
-        await connection.take(mark);
-        connection.send(partial);
-        controller.abort(ABORTED);
-      });
-      await using target = newTarget({ url: server.url });
-      const call = target.handle(relayRequest(parts), targetContext({ signal: controller.signal }));
-      await assert.rejects(call, ABORTED);
-      await server.connections[0]?.closed;
-    }
-  },
-);
-
-testClients("handle() errors the body and closes the socket when aborted after the head", async (newTarget) => {
-  await using server = await RawServer.start(async (connection) => {
-    await connection.head();
-    connection.send("HTTP/1.1 200 OK\r\n\r\nfirst");
-  });
-  await using target = newTarget({ url: server.url });
-  const controller = new AbortController();
-  const response = await target.handle(relayRequest(), targetContext({ signal: controller.signal }));
-  const reader = streamOf(response).getReader();
-  await reader.read();
-  const pending = reader.read();
-  controller.abort(ABORTED);
-  await assert.rejects(pending, ABORTED);
-  await server.connections[0]?.closed;
-});
-
-testClients("handle() closes the socket when the body is cancelled", async (newTarget) => {
-  await using server = await RawServer.start(async (connection) => {
-    await connection.head();
-    connection.send("HTTP/1.1 200 OK\r\n\r\nfirst");
-  });
-  await using target = newTarget({ url: server.url });
-  const response = await target.handle(relayRequest(), targetContext());
-  await streamOf(response).cancel();
-  await server.connections[0]?.closed;
-});
-
 testClients("dispose ends the calls that run", async (newTarget) => {
   await using server = await RawServer.start(() => {});
   const target = newTarget({ url: server.url });
@@ -339,17 +204,3 @@ testClients("dispose ends the calls that run", async (newTarget) => {
   await target[Symbol.asyncDispose]();
   await failed;
 });
-
-/** A server that answers the first request of each connection and closes on the second, as an idle limit does in the wrong moment. */
-function closingOnSecondRequest(how: "end" | "resetAndDestroy"): Promise<RawServer> {
-  return RawServer.start(async (connection) => {
-    await connection.head();
-    connection.send(OK);
-    await Promise.race([connection.head(), connection.closed]);
-    connection.socket[how]();
-  });
-}
-
-function endless(first: string): ReadableStream<Uint8Array> {
-  return new ReadableStream({ start: (controller) => controller.enqueue(bytes(first)) });
-}

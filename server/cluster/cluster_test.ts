@@ -1,17 +1,8 @@
 import assert from "node:assert/strict";
 import { FakeTime } from "../../shared/protocol/testing.ts";
-import type { OriginMail } from "../transport/transport.ts";
 import { Cluster } from "./cluster.ts";
 import { encodeLetter } from "./mail.ts";
-
-/** Whatever is sent is lost. */
-const LOSING_MAIL: OriginMail = {
-  open: () => {},
-  send: () => {},
-  broadcast: () => {},
-  bufferedAmount: 0,
-  maxMessageBytes: Infinity,
-};
+import { LOSING_MAIL } from "./testing.ts";
 
 Deno.test("a request that waits here stays where what is sent is lost, whoever asks for it: mail may still come in", () => {
   using _time = new FakeTime();

@@ -3,19 +3,10 @@ import type { IncomingRequest } from "../../shared/protocol/exchange.ts";
 import { encodeFrame } from "../../shared/protocol/codec.ts";
 import { FrameType } from "../../shared/protocol/frame.ts";
 import { FakeTime, makeRequest, settle } from "../../shared/protocol/testing.ts";
-import type { OriginMail } from "../transport/transport.ts";
 import { Links } from "./links.ts";
+import { LOSING_MAIL } from "./testing.ts";
 
 const KEEP_ALIVE_MS = 5_000;
-
-/** Whatever is sent is lost. */
-const LOSING_MAIL: OriginMail = {
-  open: () => {},
-  send: () => {},
-  broadcast: () => {},
-  bufferedAmount: 0,
-  maxMessageBytes: Infinity,
-};
 
 Deno.test("a link whose other end is not known there ends after a keep-alive interval, for who asks and for who serves", async () => {
   using time = new FakeTime();

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { sql } from "kysely";
 import { findPostgres } from "../../tests/testkit/postgres.ts";
 import { polled } from "../../tests/testkit/polled.ts";
-import { type Database, migrateToLatest, openDatabase, type StoredRequest } from "../persistence/mod.ts";
+import { type Database, migrateToLatest, openDatabase } from "../persistence/mod.ts";
+import { storedRequest } from "../persistence/testing.ts";
 import { COMMAND_ACTOR } from "./audit_trail.ts";
 import { RecordingService } from "./recordings/recording_service.ts";
 import { SecretService } from "./secret_service.ts";
@@ -48,37 +49,10 @@ async function countWaiting(db: Database): Promise<number> {
   return rows[0]!.waiting;
 }
 
-function requestOf(tenantId: string): StoredRequest {
-  return {
-    id: crypto.randomUUID(),
-    tenantId,
-    kind: "queue",
-    mode: "connectorReceived",
-    state: "waiting",
-    sequence: 1,
-    method: "POST",
-    target: "app",
-    path: "/",
-    headers: [],
-    isTraced: false,
-    body: null,
-    bodyKey: null,
-    bodyBytes: 0,
-    acknowledgeBase: "http://relay",
-    createdAt: 1_000,
-    expiresAt: 2_000,
-    attempts: 0,
-    nextAttemptAt: 1_000,
-    holder: null,
-    reason: null,
-    lastError: null,
-  };
-}
-
 testOfTwoOrigins("remove() loses no request that another origin stores at the same time", async (db) => {
   const store = createStore(db, Date.now);
   const { id } = await store.tenants.insert("acme");
-  const request = requestOf(id);
+  const request = storedRequest({ tenantId: id });
   const tenants = new TenantService({ store, events: EVENTS });
   const removal = await whileOpen(
     db,

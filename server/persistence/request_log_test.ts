@@ -2,38 +2,17 @@ import assert from "node:assert/strict";
 import { PostgresAdapter, sql } from "kysely";
 import type { LoggedRequest } from "./logged_request.ts";
 import { REQUEST_SEARCH_LIMIT, RequestLogRepository } from "./request_log.ts";
-import { requestIdAt, testOnDatabases } from "./testing.ts";
+import { loggedRequest, testOnDatabases } from "./testing.ts";
 
 const START = Date.UTC(2026, 0, 1);
 
-function request(changes: Partial<LoggedRequest> = {}): LoggedRequest {
-  const { startedAt = START } = changes;
-  return {
-    id: requestIdAt(startedAt),
-    tenantId: "t1",
-    tenantName: "acme",
-    originId: "o1",
-    connectionId: "c1",
-    startedAt,
-    durationMs: 1.625,
-    target: "erp",
-    method: "GET",
-    path: "/a/b",
-    clientAddress: "192.0.2.1",
-    status: 200,
-    outcome: "succeeded",
-    errorCode: null,
-    policyReason: null,
-    requestBytes: 0,
-    relayedRequestBytes: 1,
-    responseBytes: 2 ** 40,
-    relayedResponseBytes: 3,
-    waitedMs: 1.5,
-    tunnelMs: 0.5,
-    targetMs: 2.25,
-    deliveries: 1,
-    ...changes,
-  };
+function request(differences: Partial<LoggedRequest> = {}): LoggedRequest {
+  return loggedRequest({
+    ...{ startedAt: START, tenantId: "t1", originId: "o1", connectionId: "c1" },
+    ...{ requestBytes: 0, relayedRequestBytes: 1, responseBytes: 2 ** 40, relayedResponseBytes: 3 },
+    ...{ durationMs: 1.625, path: "/a/b" },
+    ...differences,
+  });
 }
 
 testOnDatabases("insertMany() keeps every field, findById() finds it", async (db) => {

@@ -4,38 +4,23 @@ import type { Database } from "./schema.ts";
 import type { StoredRequest } from "./stored_request.ts";
 import { StoredRequestRepository } from "./stored_requests.ts";
 import { TenantRepository } from "./tenants.ts";
-import { testOnDatabases } from "./testing.ts";
+import { storedRequest, testOnDatabases } from "./testing.ts";
 
 const NOW = 1_000_000;
 
 async function open(db: Database) {
   const { id: tenantId } = await new TenantRepository(db, () => NOW).insert("acme", {});
   let sequence = 0;
-  const make = (changes: Partial<StoredRequest> = {}): StoredRequest => ({
-    id: crypto.randomUUID(),
-    tenantId,
-    kind: "queue",
-    mode: "connectorReceived",
-    state: "waiting",
-    sequence: ++sequence,
-    method: "POST",
-    target: "app",
-    path: "/\u00ff?q=%00",
-    headers: [["X-A", "\u00e9"], ["X-A", "2"]],
-    isTraced: true,
-    body: new Uint8Array([0, 255, 10]),
-    bodyKey: null,
-    bodyBytes: 3,
-    acknowledgeBase: "http://relay",
-    createdAt: NOW,
-    expiresAt: NOW + 1_000,
-    attempts: 0,
-    nextAttemptAt: NOW,
-    holder: null,
-    reason: null,
-    lastError: null,
-    ...changes,
-  });
+  const make = (differences: Partial<StoredRequest> = {}): StoredRequest =>
+    storedRequest({
+      ...{ tenantId, sequence: ++sequence, isTraced: true },
+      path: "/\u00ff?q=%00",
+      headers: [["X-A", "\u00e9"], ["X-A", "2"]],
+      body: new Uint8Array([0, 255, 10]),
+      bodyBytes: 3,
+      ...{ createdAt: NOW, expiresAt: NOW + 1_000, nextAttemptAt: NOW },
+      ...differences,
+    });
   return { tenantId, make, stored: new StoredRequestRepository(db) };
 }
 

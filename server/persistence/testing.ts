@@ -8,9 +8,11 @@ import { join } from "node:path";
 import { findPostgres } from "../../tests/testkit/postgres.ts";
 import { openDatabase } from "./database.ts";
 import { MEMORY_DATABASE_URL } from "./database_url.ts";
+import type { LoggedRequest } from "./logged_request.ts";
 import { migrateToLatest } from "./migrate.ts";
 import { firstIdAt } from "./request_time.ts";
 import type { Database } from "./schema.ts";
+import type { StoredRequest } from "./stored_request.ts";
 
 const postgres = await findPostgres();
 
@@ -68,6 +70,66 @@ export function testOnDatabaseUrls(name: string, test: (url: string) => Promise<
 export function requestIdAt(startedAt: number): string {
   const prefix = firstIdAt(startedAt).slice(0, 14);
   return `${prefix}7${crypto.randomUUID().slice(15)}`;
+}
+
+/** A queued request that waits, but for what is given. */
+export function storedRequest(differences: Partial<StoredRequest> = {}): StoredRequest {
+  return {
+    id: crypto.randomUUID(),
+    tenantId: crypto.randomUUID(),
+    kind: "queue",
+    mode: "connectorReceived",
+    state: "waiting",
+    sequence: 1,
+    method: "POST",
+    target: "app",
+    path: "/",
+    headers: [],
+    isTraced: false,
+    body: null,
+    bodyKey: null,
+    bodyBytes: 0,
+    acknowledgeBase: "http://relay",
+    createdAt: 1_000,
+    expiresAt: 2_000,
+    attempts: 0,
+    nextAttemptAt: 1_000,
+    holder: null,
+    reason: null,
+    lastError: null,
+    ...differences,
+  };
+}
+
+/** A logged request that succeeded, but for what is given. */
+export function loggedRequest(differences: Partial<LoggedRequest> = {}): LoggedRequest {
+  const { startedAt = Date.UTC(2026, 0, 1) } = differences;
+  return {
+    id: requestIdAt(startedAt),
+    tenantId: crypto.randomUUID(),
+    tenantName: "acme",
+    originId: crypto.randomUUID(),
+    connectionId: crypto.randomUUID(),
+    startedAt,
+    durationMs: 12.5,
+    target: "erp",
+    method: "GET",
+    path: "/orders/1",
+    clientAddress: "192.0.2.1",
+    status: 200,
+    outcome: "succeeded",
+    errorCode: null,
+    policyReason: null,
+    requestBytes: 1,
+    relayedRequestBytes: 2,
+    responseBytes: 3,
+    relayedResponseBytes: 4,
+    waitedMs: 1.5,
+    tunnelMs: 0.5,
+    targetMs: 2.25,
+    deliveries: 1,
+    ...differences,
+  };
 }
 
 /** A clock that stands still until it is moved. Starts at 2026-01-01. */

@@ -8,6 +8,7 @@ import { Dispatcher } from "../dispatch/dispatcher.ts";
 import { NO_REMOTE_CONNECTIONS, type RemoteConnections } from "../dispatch/remote_connections.ts";
 import { FakeConnection, FakeConnections } from "../dispatch/testing.ts";
 import type { Burial, NextAttempt, StoredRequest, StoredRequestRepository } from "../persistence/mod.ts";
+import { storedRequest } from "../persistence/testing.ts";
 import type { TenantQueues } from "../transport/transport.ts";
 import { AcknowledgeTokens } from "./acknowledge_tokens.ts";
 import { Ledger } from "./ledger.ts";
@@ -16,30 +17,13 @@ import { StoredRun, type WaitingClient } from "./stored_run.ts";
 
 const ACKNOWLEDGE_TIMEOUT_MS = 10_000;
 const REDELIVERY_LIMIT = 2;
-const REQUEST: StoredRequest = {
+const REQUEST = storedRequest({
   id: "0190a1b2-0000-7000-8000-000000000001",
   tenantId: "t",
-  kind: "queue",
   mode: "connectorFinished",
-  state: "delivering",
-  sequence: 1,
-  method: "POST",
-  target: "app",
-  path: "/",
-  headers: [],
-  isTraced: false,
-  body: null,
-  bodyKey: null,
-  bodyBytes: 0,
-  acknowledgeBase: "http://relay",
-  createdAt: 0,
-  expiresAt: 1_000_000,
-  attempts: 1,
-  nextAttemptAt: 0,
-  holder: "here",
-  reason: null,
-  lastError: null,
-};
+  ...{ state: "delivering", attempts: 1, holder: "here" },
+  ...{ createdAt: 0, expiresAt: 1_000_000, nextAttemptAt: 0 },
+});
 
 /** Every ticket is lost on its way. */
 const LOSING_QUEUES: TenantQueues = {

@@ -10,6 +10,14 @@ export type ListenerName = "native" | "node";
 /** Every listener there is. */
 export const LISTENERS: readonly ListenerName[] = ["native", "node"];
 
+/** Registers a test for each listener, which gets what a server with that listener is configured with. */
+export function testListeners(
+  name: string,
+  run: (settings: { readonly listener: ListenerName }) => Promise<void>,
+): void {
+  for (const listener of LISTENERS) Deno.test(`${listener}: ${name}`, () => run({ listener }));
+}
+
 /** How a listener answers what its HTTP parser refuses: status and code, the latter only where the answer is the relay's own. */
 export const PARSER_REFUSAL: Readonly<Record<ListenerName, string>> = { native: "400", node: "400 invalid_request" };
 

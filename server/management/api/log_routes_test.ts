@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { LoggedRequest } from "../../persistence/mod.ts";
-import { requestIdAt } from "../../persistence/testing.ts";
+import { loggedRequest } from "../../persistence/testing.ts";
 import { type ManagementSite, managementTestOnDatabases } from "../testing.ts";
 
 const START = Date.UTC(2026, 5, 1, 12);
@@ -10,34 +10,8 @@ async function createTenant(site: ManagementSite, name: string): Promise<string>
   return (await site.call("POST", "/management/tenants", { json: { name } })).json.id;
 }
 
-function logged(tenantId: string | null, minute: number, changes: Partial<LoggedRequest> = {}): LoggedRequest {
-  const startedAt = START + minute * MINUTE_MS;
-  return {
-    id: requestIdAt(startedAt),
-    tenantId,
-    tenantName: "acme",
-    originId: crypto.randomUUID(),
-    connectionId: crypto.randomUUID(),
-    startedAt,
-    durationMs: 12.5,
-    target: "erp",
-    method: "GET",
-    path: "/orders/1",
-    clientAddress: "192.0.2.1",
-    status: 200,
-    outcome: "succeeded",
-    errorCode: null,
-    policyReason: null,
-    requestBytes: 1,
-    relayedRequestBytes: 2,
-    responseBytes: 3,
-    relayedResponseBytes: 4,
-    waitedMs: 1.5,
-    tunnelMs: 0.5,
-    targetMs: 2.25,
-    deliveries: 1,
-    ...changes,
-  };
+function logged(tenantId: string | null, minute: number, differences: Partial<LoggedRequest> = {}): LoggedRequest {
+  return loggedRequest({ tenantId, startedAt: START + minute * MINUTE_MS, ...differences });
 }
 
 managementTestOnDatabases(

@@ -1,37 +1,21 @@
 import assert from "node:assert/strict";
 import type { StoredRequest } from "../../persistence/mod.ts";
+import { storedRequest } from "../../persistence/testing.ts";
 import { type ManagementSite, managementTest, managementTestOnDatabases } from "../testing.ts";
 
 const PATH = "/management/tenants/acme";
 
 /** Stores a request of the tenant `acme`. */
-async function store(site: ManagementSite, changes: Partial<StoredRequest> = {}): Promise<StoredRequest> {
+async function store(site: ManagementSite, differences: Partial<StoredRequest> = {}): Promise<StoredRequest> {
   const tenant = await site.store.tenants.findByName("acme") ?? await site.store.tenants.insert("acme", {});
-  const request: StoredRequest = {
-    id: crypto.randomUUID(),
+  const request = storedRequest({
     tenantId: tenant.id,
-    kind: "queue",
-    mode: "connectorReceived",
-    state: "waiting",
-    sequence: 1,
-    method: "POST",
-    target: "app",
     path: "/orders?key=secret",
     headers: [["Authorization", "Bearer secret"]],
-    isTraced: false,
     body: new TextEncoder().encode("hello"),
-    bodyKey: null,
     bodyBytes: 5,
-    acknowledgeBase: "http://relay",
-    createdAt: 1_000,
-    expiresAt: 2_000,
-    attempts: 0,
-    nextAttemptAt: 1_000,
-    holder: null,
-    reason: null,
-    lastError: null,
-    ...changes,
-  };
+    ...differences,
+  });
   await site.store.stored.insertMany([request]);
   return request;
 }
