@@ -33,6 +33,6 @@ USER deno
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10s --retries=3 \
-  CMD ["deno", "run", "--cached-only", "--frozen", "--no-prompt", "--allow-net=127.0.0.1", "--allow-env=RELAY_SERVER__MANAGEMENT__PORT", "/app/tools/health.ts"]
+  CMD ["deno", "run", "--cached-only", "--frozen", "--no-prompt", "--allow-net=127.0.0.1", "--allow-env=RELAY_SERVER__MANAGEMENT__PORT,RELAY_SERVER__MANAGEMENT__TLS__CERT_FILE", "/app/tools/health.ts"]
 ENTRYPOINT ["deno", "run", "--cached-only", "--frozen", "--no-prompt", "--allow-net", "--allow-env", "--allow-sys=hostname", "--allow-read=/app,/data,/config,/run/secrets", "--allow-write=/data", "/app/server/main.ts"]
 CMD ["serve"]

@@ -37,6 +37,7 @@ import { PublicHandler } from "./http/public_handler.ts";
 import { createRecording, type Recording } from "./recording.ts";
 import { accessLog } from "./relay/access_log.ts";
 import { Admission } from "./relay/admission.ts";
+import { forwardedOrigin, type IsTrustedProxy } from "./relay/forwarded.ts";
 import { HostAddresses } from "./relay/host_address.ts";
 import { WebSocketRelay } from "./relay/websocket_relay.ts";
 import { Relay } from "./relay/relay.ts";
@@ -286,14 +287,10 @@ export function compose(parts: CompositionParts, state: ServerState): Compositio
 /** Without a configured URL the request says where it was sent. */
 function requestBaseUrl(
   request: ListenerRequest,
-  { scheme, isTrustedProxy }: { readonly scheme: string; readonly isTrustedProxy: (address: string) => boolean },
+  { scheme, isTrustedProxy }: { readonly scheme: string; readonly isTrustedProxy: IsTrustedProxy },
 ): string {
-  const isTrusted = isTrustedProxy(request.peerAddress);
-  const forwarded = (name: string) =>
-    isTrusted ? request.headers.find(([key]) => key.toLowerCase() === name)?.[1] : undefined;
-  const proto = forwarded("x-forwarded-proto");
-  const seen = proto === "https" || proto === "http" ? proto : scheme;
-  return `${seen}://${forwarded("x-forwarded-host") ?? request.host}`;
+  const forwarded = forwardedOrigin(request, isTrustedProxy);
+  return `${forwarded.scheme ?? scheme}://${forwarded.host ?? request.host}`;
 }
 
 function schemeOf({ tls }: ServerConfig): "http" | "https" {

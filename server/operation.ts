@@ -11,7 +11,6 @@ import type { ServerConfig } from "./config/server_config.ts";
 import type { ConnectionDirectory } from "./connectors/connection_directory.ts";
 import type { ConnectionRegistry } from "./connectors/registry.ts";
 import { isTlsOn } from "./listener/create_listener.ts";
-import type { ListenerRequest } from "./listener/listener.ts";
 import {
   createManagement,
   createRoleGuard,
@@ -23,7 +22,7 @@ import {
   type TenantEvents,
 } from "./management/mod.ts";
 import type { Database, OriginState } from "./persistence/mod.ts";
-import { clientAddress } from "./relay/forwarded.ts";
+import { clientAddress, forwardedOrigin } from "./relay/forwarded.ts";
 import type { RelayObserver } from "./relay/observer.ts";
 
 /** What management is put together from. */
@@ -99,7 +98,8 @@ export function createOperation(parts: OperationParts): Operation {
     hashPassword: (password) => passwords.hash(password),
     apiKeyRemoved: (id) => apiKeys.forget(id),
     clientAddress: ({ headers, peerAddress }) => clientAddress(headers, peerAddress, parts.isTrustedProxy),
-    isSecure: (request) => isTlsOn(config.management.tls) || isForwardedHttps(request, parts.isTrustedProxy),
+    isSecure: (request) =>
+      isTlsOn(config.management.tls) || forwardedOrigin(request, parts.isTrustedProxy).scheme === "https",
     recording: {
       recordingsChanged: () => parts.recorder.refresh(),
       limits: {
@@ -146,12 +146,4 @@ function requestEvents(events: EventHub): RelayObserver {
       events.publish({ type: "requestFinished", tenantId, data });
     },
   };
-}
-
-function isForwardedHttps(
-  { headers, peerAddress }: ListenerRequest,
-  isTrustedProxy: (address: string) => boolean,
-): boolean {
-  return isTrustedProxy(peerAddress) &&
-    headers.some(([name, value]) => name.toLowerCase() === "x-forwarded-proto" && value.toLowerCase() === "https");
 }

@@ -63,6 +63,23 @@ export function clientAddress(headers: HeaderLines, peerAddress: string, isTrust
   return address;
 }
 
+/** Where a client sent its request. */
+export interface ForwardedOrigin {
+  readonly scheme: "http" | "https" | undefined;
+  readonly host: string | undefined;
+}
+
+/** What trusted proxies tell of where the client sent its request. Behind several of them the first one has met the client. */
+export function forwardedOrigin(
+  { headers, peerAddress }: { readonly headers: HeaderLines; readonly peerAddress: string },
+  isTrustedProxy: IsTrustedProxy,
+): ForwardedOrigin {
+  const received = isTrustedProxy(plainAddress(peerAddress)) ? collect(headers) : undefined;
+  const first = (name: string) => received?.[name]?.split(",")[0]?.trim() || undefined;
+  const scheme = first("x-forwarded-proto")?.toLowerCase();
+  return { scheme: scheme === "https" || scheme === "http" ? scheme : undefined, host: first("x-forwarded-host") };
+}
+
 /**
  * The forwarding headers by name, repeated ones joined; `undefined` when there are none, as in most requests.
  *

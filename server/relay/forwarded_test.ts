@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { HeaderLine, HeaderLines } from "../../shared/http/message.ts";
 import type { Hop } from "../interceptors/mod.ts";
-import { clientAddress, ForwardedHeaders, type IsTrustedProxy } from "./forwarded.ts";
+import { clientAddress, ForwardedHeaders, forwardedOrigin, type IsTrustedProxy } from "./forwarded.ts";
 
 const HOP: Hop = { peerAddress: "203.0.113.9", host: "relay.example", scheme: "https" };
 const RECEIVED: HeaderLine[] = [
@@ -99,5 +99,22 @@ Deno.test("clientAddress() is the last address that no trusted proxy has", () =>
   ];
   for (const [what, peerAddress, headers, expected] of cases) {
     assert.equal(clientAddress(headers, peerAddress, isTrusted), expected, what);
+  }
+});
+
+Deno.test("forwardedOrigin() believes trusted proxies only, and of several the first", () => {
+  const headers: HeaderLine[] = [
+    ["X-Forwarded-Proto", "HTTPS, http"],
+    ["x-forwarded-host", "www.example"],
+    ["X-Forwarded-Host", "inner.example"],
+  ];
+  const seen = { scheme: "https", host: "www.example" };
+  assert.deepEqual(forwardedOrigin({ headers, peerAddress: "10.0.0.1" }, isTrusted), seen);
+  assert.deepEqual(forwardedOrigin({ headers, peerAddress: "::ffff:10.0.0.1" }, isTrusted), seen);
+  const untold = { scheme: undefined, host: undefined };
+  assert.deepEqual(forwardedOrigin({ headers, peerAddress: "203.0.113.9" }, isTrusted), untold);
+  for (const value of ["gopher", "", ", https"]) {
+    const lines: HeaderLine[] = [["X-Forwarded-Proto", value], ["X-Forwarded-Host", ""]];
+    assert.deepEqual(forwardedOrigin({ headers: lines, peerAddress: "10.0.0.1" }, isTrusted), untold);
   }
 });
