@@ -164,3 +164,10 @@ managementTest("a new password is no login: the audit has the change and nothing
   const { json } = await site.call("GET", "/management/audit");
   assert.deepEqual(json.results.map(({ action }) => action), ["user.update", "session.create", "user.create"]);
 });
+
+managementTest("the audit can be narrowed to what access policies denied", async (site) => {
+  await withAdmin(site);
+  const cookie = (await logIn(site)).headers.get("Set-Cookie")?.split(";")[0] ?? "";
+  const html = await (await ask(site, "/audit?action=policy.deny", { headers: { Cookie: cookie } })).text();
+  assert.match(html, /<option value="policy.deny" selected/);
+});

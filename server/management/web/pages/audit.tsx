@@ -19,7 +19,8 @@ import { skipOf, withQuery } from "../query.ts";
 
 const PAGE_SIZE = 50;
 const FIELDS = ["action", "subjectKind", "actorId", "subjectId", "from", "to"] as const;
-const ACTIONS = [["", "All"], ...AUDIT_ACTIONS.map((action) => [action, action] as const)] as const;
+/** Denials of access policies are no changes, but stand among them. */
+const ACTIONS = [["", "All"], ...[...AUDIT_ACTIONS, "policy.deny"].map((action) => [action, action] as const)] as const;
 const KINDS = [
   ["", "All"],
   ...[...new Set(AUDIT_ACTIONS.map((action) => action.slice(0, action.indexOf("."))))].map((kind) =>
