@@ -114,6 +114,8 @@ export class HttpBodies implements HttpBodyCarrier {
     const replayed = new ReplayedBody(body, Promise.race([taken, patience.over]));
     try {
       await this.#post(address, replayed, { signal, taken });
+      // All of it is there, but its end may not have been read.
+      replayed.cancel(undefined);
       return undefined;
     } catch (error) {
       const again = signal.aborted ? undefined : replayed.again();

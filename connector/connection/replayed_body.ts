@@ -24,6 +24,7 @@ export class ReplayedBody {
   readonly #begun = Promise.withResolvers<void>();
   #hasFailed = false;
   #isEnded = false;
+  #readBytes = 0;
 
   /** @param gate Resolves when more may be read, after which there is no beginning again. */
   constructor({ stream, length }: StreamBody, gate: Promise<void>) {
@@ -46,7 +47,7 @@ export class ReplayedBody {
 
   /** Whether its last byte was read. */
   get isEnded(): boolean {
-    return this.#isEnded;
+    return this.#isEnded || this.#readBytes === this.#length.length;
   }
 
   /** The same body from its beginning; `undefined` when that is gone. The first way must be over. */
@@ -68,7 +69,7 @@ export class ReplayedBody {
   }
 
   async #readFirst(): Promise<Uint8Array | undefined> {
-    if (this.#keptBytes >= KEPT_BYTES) {
+    if (this.#keptBytes >= KEPT_BYTES && !this.isEnded) {
       await this.#gate;
       if (this.#isFirstOver) return undefined;
       this.#kept = undefined;
@@ -81,6 +82,7 @@ export class ReplayedBody {
 
   async #readAndKeep(): Promise<Uint8Array | undefined> {
     const { done, value } = await this.#reader.read();
+    this.#readBytes += value?.length ?? 0;
     if (done) this.#isEnded = true;
     else if (this.#kept !== undefined) {
       this.#kept.push(value);
