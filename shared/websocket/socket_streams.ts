@@ -98,13 +98,14 @@ export class SocketStreams implements MessageReceiver {
 
   message(data: Uint8Array, isText: boolean): void {
     if (this.#isOutgoingOver || this.#isClosed) return;
-    if (this.#waiting.length > 0 && this.#waitingBytes + data.length > LIMIT_BYTES && !this.#isPaused) {
+    const waitingBytes = this.#waitingBytes + data.length;
+    const isFull = waitingBytes >= PAUSE_BYTES && !this.#isPaused;
+    if (isFull) this.#isPaused = this.#socket?.pause() === true;
+    if (this.#waiting.length > 0 && waitingBytes > LIMIT_BYTES && !this.#isPaused) {
       return this.end(SocketClose.tryAgainLater, "too many messages wait");
     }
     this.#push(encodeRecord(isText ? RecordKind.text : RecordKind.binary, data));
-    if (this.#waitingBytes < PAUSE_BYTES || this.#isPaused) return;
-    this.#isPaused = this.#socket?.pause() === true;
-    this.#watchStall();
+    if (isFull) this.#watchStall();
   }
 
   closed(code: number, reason: string): void {

@@ -83,6 +83,19 @@ Deno.test("SocketStreams pauses a socket whose messages nobody takes, and resume
   await reader.cancel();
 });
 
+Deno.test("SocketStreams pauses a socket whose next message is larger than all that may wait, and takes it", async () => {
+  const { streams, socket, incoming, ended } = start();
+  socket.receiver.message(new Uint8Array(1), false);
+  socket.receiver.message(new Uint8Array(2 * 1024 * KIBIBYTE), false);
+  assert.deepEqual(socket.closes, []);
+  assert.equal(socket.isPaused, true);
+  socket.receiver.closed(1000, "");
+  const records = await readAll(streams.outgoing);
+  assert.deepEqual(records.map(({ payload }) => payload.length).slice(0, 2), [1, 2 * 1024 * KIBIBYTE]);
+  incoming.close();
+  await ended;
+});
+
 Deno.test("SocketStreams closes a socket that cannot be paused with 1013 when 1 MiB waits", async () => {
   const { streams, socket, incoming, ended } = start({ canPause: false });
   for (let count = 0; count < 15; count++) socket.receiver.message(new Uint8Array(64 * KIBIBYTE), false);
