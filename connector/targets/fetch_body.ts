@@ -14,6 +14,8 @@ export interface FetchBodyOptions {
   readonly length: number | undefined;
   /** Larger bodies stay streams. */
   readonly inlineBodyLimitBytes: number;
+  /** Ends the collecting: the body is cancelled. A stream that was returned is its reader's. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -22,8 +24,19 @@ export interface FetchBodyOptions {
  * @throws {RelayError} `target_unreachable` when the body breaks off while it is collected.
  */
 export async function readFetchBody(stream: ReadableStream<Uint8Array>, options: FetchBodyOptions): Promise<Body> {
-  const { length, inlineBodyLimitBytes } = options;
+  const { length, signal } = options;
   const reader = new MeasuredReader(stream, length);
+  const onAbort = () => void reader.cancel(signal.reason).catch(() => {});
+  signal.addEventListener("abort", onAbort);
+  if (signal.aborted) onAbort();
+  try {
+    return await collect(reader, options);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function collect(reader: MeasuredReader, { length, inlineBodyLimitBytes }: FetchBodyOptions): Promise<Body> {
   const chunks: Uint8Array[] = [];
   const mayWait = length !== undefined && length <= inlineBodyLimitBytes;
   let sizeBytes = 0;

@@ -108,7 +108,7 @@ export class FetchHandlerTarget implements Target {
       if (cause instanceof RelayError) throw cause;
       throw new RelayError("target_unreachable", "Cannot call target: its handler threw an error", { cause });
     }
-    return await toRelayResponse(response, { request, context: call.context });
+    return await toRelayResponse(response, { request, ...call });
   }
 }
 
@@ -160,7 +160,7 @@ function escapeByte(character: string): string {
 
 async function toRelayResponse(
   response: unknown,
-  call: { readonly request: RelayRequest; readonly context: TargetContext },
+  call: { readonly request: RelayRequest; readonly context: TargetContext; readonly signal: AbortSignal },
 ): Promise<RelayResponse> {
   if (!(response instanceof Response)) throw invalidResponse("the handler returned no Response");
   const { status, body } = response;
@@ -172,11 +172,11 @@ async function toRelayResponse(
     await body.cancel();
     return { status, headers, body: null };
   }
-  const { inlineBodyLimitBytes } = call.context;
+  const { signal, context: { inlineBodyLimitBytes } } = call;
   return {
     status,
     headers,
-    body: await readFetchBody(body, { length: lengthOf(response.headers), inlineBodyLimitBytes }),
+    body: await readFetchBody(body, { length: lengthOf(response.headers), inlineBodyLimitBytes, signal }),
   };
 }
 

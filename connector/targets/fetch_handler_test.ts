@@ -174,6 +174,33 @@ Deno.test("handle() errors a flowing body when aborted, and cancels the handler'
   await cancelled.promise;
 });
 
+for (const headers of [{}, { "Content-Length": "9" }]) {
+  const length = Object.keys(headers).join() || "nothing about its length";
+  Deno.test(`handle() cancels the body of a response that comes after the call was aborted, with ${length}`, async () => {
+    const controller = new AbortController();
+    const answer = Promise.withResolvers<Response>();
+    const cancelled = Promise.withResolvers<unknown>();
+    const aborted = call(() => answer.promise, {}, targetContext({ signal: controller.signal }));
+    controller.abort(ABORTED);
+    await assert.rejects(aborted, ABORTED);
+    answer.resolve(new Response(new ReadableStream({ cancel: cancelled.resolve }), { headers }));
+    assert.equal(await cancelled.promise, ABORTED);
+  });
+}
+
+Deno.test("handle() cancels a small body that is being collected when the call is aborted", async () => {
+  const controller = new AbortController();
+  const asked = Promise.withResolvers<void>();
+  const cancelled = Promise.withResolvers<unknown>();
+  const body = new ReadableStream({ pull: () => asked.resolve(), cancel: cancelled.resolve }, { highWaterMark: 0 });
+  const handler = () => new Response(body, { headers: { "Content-Length": "9" } });
+  const aborted = call(handler, {}, targetContext({ signal: controller.signal }));
+  await asked.promise;
+  controller.abort(ABORTED);
+  await assert.rejects(aborted, ABORTED);
+  assert.equal(await cancelled.promise, ABORTED);
+});
+
 Deno.test("handle() cancels a request body that the handler did not read", async () => {
   const cancelled = Promise.withResolvers<void>();
   const stream = new ReadableStream<Uint8Array>({ cancel: () => cancelled.resolve() });
