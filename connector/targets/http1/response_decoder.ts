@@ -13,6 +13,7 @@ const MAX_HEAD_BYTES = 65_536;
 /** Of a chunk's size with its extensions. */
 const MAX_SIZE_LINE_BYTES = 1024;
 const SIZE_LINE = /^([0-9A-Fa-f]{1,12})(?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?$/;
+const BARE_LINE_FEED = /(?<!\r)\n/;
 const EMPTY = new Uint8Array(0);
 
 /** Hears what is in the bytes, while they are pushed. */
@@ -116,6 +117,7 @@ export class ResponseDecoder {
       if (bytes.length >= MAX_HEAD_BYTES) throw new HttpFault(`its head exceeds ${MAX_HEAD_BYTES} bytes`);
       // What cannot become a response need not be waited for.
       if (!"HTTP/1.".startsWith(text.slice(0, 7))) throw new HttpFault("it is no HTTP/1.1");
+      if (BARE_LINE_FEED.test(text)) throw new HttpFault("a line of its head does not end with CR LF");
       return 0;
     }
     const head = parseResponseHead(text.slice(0, end + 2), this.#method);
@@ -152,6 +154,7 @@ export class ResponseDecoder {
     const end = text.indexOf("\r\n");
     if (end === -1) {
       if (bytes.length >= MAX_SIZE_LINE_BYTES) throw new HttpFault("the line of a chunk's size is too long");
+      if (text.includes("\n")) throw new HttpFault("the size of a chunk is malformed");
       return 0;
     }
     const size = SIZE_LINE.exec(text.slice(0, end))?.[1];
@@ -178,6 +181,7 @@ export class ResponseDecoder {
     const end = text.indexOf("\r\n\r\n");
     if (end === -1) {
       if (bytes.length >= MAX_HEAD_BYTES) throw new HttpFault(`its trailers exceed ${MAX_HEAD_BYTES} bytes`);
+      if (BARE_LINE_FEED.test(text)) throw new HttpFault("a line of its trailers does not end with CR LF");
       return 0;
     }
     readHeaderLines(text.slice(0, end + 2), 0, () => {});

@@ -146,6 +146,7 @@ Deno.test("ResponseDecoder refuses what could be read in two ways", () => {
     ].map(
       lengthAnd,
     ),
+    ...["000", "042", "099"].map((status) => `HTTP/1.1 ${status} X\r\nContent-Length: 0\r\n\r\n`),
     ...["HTTP/1.1 200 OK\nContent-Length: 2\n\nok\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n"],
     ...[
       "HTTP/1.2 200 OK\r\n\r\n",
@@ -179,6 +180,23 @@ Deno.test("ResponseDecoder refuses what could be read in two ways", () => {
     ),
   ];
   for (const response of refused) assert.throws(() => decode([response]), HttpFault, JSON.stringify(response));
+});
+
+Deno.test("ResponseDecoder does not wait for the rest of what cannot become a response", () => {
+  const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const beginnings = [
+    "\n",
+    "HTTP/1.1 200 OK\n",
+    "HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+    "HTTP/1.1 200 OK\r\nContent-Length: 2\n\nok",
+    `${chunked}2\nok\n0\n\n`,
+    `${chunked}2\r\nok\r\n0\r\n\n`,
+    `${chunked}0\r\nA: b\n\n`,
+  ];
+  for (const beginning of beginnings) {
+    assert.throws(() => decode([beginning]), HttpFault, JSON.stringify(beginning));
+    assert.throws(() => decode([...beginning]), HttpFault, JSON.stringify(beginning));
+  }
 });
 
 Deno.test("ResponseDecoder holds no more than 64 KiB of a head, of trailers, and 1 KiB of a chunk's size", () => {
