@@ -32,9 +32,8 @@ export function proxyRules({ proxy, env }: ProxyRulesOptions): ProxyRules {
     const configured = new URL(proxy);
     return () => configured;
   }
-  const all = variable(env, "ALL_PROXY");
-  const secure = variable(env, "HTTPS_PROXY") ?? all;
-  const plain = variable(env, "HTTP_PROXY") ?? all;
+  const secure = variable(env, "HTTPS_PROXY") ?? variable(env, "ALL_PROXY");
+  const plain = variable(env, "HTTP_PROXY") ?? variable(env, "ALL_PROXY");
   if (secure === undefined && plain === undefined) return () => undefined;
   const isExempt = exemptions(env["no_proxy"] || env["NO_PROXY"] || "");
   return (address) =>

@@ -53,6 +53,12 @@ Deno.test("proxyRules() names the variable whose value is no proxy, without the 
   }
 });
 
+Deno.test("proxyRules() minds no ALL_PROXY that is no proxy for it where the others are given", () => {
+  const env = { HTTPS_PROXY: PROXY, HTTP_PROXY: PROXY, ALL_PROXY: "socks5://proxy.corp:1080" };
+  assert.equal(ask("https://relay.example", env), PROXY);
+  assert.throws(() => proxyRules({ env: { ALL_PROXY: env.ALL_PROXY } }), /Cannot use ALL_PROXY/);
+});
+
 const EXEMPTIONS: readonly (readonly [rule: string, direct: readonly string[], proxied: readonly string[]])[] = [
   ["*", ["https://a.example", "https://10.0.0.1"], []],
   [
