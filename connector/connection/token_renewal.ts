@@ -25,14 +25,14 @@ const MAXIMUM_TIMER_MS = 2_147_483_647;
 /** Runs until it is disposed. */
 export class TokenRenewal implements Disposable {
   readonly #port: TokenRenewalPort;
-  #token: AccessToken;
+  /** By the clock that nobody sets, in milliseconds. */
+  #endsAtMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isDisposed = false;
 
   constructor(token: AccessToken, port: TokenRenewalPort) {
     this.#port = port;
-    this.#token = token;
-    this.#schedule();
+    this.#schedule(token);
   }
 
   [Symbol.dispose](): void {
@@ -40,21 +40,22 @@ export class TokenRenewal implements Disposable {
     clearTimeout(this.#timer);
   }
 
-  #schedule(): void {
-    const lifetimeMs = Math.max(0, this.#token.expiresAt - Date.now());
+  #schedule({ expiresAt }: AccessToken): void {
+    const lifetimeMs = Math.max(0, expiresAt - Date.now());
+    this.#endsAtMs = performance.now() + lifetimeMs;
     const delayMs = Math.min(MAXIMUM_TIMER_MS, Math.max(MINIMUM_RETRY_MS, lifetimeMs * RENEW_AFTER));
     this.#timer = setTimeout(() => this.#renew(), delayMs);
   }
 
   async #renew(): Promise<void> {
     try {
-      this.#token = await this.#port.fetch();
+      const renewed = await this.#port.fetch();
       if (this.#isDisposed) return;
-      this.#port.send(this.#token.token);
-      this.#schedule();
+      this.#port.send(renewed.token);
+      this.#schedule(renewed);
     } catch (error) {
       if (this.#isDisposed) return;
-      const remainingMs = this.#token.expiresAt - Date.now();
+      const remainingMs = this.#endsAtMs - performance.now();
       const retryMs = Math.min(MAXIMUM_TIMER_MS, Math.max(MINIMUM_RETRY_MS, remainingMs * (1 - RENEW_AFTER)));
       this.#port.failed(error, retryMs);
       this.#timer = setTimeout(() => this.#renew(), retryMs);

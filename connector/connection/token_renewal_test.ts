@@ -7,8 +7,9 @@ import { TokenRenewal } from "./token_renewal.ts";
 function renew(lifetimeMs: number, answers: (number | Error)[]) {
   const time = new FakeTime();
   const realNow = Date.now;
-  Date.now = () => performance.now();
-  const startedAtMs = Date.now();
+  let setByMs = 0;
+  Date.now = () => performance.now() + setByMs;
+  const startedAtMs = performance.now();
   const told: string[] = [];
   const issue = (token: string, lifetimeMs: number): AccessToken => ({ token, expiresAt: Date.now() + lifetimeMs });
   let fetches = 0;
@@ -18,9 +19,9 @@ function renew(lifetimeMs: number, answers: (number | Error)[]) {
       fetches++;
       return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(issue(`renewed ${fetches}`, answer));
     },
-    send: (token) => void told.push(`${Date.now() - startedAtMs}: ${token}`),
+    send: (token) => void told.push(`${performance.now() - startedAtMs}: ${token}`),
     failed: (error, retryMs) =>
-      void told.push(`${Date.now() - startedAtMs}: ${(error as Error).message}, again in ${retryMs}`),
+      void told.push(`${performance.now() - startedAtMs}: ${(error as Error).message}, again in ${retryMs}`),
   });
   return {
     time,
@@ -30,6 +31,10 @@ function renew(lifetimeMs: number, answers: (number | Error)[]) {
     async pass(durationMs: number): Promise<void> {
       time.pass(durationMs);
       for (let count = 0; count < 10; count++) await Promise.resolve();
+    },
+    /** Somebody sets the machine's clock. */
+    setClock(byMs: number): void {
+      setByMs += byMs;
     },
     [Symbol.dispose]() {
       renewal[Symbol.dispose]();
@@ -97,3 +102,12 @@ Deno.test("TokenRenewal does nothing more once it is disposed, not even with a t
     assert.deepEqual(test.told, []);
   }
 });
+
+for (const byMs of [-365 * 24 * 60 * 60_000, 365 * 24 * 60 * 60_000]) {
+  Deno.test(`TokenRenewal tries again in time when the machine's clock was set ${byMs < 0 ? "back" : "forward"}`, async () => {
+    using test = renew(100_000, [new Error("no"), 100_000]);
+    test.setClock(byMs);
+    for (const durationMs of [75_000, 6250]) await test.pass(durationMs);
+    assert.deepEqual(test.told, ["75000: no, again in 6250", "81250: renewed 2"]);
+  });
+}
