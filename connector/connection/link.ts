@@ -120,13 +120,18 @@ export class Link implements AsyncDisposable {
         failures = 0;
         this.#pausing = new AbortController();
         if (signal.aborted) return;
-        if (!outcome.wasLost && outcome.reconnect === "never") return;
+        if (!outcome.wasLost && outcome.reconnect === "never") return await this.#untilDrained();
         if (outcome.wasLost || outcome.reconnect === "later") await this.#pause(0);
       } catch (error) {
         if (signal.aborted) return;
         await this.#pauseAfterFailure(error, server, failures++);
       }
     }
+  }
+
+  /** What runs on connections that were told to go is finished. */
+  async #untilDrained(): Promise<void> {
+    await Promise.all([...this.#sessions].map(({ ended }) => ended));
   }
 
   #nextServer(): ServerAccess {
