@@ -65,7 +65,7 @@ export class Link implements AsyncDisposable {
 
   /** How it stands now. */
   get status(): LinkStatus {
-    const current = this.#current;
+    const current = this.#current?.opened.session.isOpen ? this.#current : undefined;
     const { roundTripMs } = current?.opened.session ?? {};
     const state = current !== undefined ? "connected" : this.#stopping.signal.aborted ? "stopped" : "connecting";
     return {

@@ -103,3 +103,15 @@ Deno.test("Link is stopped by a go-away for ever when what ran has been answered
   assert.equal((await response).status, 200);
   await link.stopped;
 });
+
+Deno.test("Link is not connected any more when its server lets only finish what runs", async () => {
+  using _time = new FakeTime();
+  const { link, server, answer, response } = await linkWithRequest();
+  assert.equal(link.status.state, "connected");
+  server.drain("draining", "later");
+  await settle();
+  assert.deepEqual([link.status.state, link.status.inFlight], ["connecting", 1]);
+  answer();
+  await response;
+  await link[Symbol.asyncDispose]();
+});
