@@ -12,6 +12,9 @@ import { targetSection } from "./targets/config.ts";
 
 export type { TargetConfig } from "./targets/config.ts";
 
+/** What the variables of the environment begin with that are keys of the configuration. */
+export const ENV_PREFIX = "RELAY_CONNECTOR";
+
 /** The name of the target that takes what no other target takes. */
 export const CATCH_ALL_TARGET = "*";
 

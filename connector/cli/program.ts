@@ -6,7 +6,7 @@
 
 import { invocationOf, type Program } from "../../shared/cli/mod.ts";
 import { describeBuild } from "../../shared/build_facts.ts";
-import { type ConnectorConfig, connectorConfigSchema } from "../config.ts";
+import { type ConnectorConfig, connectorConfigSchema, ENV_PREFIX } from "../config.ts";
 import { confined } from "./confine.ts";
 import { configImport } from "./config_import.ts";
 import { configShow } from "./config_show.ts";
@@ -34,6 +34,6 @@ export function connectorProgram(options: ConnectorProgramOptions): Program<Conn
       configImport,
       ...serviceCommands(),
     ],
-    configuration: { schema: connectorConfigSchema, envPrefix: "RELAY_CONNECTOR" },
+    configuration: { schema: connectorConfigSchema, envPrefix: ENV_PREFIX },
   };
 }

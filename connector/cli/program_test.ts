@@ -124,6 +124,24 @@ Deno.test("service install wants a configuration file, checks it, and with --dry
   }
 });
 
+Deno.test("service install reads a configuration as the service will: from the folder of its file, and without flags", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const file = `${folder}/connector.json`;
+    const { RELAY_CONNECTOR__TENANT_SECRET: secret = "", ...env } = ENV as Record<string, string>;
+    await Deno.writeTextFile(`${folder}/secret`, secret);
+    await Deno.writeTextFile(file, JSON.stringify({ tenantSecretFile: "./secret" }));
+    const before = Deno.cwd();
+    const { err } = await run(["service", "install", "--dry-run", "--config", file], env);
+    assert.match(err, /^(?:$|Cannot install the service: )/);
+    assert.equal(Deno.cwd(), before);
+    const flags = await run(["service", "install", "--dry-run", "--config", file, "--tenant-name", "other"]);
+    assert.deepEqual([flags.code, flags.err.split("\n")[0]], [2, "Unknown option --tenant-name"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("service uninstall and status say that it is not installed", async () => {
   const uninstall = await run(["service", "uninstall"]);
   assert.deepEqual([uninstall.code, uninstall.err], [1, "Cannot uninstall the service: it is not installed\n"]);

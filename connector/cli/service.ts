@@ -5,10 +5,11 @@
  */
 
 import { fileURLToPath } from "node:url";
-import { resolve } from "node:path";
-import { type Command, type CommandCall, UsageError } from "../../shared/cli/mod.ts";
+import { dirname, resolve } from "node:path";
+import { type Command, type CommandCall, type Io, UsageError } from "../../shared/cli/mod.ts";
+import { loadConfig } from "../../shared/config/load.ts";
 import { escapeText } from "../../shared/log/text_format.ts";
-import type { ConnectorConfig } from "../config.ts";
+import { type ConnectorConfig, connectorConfigSchema, ENV_PREFIX } from "../config.ts";
 import { describePlan, performPlan, showCommand } from "../service/perform.ts";
 import type { ServicePlan, ServicePlatform } from "../service/plan.ts";
 import { servicePlatform } from "../service/platform.ts";
@@ -28,15 +29,15 @@ function installCommand(os: string): Command<ConnectorConfig> {
     name: "service install",
     summary: "Install the connector as a service of this machine, and start it",
     options: DRY_RUN,
+    ignoresConfiguration: true,
     async run(call) {
       const { config } = call.options;
       if (typeof config !== "string") {
         throw new UsageError("Missing --config FILE: a service needs its configuration in a file");
       }
-      // A service that cannot start would only be found in its log.
-      call.loadConfig();
       const platform = servicePlatform(os);
       const options = { program: programOf(), configFile: resolve(config) };
+      checkConfiguration(options.configFile, call.io);
       const fault = platform.fault(options);
       if (fault !== undefined) throw new Error(`Cannot install the service: ${fault}`);
       await carryOut(platform.install(options), call, "installed and started");
@@ -74,6 +75,24 @@ function statusCommand(os: string): Command<ConnectorConfig> {
       return await showCommand(platform.status) === 0 ? 0 : 1;
     },
   };
+}
+
+/**
+ * Loads the configuration as the service will: without flags, and in the folder of its file. A service that cannot start would only be found in
+ * its log.
+ */
+function checkConfiguration(file: string, { env }: Io): void {
+  const workingFolder = Deno.cwd();
+  try {
+    Deno.chdir(dirname(file));
+  } catch {
+    // The file is not there either.
+  }
+  try {
+    loadConfig({ schema: connectorConfigSchema, file, env, envPrefix: ENV_PREFIX });
+  } finally {
+    Deno.chdir(workingFolder);
+  }
 }
 
 async function carryOut(plan: ServicePlan, { io, options }: CommandCall<ConnectorConfig>, done: string): Promise<void> {

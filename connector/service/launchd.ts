@@ -4,6 +4,7 @@
  * @module
  */
 
+import { dirname } from "node:path/posix";
 import type { ServiceOptions, ServicePlan, ServicePlatform } from "./plan.ts";
 import { escapeXml } from "./xml.ts";
 
@@ -81,6 +82,7 @@ export function launchdPlist({ program, configFile }: ServiceOptions): string {
   <array>
 ${words.map((word) => `    <string>${escapeXml(word)}</string>`).join("\n")}
   </array>
+  <key>WorkingDirectory</key><string>${escapeXml(dirname(configFile))}</string>
   <key>UserName</key><string>${MACOS_USER}</string>
   <key>RunAtLoad</key><true/>
   <key>KeepAlive</key><true/>

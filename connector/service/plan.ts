@@ -35,7 +35,7 @@ export interface ServicePlan {
 export interface ServiceOptions {
   /** The program by its path, and its arguments before the command. */
   readonly program: readonly [string, ...string[]];
-  /** The configuration file by its path. */
+  /** The configuration file by its path. The service works in its folder, which relative paths in it are meant from. */
   readonly configFile: string;
 }
 

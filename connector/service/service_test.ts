@@ -29,6 +29,14 @@ Deno.test("systemdUnit() runs the connector with its configuration, unprivileged
   ) assert.ok(lines.includes(line), line);
 });
 
+Deno.test("a service works in the folder of its configuration, which relative paths in it are meant from", () => {
+  assert.match(systemdUnit(LINUX), /^WorkingDirectory=\/etc\/relayserver$/m);
+  assert.match(systemdUnit({ ...LINUX, configFile: "/etc/50%/c.json" }), /^WorkingDirectory=\/etc\/50%%$/m);
+  assert.match(launchdPlist(LINUX), /<key>WorkingDirectory<\/key><string>\/etc\/relayserver<\/string>/);
+  const onOtherDrive = { ...WINDOWS, configFile: "D:\\a & b\\c.json" };
+  assert.match(windowsTaskXml(onOtherDrive), /<WorkingDirectory>D:\\a &amp; b<\/WorkingDirectory>/);
+});
+
 Deno.test("systemdUnit() quotes what systemd would read as something else", () => {
   const unit = systemdUnit({ program: ["/opt/a b/c"], configFile: '/etc/50%/"$x"\\.json' });
   assert.match(unit, /^ExecStart="\/opt\/a b\/c" "run" "--config" "\/etc\/50%%\/\\"\$\$x\\"\\\\\.json"$/m);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { dirname } from "node:path/posix";
 import type { ServiceOptions, ServicePlan, ServicePlatform } from "./plan.ts";
 
 /** User and group of the service. */
@@ -84,6 +85,7 @@ StartLimitIntervalSec=0
 Type=exec
 User=${LINUX_USER}
 Group=${LINUX_USER}
+WorkingDirectory=${dirname(configFile).replaceAll("%", "%%")}
 ExecStart=${command}
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=always

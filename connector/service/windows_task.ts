@@ -5,6 +5,7 @@
  * @module
  */
 
+import { dirname } from "node:path/win32";
 import type { ServiceOptions, ServicePlan, ServicePlatform } from "./plan.ts";
 import { escapeXml } from "./xml.ts";
 
@@ -113,7 +114,7 @@ export function windowsTaskXml({ program, configFile }: ServiceOptions): string 
     <Exec>
       <Command>C:\\Windows\\System32\\cmd.exe</Command>
       <Arguments>${escapeXml(`/d /s /c "${command} >> "${LOG_FILE}" 2>&1"`)}</Arguments>
-      <WorkingDirectory>${escapeXml(FOLDER)}</WorkingDirectory>
+      <WorkingDirectory>${escapeXml(dirname(configFile))}</WorkingDirectory>
     </Exec>
   </Actions>
 </Task>
