@@ -92,7 +92,10 @@ export class StoredRun {
   #isSettled = false;
   #isStopping = false;
   #isWaiting = false;
+  /** The attempt that runs. */
   #dispatch: Dispatch | undefined;
+  /** How its last delivery failed, while a client waits for another. */
+  #lastError: RelayError | undefined;
 
   /** @param client Set when somebody waits for the response. */
   constructor(
@@ -139,7 +142,11 @@ export class StoredRun {
   /** Its row is gone: the target has acknowledged it, or somebody has removed it. */
   settledElsewhere(): void {
     this.#isSettled = true;
-    if (!this.#isClientWaiting && this.#dispatch?.deliveries === 0) this.#dispatch.cancel("client_gone");
+    this.#awake.abort();
+    if (this.#dispatch !== undefined && this.#dispatch.deliveries > 0) return;
+    // Who waits for another delivery waits in vain.
+    if (this.#lastError !== undefined) this.#failClient(this.#lastError);
+    if (!this.#isClientWaiting) this.#dispatch?.cancel("client_gone");
   }
 
   /** Waits for no other attempt: the server stops. */
@@ -166,6 +173,10 @@ export class StoredRun {
   async #attempt(): Promise<Failure | undefined> {
     const opened = await this.#openBody();
     if ("failure" in opened) return opened.failure;
+    if (this.#isSettled && !this.#isClientWaiting) {
+      if (isStreamBody(opened.body)) opened.body.stream.cancel().catch(() => {});
+      return undefined;
+    }
     const { originId, acknowledgeTimeoutMs } = this.#options;
     const { dispatcher, tokens, deadlines } = this.#parts;
     // Also of the wait for a connection: nothing says that the ticket was lost, or has expired.
@@ -204,6 +215,7 @@ export class StoredRun {
       return { error: cause.code === "request_expired" ? noRoom(cause) : cause, wasDelivered: false };
     } finally {
       deadlines.stop(this.#deadline);
+      this.#dispatch = undefined;
     }
   }
 
@@ -284,11 +296,22 @@ export class StoredRun {
       return false;
     }
     this.#attempts = attempts + 1;
+    this.#lastError = error;
     await sleep(delayMs, { signal: this.#awake.signal });
+    // Its target may have acknowledged it at another origin meanwhile.
+    if (!this.#isSettled && !await this.#isStillHeld()) {
+      this.#failClient(error);
+      return false;
+    }
     if (this.#isClientWaiting && !this.#isStopping && !this.#isSettled) return true;
     if (!this.#isSettled) await this.#release(next);
     this.#failClient(new RelayError("draining", "The server stops", { retryAfterSeconds: 1 }));
     return false;
+  }
+
+  async #isStillHeld(): Promise<boolean> {
+    const { ledger, mayHaveLost } = this.#parts;
+    return await ledger.isHeld(this.request, this.#options.originId) || mayHaveLost(this.#heldAtMs);
   }
 
   /** Any origin may take it from now on. */

@@ -49,6 +49,7 @@ function setUp({ remote }: { readonly remote?: Partial<RemoteConnections> } = {}
   const removed: string[] = [];
   const requests = {
     reschedule: (next: NextAttempt) => Promise.resolve(rescheduled.push(next) > 0 && !isTaken),
+    find: () => Promise.resolve(isTaken ? undefined : { ...REQUEST }),
     bury: (burial: Burial) => Promise.resolve(buried.push(burial) > 0),
     removeMany: (ids: readonly string[]) => Promise.resolve(void removed.push(...ids)),
   } as Partial<StoredRequestRepository> as StoredRequestRepository;
@@ -231,6 +232,54 @@ Deno.test("what was settled elsewhere, though this origin never stood still, doe
   test.connections.lose(connection);
   await assert.rejects(run.response, { code: "connector_lost" });
   assert.deepEqual(test.ended, [false]);
+});
+
+Deno.test("what is settled elsewhere in the pause before its next delivery does not come again", async () => {
+  using test = setUp();
+  const connection = test.connections.connect();
+  const run = test.run({ kind: "relay" }, { requireActiveConnection: true, handover: undefined });
+  await settle();
+  test.connections.lose(connection);
+  const next = test.connections.connect();
+  await settle();
+  test.take();
+  test.time.pass(backoffMs(1, () => 1));
+  await assert.rejects(run.response, { code: "connector_lost" });
+  assert.deepEqual([next.deliveries.length, test.ended], [0, [false]]);
+});
+
+Deno.test("settledElsewhere() in the pause before the next delivery tells the client how the last one failed, at once", async () => {
+  using test = setUp();
+  const connection = test.connections.connect();
+  const run = test.run({ kind: "relay", mode: "manual" }, { requireActiveConnection: true, handover: undefined });
+  await settle();
+  test.connections.lose(connection);
+  const next = test.connections.connect();
+  await settle();
+  run.settledElsewhere();
+  await assert.rejects(run.response, { code: "connector_lost" });
+  await settle();
+  test.time.pass(backoffMs(1, () => 1));
+  await settle();
+  assert.deepEqual([next.deliveries.length, test.ended], [0, [false]]);
+});
+
+Deno.test("settledElsewhere() while the next delivery waits for a connection with room ends it", async () => {
+  using test = setUp();
+  const connection = test.connections.connect();
+  const run = test.run({ kind: "relay", mode: "manual" }, { requireActiveConnection: true, handover: undefined });
+  await settle();
+  test.connections.lose(connection);
+  test.connections.connect(1);
+  test.dispatcher.dispatch("t", makeRequest(), { trace: false, expiresInMs: 1, requireActiveConnection: true });
+  await settle();
+  test.time.pass(backoffMs(1, () => 1));
+  await settle();
+  assert.equal(test.dispatcher.waiting, 1);
+  run.settledElsewhere();
+  await assert.rejects(run.response, { code: "connector_lost" });
+  await settle();
+  assert.deepEqual([test.dispatcher.waiting, test.ended], [0, [false]]);
 });
 
 Deno.test("a delivery that is not answered in time counts as failed, and is told to the connector", async () => {
