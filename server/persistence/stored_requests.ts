@@ -87,9 +87,12 @@ export class StoredRequestRepository {
     const due = this.#db.selectFrom("stored_requests").select("id").where("tenant_id", "=", tenantId)
       .where("state", "=", "waiting").where("next_attempt_at", "<=", nowMs)
       .where("expires_at", ">", nowMs).orderBy("sequence").limit(limit);
-    const rows = await this.#db.updateTable("stored_requests")
+    // PostgreSQL asks a subquery that skips what is locked again for every row, and gets other rows each time: all there are, whatever the limit.
+    const rows = await this.#db
+      .with((cte) => cte("due").materialized(), () => this.#isSqlite ? due : due.forUpdate().skipLocked())
+      .updateTable("stored_requests")
       .set(({ eb }) => ({ state: "delivering", holder, attempts: eb("attempts", "+", 1) }))
-      .where("id", "in", this.#isSqlite ? due : due.forUpdate().skipLocked())
+      .where("id", "in", ({ selectFrom }) => selectFrom("due").select("due.id"))
       .where("state", "=", "waiting")
       .returningAll().execute();
     return rows.map(toStoredRequest).sort((a, b) => a.sequence - b.sequence);

@@ -64,6 +64,18 @@ testOnDatabases("claim() gives the oldest that are due, once, and counts the del
   assert.deepEqual(await stored.claim(tenantId, { holder: "a", limit: 9, nowMs: NOW }), []);
 });
 
+testOnDatabases("claim() gives no more than it is asked for, however many are due", async (db) => {
+  const { stored, make, tenantId } = await open(db);
+  const requests = Array.from({ length: 20 }, () => make());
+  await stored.insertMany(requests);
+  const claimed: string[][] = [];
+  for (const limit of [1, 3, 9]) {
+    claimed.push((await stored.claim(tenantId, { holder: "a", limit, nowMs: NOW })).map(({ id }) => id));
+  }
+  const ids = requests.map(({ id }) => id);
+  assert.deepEqual(claimed, [ids.slice(0, 1), ids.slice(1, 4), ids.slice(4, 13)]);
+});
+
 testOnDatabases("reschedule() and bury() do nothing for who does not hold the request any more", async (db) => {
   const { stored, make, tenantId } = await open(db);
   const request = make({ state: "delivering", holder: "a", attempts: 1 });
