@@ -8,6 +8,7 @@ import { SqliteAdapter } from "kysely";
 import { BulkStatement } from "./bulk_statement.ts";
 import { chunks } from "./chunks.ts";
 import type { Database, DeadLetterReason, StoredState } from "./schema.ts";
+import { storableText } from "./storable_text.ts";
 import {
   readCounts,
   readCountsByTenant,
@@ -118,7 +119,7 @@ export class StoredRequestRepository {
     const { numUpdatedRows } = await this.#db.updateTable("stored_requests").set({
       attempts,
       next_attempt_at: nextAttemptAt,
-      last_error: lastError,
+      last_error: toStorable(lastError),
       ...(isKept ? {} : { state: "waiting", holder: null }),
     }).where("id", "=", id).where("holder", "=", holder).where("state", "=", "delivering").executeTakeFirstOrThrow();
     return numUpdatedRows > 0n;
@@ -127,7 +128,7 @@ export class StoredRequestRepository {
   /** Gives a request up. @returns Whether it was still the holder's. */
   async bury({ id, holder, attempts, reason, lastError }: Burial): Promise<boolean> {
     const { numUpdatedRows } = await this.#db.updateTable("stored_requests")
-      .set({ state: "dead", holder: null, attempts, reason, last_error: lastError })
+      .set({ state: "dead", holder: null, attempts, reason, last_error: toStorable(lastError) })
       .where("id", "=", id).where("holder", "=", holder).where("state", "=", "delivering").executeTakeFirstOrThrow();
     return numUpdatedRows > 0n;
   }
@@ -277,4 +278,9 @@ export class StoredRequestRepository {
     }
     return found;
   }
+}
+
+/** It may be what a connector says. */
+function toStorable(lastError: string | null): string | null {
+  return lastError === null ? null : storableText(lastError);
 }

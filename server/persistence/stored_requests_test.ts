@@ -90,6 +90,18 @@ testOnDatabases("reschedule() and bury() do nothing for who does not hold the re
   assert.deepEqual([found?.attempts, found?.holder, found?.lastError], [2, null, "lost"]);
 });
 
+testOnDatabases("reschedule() and bury() take whatever a connector says that went wrong", async (db) => {
+  const { stored, make, tenantId } = await open(db);
+  const [kept, given] = [1, 2].map(() => make({ state: "delivering", holder: "a", attempts: 1 }));
+  await stored.insertMany([kept!, given!]);
+  const next = { holder: "a", attempts: 1, lastError: "target_timeout: a\0b" };
+  assert.equal(await stored.reschedule({ ...next, id: kept!.id, nextAttemptAt: NOW, isKept: false }), true);
+  assert.equal(await stored.bury({ ...next, id: given!.id, reason: "redelivery_limit" }), true);
+  const { results } = await stored.list(tenantId, { states: ["waiting", "dead"], skip: 0, take: 9 });
+  const lastError = "target_timeout: a\uFFFDb";
+  assert.deepEqual(results.map(({ lastError }) => lastError), [lastError, lastError]);
+});
+
 testOnDatabases("recover() takes requests away from the dead only", async (db) => {
   const { stored, make, tenantId } = await open(db);
   const leases = new LeaseRepository(db, () => NOW);
