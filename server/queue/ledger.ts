@@ -119,13 +119,15 @@ export class Ledger {
     this.#usage.sweep();
   }
 
-  /** Resolves when everything is written. */
+  /** Resolves when everything is written, or is not going to be. After {@linkcode stop} no body store is waited for: it promises no time limit. */
   async idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    const { signal } = this.#stopping;
+    const stopped = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    while (this.#running.size > 0 && !signal.aborted) await Promise.race([Promise.all(this.#running), stopped]);
     await Promise.all([this.#insertions.idle(), this.#removals.idle()]);
   }
 
-  /** Waits no longer for a database that is away. */
+  /** Waits no longer for a database or a body store that is away. */
   stop(): void {
     this.#stopping.abort();
   }

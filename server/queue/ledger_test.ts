@@ -36,6 +36,15 @@ Deno.test("settle() removes the body after the row", async () => {
   assert.equal(await bodies.open(REQUEST.bodyKey), undefined);
 });
 
+Deno.test("stop() ends the wait for a body store that does not answer", async () => {
+  const { bodies, ledger } = await startLedger(() => Promise.resolve());
+  bodies.remove = () => new Promise(() => {});
+  ledger.removeBody(REQUEST.bodyKey);
+  const idle = ledger.idle();
+  ledger.stop();
+  await idle;
+});
+
 Deno.test("insert() leaves no body behind when the tenant has no place for the request", async () => {
   const { bodies, ledger } = await startLedger(() => Promise.resolve());
   await assert.rejects(ledger.insert(REQUEST as StoredRequest), { code: "queue_full" });
