@@ -15,6 +15,8 @@ const LEASE = "maintenance";
 const LONGEST_FIRST_DELAY_MS = 60_000;
 /** Whoever has the lease keeps it, so that the jobs run once in an interval and not once in an interval of every origin. */
 const LEASE_INTERVALS = 1.5;
+/** How long a job under way may take to end, in milliseconds: a body store promises no time limit. */
+const STOP_TIMEOUT_MS = 5_000;
 
 /** Who may run the jobs. */
 export interface Leases {
@@ -88,7 +90,9 @@ export class Maintenance implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort();
-    await this.#running;
+    const over = new AbortController();
+    await Promise.race([this.#running, sleep(STOP_TIMEOUT_MS, { signal: over.signal })]);
+    over.abort();
     try {
       await this.#options.leases.release(LEASE, this.#options.originId);
     } catch (error) {
@@ -126,8 +130,10 @@ export class Maintenance implements AsyncDisposable {
     const prolonging = setInterval(async () => {
       if (!await this.#acquire()) lost.abort();
     }, this.#options.intervalMs / 2);
+    const signal = AbortSignal.any([this.#stopping.signal, lost.signal]);
+    signal.addEventListener("abort", () => clearInterval(prolonging), { once: true });
     try {
-      const removed = await job.run(AbortSignal.any([this.#stopping.signal, lost.signal]));
+      const removed = await job.run(signal);
       report.succeeded++;
       report.removed += removed;
       report.succeededAtMs = this.#options.now();

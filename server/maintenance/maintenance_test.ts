@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { FakeTime } from "../../shared/protocol/testing.ts";
 import { LeaseRepository } from "../persistence/mod.ts";
 import { memoryDatabase, TestClock } from "../persistence/testing.ts";
 import type { MaintenanceJob } from "./jobs.ts";
@@ -104,6 +105,25 @@ Deno.test("Maintenance ends a job under way when it is disposed", async () => {
   await started.promise;
   await maintenance[Symbol.asyncDispose]();
   assert.equal(never.runs, 0);
+});
+
+Deno.test("Maintenance waits no longer than five seconds for a job that does not end", async () => {
+  using time = new FakeTime();
+  const started = Promise.withResolvers<void>();
+  const job = counting("stuck", () => {
+    started.resolve();
+    return new Promise(() => {});
+  });
+  const leases = { acquire: () => Promise.resolve(true), release: () => Promise.resolve() };
+  const options = { leases, originId: "a", intervalMs: INTERVAL_MS, now: Date.now, random: () => 0 };
+  const maintenance = new Maintenance([job], options);
+  maintenance.start();
+  time.pass(0);
+  await started.promise;
+  const disposed = maintenance[Symbol.asyncDispose]();
+  time.pass(5_000);
+  await disposed;
+  assert.equal(time.timers, 0);
 });
 
 Deno.test("Maintenance ends a job when another origin has taken the lease", async () => {
