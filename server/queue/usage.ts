@@ -33,6 +33,9 @@ interface Entry {
   /** Settled, but in the database still. */
   leavingRequests: number;
   leavingBytes: number;
+  /** Taken while the database is asked, whose answer may be older. */
+  takenRequests: number;
+  takenBytes: number;
   readAtMs: number;
   reading: Promise<void> | undefined;
 }
@@ -77,6 +80,8 @@ export class Usage {
         withdraw();
         entry.requests++;
         entry.bytes += bytes;
+        entry.takenRequests++;
+        entry.takenBytes += bytes;
       },
       givenUp: withdraw,
     };
@@ -123,6 +128,8 @@ export class Usage {
         promisedBytes: 0,
         leavingRequests: 0,
         leavingBytes: 0,
+        takenRequests: 0,
+        takenBytes: 0,
         readAtMs: -Infinity,
         reading: undefined,
       };
@@ -133,10 +140,11 @@ export class Usage {
 
   #read(tenantId: string, entry: Entry): Promise<void> {
     return entry.reading ??= (async () => {
+      entry.takenRequests = entry.takenBytes = 0;
       try {
         const { requests, bytes } = await this.#options.read(tenantId);
-        entry.requests = Math.max(0, requests - entry.leavingRequests);
-        entry.bytes = Math.max(0, bytes - entry.leavingBytes);
+        entry.requests = Math.max(0, requests + entry.takenRequests - entry.leavingRequests);
+        entry.bytes = Math.max(0, bytes + entry.takenBytes - entry.leavingBytes);
         entry.readAtMs = performance.now();
       } finally {
         entry.reading = undefined;

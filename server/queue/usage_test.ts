@@ -44,6 +44,19 @@ Deno.test("reserve() holds the bounds at one server exactly, also for requests t
   assert.equal(test.database.requests, LIMIT.requests);
 });
 
+Deno.test("reserve() holds the bounds when a request is stored while the database is asked, which has not seen it", async () => {
+  using time = new FakeTime();
+  const answers = [Promise.resolve({ requests: 3, bytes: 3 }), Promise.withResolvers<Amount>()] as const;
+  let reads = 0;
+  const usage = new Usage({ read: () => reads++ === 0 ? answers[0] : answers[1].promise, limit: LIMIT });
+  const place = await usage.reserve("t", 1);
+  time.pass(FRESH_MS + 1);
+  const next = usage.reserve("t", 1);
+  place.taken();
+  answers[1].resolve({ requests: 3, bytes: 3 });
+  await assert.rejects(next, { code: "queue_full" });
+});
+
 Deno.test("reserve() counts bytes, and what was given up makes room", async () => {
   using test = setUp();
   const [usage] = test.usages;
