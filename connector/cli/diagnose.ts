@@ -48,9 +48,7 @@ async function diagnoseAll(
 ): Promise<void> {
   await using resources = new AsyncDisposableStack();
   const steps = new StepSequence(String(options.config ?? "environment and flags"), report);
-  const loaded = await steps.run<
-    { config: ConnectorConfig; registry: TargetRegistry; ca: readonly string[] | undefined }
-  >(
+  const loaded = await steps.run<{ config: ConnectorConfig; registry: TargetRegistry; network: Network }>(
     "configuration",
     async () => {
       const value = await advisedConfig(async () => {
@@ -58,7 +56,7 @@ async function diagnoseAll(
         const ca = config.caFile === undefined ? undefined : [await readCaFile(config.caFile)];
         return {
           config,
-          ca,
+          network: new Network({ proxyFor: proxyRules({ proxy: config.proxy, env: io.env }), ca }),
           registry: resources.use(
             await TargetRegistry.create(config.targets, { allowedTargets: config.allowedTargets }),
           ),
@@ -70,8 +68,7 @@ async function diagnoseAll(
     },
   );
   if (loaded === undefined) return;
-  const { config, registry, ca } = loaded;
-  const network = new Network({ proxyFor: proxyRules({ proxy: config.proxy, env: io.env }), ca });
+  const { config, registry, network } = loaded;
   for (const baseUri of config.relayServerBaseUri) {
     await diagnoseServer(baseUri, {
       network,

@@ -103,6 +103,15 @@ Deno.test("every command but service gives its further permissions up first", as
   }
 });
 
+Deno.test("diagnose tells of a proxy in the environment that is none, as one document with --json", async () => {
+  const { code, out, err } = await run(["diagnose", "--json"], { ...ENV, HTTPS_PROXY: "socks5://user:hunter3@proxy" });
+  assert.deepEqual([code, err], [1, ""]);
+  const { ok, steps } = JSON.parse(out);
+  assert.equal(ok, false);
+  assert.match(steps[0].detail, /Cannot use HTTPS_PROXY/);
+  assert.doesNotMatch(out, /hunter/);
+});
+
 Deno.test("service install wants a configuration file, checks it, and with --dry-run only shows what it would do", async () => {
   const missing = await run(["service", "install"]);
   assert.deepEqual([missing.code, missing.err.split("\n")[0]], [
