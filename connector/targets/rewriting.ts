@@ -30,7 +30,8 @@ interface Places {
 }
 
 const ADDRESSES = new Set(["location", "content-location"]);
-const REFRESH = /^(\s*[\d.]+\s*[;,]\s*(?:url\s*=\s*)?)(["']?)(.*?)\2\s*$/is;
+const REFRESH = /^(\s*[\d.]+\s*[;,]\s*(?:url\s*=\s*)?)(.*)$/is;
+const COOKIE_ATTRIBUTE = /^(\s*(path|domain)\s*=\s*)(.*)$/is;
 const ABSOLUTE = /^(?:(https?):)?\/\/([^/?#]*)(.*)$/is;
 
 /** Passes requests on as they are, and rewrites the addresses in responses; bodies stay as they are. */
@@ -116,8 +117,10 @@ function isBelow(path: string, base: string): boolean {
 }
 
 function rewriteRefresh(value: string, places: Places): string {
-  const [, start, quote, address] = REFRESH.exec(value) ?? [];
-  if (start === undefined || address === undefined) return value;
+  const [, start, text] = REFRESH.exec(value.trimEnd()) ?? [];
+  if (start === undefined || text === undefined) return value;
+  const quote = /^(["']).*\1$/s.exec(text)?.[1] ?? "";
+  const address = text.slice(quote.length, text.length - quote.length);
   return `${start}${quote}${rewriteAddress(address, places)}${quote}`;
 }
 
@@ -129,7 +132,7 @@ function rewriteCookie(value: string, places: Places): string {
 }
 
 function rewriteAttribute(attribute: string, places: Places): string[] {
-  const [, start, name = "", path = ""] = /^(\s*(path|domain)\s*=\s*)(.*?)\s*$/is.exec(attribute) ?? [];
+  const [, start, name = "", path = ""] = COOKIE_ATTRIBUTE.exec(attribute.trimEnd()) ?? [];
   if (start === undefined) return [attribute];
   if (name.toLowerCase() === "domain") return namesOwnDomain(path, places) ? [] : [attribute];
   const rewritten = path.startsWith("/") ? rewritePath(path, places) : undefined;
