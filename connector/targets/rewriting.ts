@@ -5,7 +5,7 @@
  */
 
 import type { HeaderLine, HeaderLines, RelayRequest, RelayResponse } from "../../shared/http/message.ts";
-import { headerValue } from "../../shared/http/headers.ts";
+import { headerValue, withoutTrailingBlanks } from "../../shared/http/headers.ts";
 import type { Target, TargetContext } from "./target.ts";
 
 /** Where a {@linkcode RewritingTarget}'s application is, from inside and from outside. */
@@ -117,7 +117,7 @@ function isBelow(path: string, base: string): boolean {
 }
 
 function rewriteRefresh(value: string, places: Places): string {
-  const [, start, text] = REFRESH.exec(value.trimEnd()) ?? [];
+  const [, start, text] = REFRESH.exec(withoutTrailingBlanks(value)) ?? [];
   if (start === undefined || text === undefined) return value;
   const quote = /^(["']).*\1$/s.exec(text)?.[1] ?? "";
   const address = text.slice(quote.length, text.length - quote.length);
@@ -132,7 +132,7 @@ function rewriteCookie(value: string, places: Places): string {
 }
 
 function rewriteAttribute(attribute: string, places: Places): string[] {
-  const [, start, name = "", path = ""] = COOKIE_ATTRIBUTE.exec(attribute.trimEnd()) ?? [];
+  const [, start, name = "", path = ""] = COOKIE_ATTRIBUTE.exec(withoutTrailingBlanks(attribute)) ?? [];
   if (start === undefined) return [attribute];
   if (name.toLowerCase() === "domain") return namesOwnDomain(path, places) ? [] : [attribute];
   const rewritten = path.startsWith("/") ? rewritePath(path, places) : undefined;

@@ -72,6 +72,7 @@ const REFRESHES: readonly (readonly [from: string, to: string])[] = [
   ['0;URL="http://erp.local:5000/a"', '0;URL="/relay/acme/erp/a"'],
   ["3, '/a'", "3, '/relay/acme/erp/a'"],
   ["0; url=https://other.example/", "0; url=https://other.example/"],
+  ["0; url=/voil\xc3\xa0", "0; url=/relay/acme/erp/voil\xc3\xa0"],
 ];
 for (const [from, to] of REFRESHES) {
   Deno.test(`RewritingTarget makes Refresh ${from} to ${to}`, async () => {

@@ -61,3 +61,10 @@ function listConnectionOptions(value: string, known: Set<string> | undefined): S
 export function headerValue(headers: HeaderLines, name: string): string | undefined {
   return headers.find(([key]) => key.toLowerCase() === name)?.[1];
 }
+
+/** A byte string without the blanks at its end. `trimEnd` would take U+00A0 as well, which ends what is `à` in UTF-8. */
+export function withoutTrailingBlanks(text: string): string {
+  let end = text.length;
+  while (end > 0 && (text.charCodeAt(end - 1) === 0x20 || text.charCodeAt(end - 1) === 0x09)) end--;
+  return text.slice(0, end);
+}

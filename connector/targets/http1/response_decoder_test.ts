@@ -199,6 +199,11 @@ Deno.test("ResponseDecoder does not wait for the rest of what cannot become a re
   }
 });
 
+Deno.test("ResponseDecoder takes blanks around a value away, and no byte of UTF-8 at its end", () => {
+  const { head } = decode(["HTTP/1.1 200 OK\r\nA: voil\xc3\xa0\r\nB:\t \xa0\t \r\nContent-Length: 0\r\n\r\n"]);
+  assert.deepEqual(head?.rawHeaders.slice(0, 4), ["A", "voil\xc3\xa0", "B", "\xa0"]);
+});
+
 Deno.test("ResponseDecoder holds no more than 64 KiB of a head, of trailers, and 1 KiB of a chunk's size", () => {
   const cases = [
     "HTTP/1.1 200 OK\r\nX: ",

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { withoutTrailingBlanks } from "../../../shared/http/headers.ts";
 import { HttpFault } from "./http_fault.ts";
 
 /** How the end of a body is known: by its length in bytes, by its chunks, or by the end of the connection. */
@@ -69,7 +70,7 @@ export function readHeaderLines(text: string, start: number, take: (name: string
   for (let end = start; end < text.length; end = HEADER_LINE.lastIndex) {
     const line = HEADER_LINE.exec(text);
     if (line === null) throw new HttpFault("a header line is malformed");
-    take(line[1]!, line[2]!.trimEnd());
+    take(line[1]!, withoutTrailingBlanks(line[2]!));
   }
 }
 
