@@ -24,8 +24,11 @@ export interface ResponseHead {
 }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/;
-/** No folded lines, nothing between name and colon, no control characters, no line end but CRLF. */
-const HEADER_LINE = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([\t\x20-\x7e\x80-\xff]*)\r\n/y;
+/**
+ * No folded lines, nothing between name and colon, no control characters, no line end but CRLF. A blank fits in one place only: a line of them
+ * with a fault at its end would be tried in all others.
+ */
+const HEADER_LINE = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*((?:[\x21-\x7e\x80-\xff][\t\x20-\x7e\x80-\xff]*)?)\r\n/y;
 const LENGTH = /^[0-9]{1,15}$/;
 
 /**
