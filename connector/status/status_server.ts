@@ -16,6 +16,7 @@ const HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosnif
 /** A server on the loopback interface. */
 export class StatusServer implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #stopping = new AbortController();
 
   /**
    * Starts listening.
@@ -26,7 +27,8 @@ export class StatusServer implements AsyncDisposable {
    */
   constructor(read: () => ConnectorStatus, { port }: { readonly port: number }) {
     try {
-      const options = { hostname: HOSTNAME, port, automaticCompression: false, onListen: () => {} };
+      const { signal } = this.#stopping;
+      const options = { hostname: HOSTNAME, port, automaticCompression: false, signal, onListen: () => {} };
       this.#server = Deno.serve(options, (request) => answer(request, read));
     } catch (cause) {
       throw new Error(`Cannot serve the status on ${HOSTNAME} port ${port}`, { cause });
@@ -39,8 +41,10 @@ export class StatusServer implements AsyncDisposable {
     return `http://${HOSTNAME}:${this.#server.addr.port}`;
   }
 
+  /** At once: `shutdown` would wait for what a client does not send of its request. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
+    this.#stopping.abort();
+    await this.#server.finished;
   }
 }
 
