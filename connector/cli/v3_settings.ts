@@ -5,6 +5,7 @@
  */
 
 import { parse, type ParseError } from "jsonc-parser";
+import { CATCH_ALL_TARGET } from "../config.ts";
 
 /** What became of such a file. */
 export interface ImportedSettings {
@@ -21,6 +22,8 @@ interface Entry {
 }
 
 const SECTION = "RelayConnector";
+/** What takes every name that no other target has, in upper case; here that is `*`. */
+const CATCH_ALL = "** CATCH-ALL **";
 /** Sections that ASP.NET Core hosts have, and what is there for them here. */
 const FOREIGN: Readonly<Record<string, string>> = {
   serilog: "logging is set with log.level and log.format",
@@ -92,7 +95,7 @@ function translateTargets(value: unknown, notes: string[]): Record<string, unkno
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, options]) => {
       const target = translateTarget(`${SECTION}.Targets.${name}`, options, notes);
-      return target === undefined ? [] : [[name, target]];
+      return target === undefined ? [] : [[name.toUpperCase() === CATCH_ALL ? CATCH_ALL_TARGET : name, target]];
     }),
   );
 }

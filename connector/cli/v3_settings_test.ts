@@ -16,6 +16,7 @@ const FILE = `\uFEFF{
       "plain": { "Url": "http://localhost:5000" },
       "Echo": { "Type": "Thinktecture.Relay.Connector.Targets.RelayEchoTarget, Thinktecture.Relay.Connector", "Timeout": "00:00:05" },
       "p": { "Type": "ping" },
+      "** Catch-all **": { "Url": "http://localhost:5001" },
       "own": { "Type": "Acme.InProcTarget, Acme" },
     },
   },
@@ -32,6 +33,7 @@ Deno.test("importV3Settings() takes over servers, credentials and targets", () =
       plain: { type: "web", url: "http://localhost:5000" },
       Echo: { type: "echo", timeout: "00:00:05" },
       p: { type: "ping" },
+      "*": { type: "web", url: "http://localhost:5001" },
     },
   });
   const { targets } = connectorConfigSchema.parse(config);
