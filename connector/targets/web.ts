@@ -88,6 +88,7 @@ export class WebTarget implements Target {
   /** Calls by `node:http` without a response. An agent knows nothing of those whose tunnel is not open yet. */
   readonly #exchanges = new Set<WebExchange>();
   #disposed = false;
+  #isDraining = false;
   /** Calls whose response has not been returned yet. */
   #calls = 0;
 
@@ -154,6 +155,7 @@ export class WebTarget implements Target {
 
   /** Closes WebSockets: their clients connect again, elsewhere. */
   drain(): void {
+    this.#isDraining = true;
     for (const streams of [...this.#webSockets]) streams.end(1001, "the connector stops");
   }
 
@@ -162,7 +164,11 @@ export class WebTarget implements Target {
     const path = this.#base.join(request.path);
     const outgoing = { origin, method: "GET", path, headers: request.headers, body: null };
     const call = { origin, path, rawHeaders: this.#rawHeaders(outgoing), agent: this.#agents.forUpgrade() };
-    return await callWebSocket(request, call, { context, deadlines: this.#deadlines, open: this.#webSockets });
+    const options = { context, deadlines: this.#deadlines, open: this.#webSockets };
+    const response = await callWebSocket(request, call, options);
+    // What was being opened meanwhile.
+    if (this.#isDraining) this.drain();
+    return response;
   }
 
   async #redirect(
