@@ -73,8 +73,16 @@ tlsTest("diagnose names an expired certificate and its last day", () =>
     const day = new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
     const result = await diagnose(`https://localhost:${port}`);
     assertFailedAt(result, "tls", { detail: new RegExp(`until ${day}`), advice: new RegExp(`It ended on ${day}`) });
-    const { steps } = await diagnose("http://127.0.0.1:1", NOBODY, { targets: { erp: `https://localhost:${port}` } });
-    assert.match(steps.find(({ subject }) => subject === "erp")?.advice ?? "", new RegExp(`It ended on ${day}: renew`));
+    const url = `https://localhost:${port}`;
+    const { steps } = await diagnose("http://127.0.0.1:1", NOBODY, {
+      targets: { erp: url, crm: { url, proxy: "none" } },
+    });
+    for (const name of ["erp", "crm"]) {
+      assert.match(
+        steps.find(({ subject }) => subject === name)?.advice ?? "",
+        new RegExp(`It ended on ${day}: renew`),
+      );
+    }
   }, (files) => selfSigned(files, -1)));
 
 tlsTest("diagnose names the names of a certificate for somebody else", () =>

@@ -88,7 +88,7 @@ async function advice(
   cause: unknown,
   signal: AbortSignal,
 ): Promise<string> {
-  if (!isCertificateFailure(cause) || proxy !== undefined) return adviceForTarget(url, cause);
+  if (!isCertificateFailure(cause) || (proxy ?? "none") !== "none") return adviceForTarget(url, cause);
   const address = new URL(url);
   const chain = await readChain(address, undefined, { timeoutMs: TIMEOUT_MS, signal }).catch(() => []);
   const { hostname } = endpointOf(address);
