@@ -98,17 +98,6 @@ export class Ledger {
     return await this.#persistently(() => this.#requests.reschedule(next));
   }
 
-  /** Whether a request is still the holder's; true as well when the database cannot say. */
-  async isHeld({ id, tenantId }: Pick<StoredRequest, "id" | "tenantId">, holder: string): Promise<boolean> {
-    try {
-      const found = await this.#requests.find(tenantId, { id, states: ["delivering"] });
-      return found?.holder === holder;
-    } catch (error) {
-      if (!(error instanceof PersistenceError)) throw error;
-      return true;
-    }
-  }
-
   /** @returns Whether the request was still the holder's. */
   async bury(burial: Burial): Promise<boolean> {
     return await this.#persistently(() => this.#requests.bury(burial));

@@ -288,30 +288,36 @@ export class StoredRun {
       this.#failClient(error);
       return false;
     }
-    // Counted before it is delivered: whoever takes it over if this origin dies must know of that delivery.
-    const isHeld = await this.#reschedule({ ...next, attempts: attempts + 1 }, { isKept: true });
-    // Who took it while this origin stood still has no client for its response: that one waits here.
-    if (!isHeld && !this.#parts.mayHaveLost(this.#heldAtMs)) {
-      this.#failClient(error);
-      return false;
-    }
-    this.#attempts = attempts + 1;
     this.#lastError = error;
-    await sleep(delayMs, { signal: this.#awake.signal });
-    // Its target may have acknowledged it at another origin meanwhile.
-    if (!this.#isSettled && !await this.#isStillHeld()) {
+    if (!await this.#keep(next)) {
       this.#failClient(error);
       return false;
     }
-    if (this.#isClientWaiting && !this.#isStopping && !this.#isSettled) return true;
+    await sleep(delayMs, { signal: this.#awake.signal });
+    // Counted not before, or a server that dies in the pause would cost a repeat, and not after it is delivered: whoever takes it over must know of it.
+    if (this.#isWanted && !await this.#keep({ ...next, attempts: attempts + 1 })) {
+      this.#failClient(error);
+      return false;
+    }
+    if (this.#isWanted) {
+      this.#attempts = attempts + 1;
+      return true;
+    }
     if (!this.#isSettled) await this.#release(next);
     this.#failClient(new RelayError("draining", "The server stops", { retryAfterSeconds: 1 }));
     return false;
   }
 
-  async #isStillHeld(): Promise<boolean> {
-    const { ledger, mayHaveLost } = this.#parts;
-    return await ledger.isHeld(this.request, this.#options.originId) || mayHaveLost(this.#heldAtMs);
+  /** Whether it is to be delivered again here. */
+  get #isWanted(): boolean {
+    return this.#isClientWaiting && !this.#isStopping && !this.#isSettled;
+  }
+
+  /** @returns False when its target has acknowledged it at another origin, or somebody has removed it. */
+  async #keep(next: Schedule): Promise<boolean> {
+    const isHeld = await this.#reschedule(next, { isKept: true });
+    // Who took it while this origin stood still has no client for its response: that one waits here.
+    return isHeld || this.#parts.mayHaveLost(this.#heldAtMs);
   }
 
   /** Any origin may take it from now on. */
