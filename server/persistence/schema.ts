@@ -304,6 +304,8 @@ export interface StoredRequestTable {
   holder: string | null;
   reason: DeadLetterReason | null;
   last_error: string | null;
+  /** Deliveries that were begun before it was a dead letter. */
+  earlier_deliveries: number;
 }
 
 /** One row per migration from 0003 on: what a program must know to run on the schema that it made. */

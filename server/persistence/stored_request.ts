@@ -39,6 +39,8 @@ export interface StoredRequest {
   readonly holder: string | null;
   readonly reason: DeadLetterReason | null;
   readonly lastError: string | null;
+  /** Deliveries that were begun before it was a dead letter. */
+  readonly earlierDeliveries: number;
 }
 
 /** A body in the body store that nobody needs any more. */
@@ -80,6 +82,7 @@ export function toRow(request: StoredRequest): Row {
     holder: request.holder,
     reason: request.reason,
     last_error: request.lastError,
+    earlier_deliveries: request.earlierDeliveries,
   };
 }
 
@@ -108,5 +111,6 @@ export function toStoredRequest(row: Row): StoredRequest {
     holder: row.holder,
     reason: row.reason,
     lastError: row.last_error,
+    earlierDeliveries: row.earlier_deliveries,
   };
 }

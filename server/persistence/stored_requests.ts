@@ -257,13 +257,16 @@ export class StoredRequestRepository {
     return (await query.returning(["id", "body_key", "holder"]).execute()).map(toRemovedRequest);
   }
 
-  /** Sends a dead letter on its way again, as if it were new. @returns Whether there was one. */
+  /** Sends a dead letter on its way again, as if it were new, but for what its target may have got of it. @returns Whether there was one. */
   async revive(
     tenantId: string,
     { id, expiresAt, nowMs }: { readonly id: string; readonly expiresAt: number; readonly nowMs: number },
   ): Promise<boolean> {
     const { numUpdatedRows } = await this.#db.updateTable("stored_requests")
-      .set({ state: "waiting", reason: null, attempts: 0, next_attempt_at: nowMs, expires_at: expiresAt })
+      .set(({ eb, ref }) => ({
+        ...{ state: "waiting", reason: null, attempts: 0, next_attempt_at: nowMs, expires_at: expiresAt },
+        earlier_deliveries: eb("earlier_deliveries", "+", ref("attempts")),
+      }))
       .where("id", "=", id).where("tenant_id", "=", tenantId).where("state", "=", "dead").executeTakeFirstOrThrow();
     return numUpdatedRows > 0n;
   }

@@ -134,6 +134,18 @@ testOnDatabases("expire() gives up what waited too long, and revive() sends it o
   assert.equal((await stored.claim(tenantId, { holder: "a", limit: 9, nowMs: NOW })).length, 2);
 });
 
+testOnDatabases("revive() keeps in mind how often a request was delivered before, each time", async (db) => {
+  const { stored, make, tenantId } = await open(db);
+  const { id } = make();
+  await stored.insertMany([make({ id, state: "dead", reason: "redelivery_limit", attempts: 6 })]);
+  for (const earlierDeliveries of [6, 7]) {
+    assert.equal(await stored.revive(tenantId, { id, nowMs: NOW, expiresAt: NOW + 9 }), true);
+    const [claimed] = await stored.claim(tenantId, { holder: "a", limit: 1, nowMs: NOW });
+    assert.deepEqual([claimed?.attempts, claimed?.earlierDeliveries], [1, earlierDeliveries]);
+    await stored.bury({ id, holder: "a", attempts: 1, reason: "refused", lastError: null });
+  }
+});
+
 testOnDatabases("count() and countByTenant() tell who has stored how many, most dead letters first", async (db) => {
   const { stored, make, tenantId } = await open(db);
   const { id: other } = await new TenantRepository(db, () => NOW).insert("other", {});

@@ -97,6 +97,7 @@ export function storedRequest(differences: Partial<StoredRequest> = {}): StoredR
     holder: null,
     reason: null,
     lastError: null,
+    earlierDeliveries: 0,
     ...differences,
   };
 }

@@ -257,6 +257,7 @@ export class StoredRequests {
       holder: isQueued ? null : this.#options.originId,
       reason: null,
       lastError: null,
+      earlierDeliveries: 0,
     };
     return stored;
   }

@@ -190,7 +190,7 @@ export class StoredRun {
         expiresInMs: acknowledgeTimeoutMs,
         requireActiveConnection: this.#requireActiveConnection,
         attempt: {
-          repeats: () => this.#attempts - 1 + (this.#parts.mayHaveLost(this.#heldAtMs) ? 1 : 0),
+          repeats: () => this.#repeats,
           delivered: ({ isRemote }) => {
             deliveredAtMs = this.#parts.now();
             this.#handover?.handedOver(++this.#handovers);
@@ -306,6 +306,12 @@ export class StoredRun {
     if (!this.#isSettled) await this.#release(next);
     this.#failClient(new RelayError("draining", "The server stops", { retryAfterSeconds: 1 }));
     return false;
+  }
+
+  /** Deliveries that there may have been. */
+  get #repeats(): number {
+    const { earlierDeliveries } = this.request;
+    return earlierDeliveries + this.#attempts - 1 + (this.#parts.mayHaveLost(this.#heldAtMs) ? 1 : 0);
   }
 
   /** Whether it is to be delivered again here. */

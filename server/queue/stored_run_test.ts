@@ -284,6 +284,18 @@ Deno.test("settledElsewhere() while the next delivery waits for a connection wit
   assert.deepEqual([test.dispatcher.waiting, test.ended], [0, [false]]);
 });
 
+Deno.test("a dead letter that somebody sends again is marked with the deliveries before, and has all its repeats", async () => {
+  using test = setUp();
+  const connection = test.connections.connect();
+  test.run({ earlierDeliveries: REDELIVERY_LIMIT + 1 });
+  await settle();
+  const [delivery] = connection.deliveries;
+  assert.equal(headerValue(delivery!.request.headers, "relayserver-redelivered"), String(REDELIVERY_LIMIT + 1));
+  test.connections.lose(connection);
+  await settle();
+  assert.deepEqual(test.rescheduled.map(({ attempts, isKept }) => [attempts, isKept]), [[1, false]]);
+});
+
 Deno.test("a delivery that is not answered in time counts as failed, and is told to the connector", async () => {
   using test = setUp();
   const connection = test.connections.connect();

@@ -20,6 +20,7 @@ import * as requestHops from "./0008_request_hops.ts";
 import * as statisticsMinutes from "./0009_statistics_minutes.ts";
 import * as requestsById from "./0010_requests_by_id.ts";
 import * as requestTunnel from "./0011_request_tunnel.ts";
+import * as earlierDeliveries from "./0012_earlier_deliveries.ts";
 import type { MigratedDatabase } from "./dialect.ts";
 
 /** A migration. */
@@ -41,6 +42,7 @@ export const MIGRATIONS: Readonly<Record<string, RelayMigration>> = {
   "0009_statistics_minutes": statisticsMinutes,
   "0010_requests_by_id": requestsById,
   "0011_request_tunnel": requestTunnel,
+  "0012_earlier_deliveries": earlierDeliveries,
 };
 
 /** Gives {@link MIGRATIONS} to Kysely's migrator. */
