@@ -132,6 +132,17 @@ Deno.test("what was queued is a dead letter when nobody came for it in time", as
   assert.equal(dead?.reason, "expired");
 });
 
+Deno.test("what was queued for a target that the connector does not have is a dead letter, in the default mode too", async () => {
+  await using server = await startServer();
+  const tenant = await server.database.createTenant();
+  await using _connector = await startConnector(server, tenant, { targets: { app: () => new Response() } });
+  const { json } = await enqueue(server, tenant, "misspelt", { body: "hello" });
+  const stored = new StoredRequestRepository(server.database.handle);
+  const find = () => stored.find(tenant.id, { id: json.requestId, states: ["dead"] });
+  const dead = await polled(find, { until: (found) => found !== undefined, what: "a dead letter" });
+  assert.equal(dead?.reason, "refused");
+});
+
 Deno.test("what a server accepted is delivered by the next one on its database", async () => {
   const folder = await Deno.makeTempDir({ prefix: "relayserver-" });
   try {

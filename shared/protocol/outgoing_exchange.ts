@@ -18,6 +18,9 @@ import type { HttpDelivery } from "./http_bodies.ts";
 import { OfferedBody } from "./offered_body.ts";
 import { FIRST_WINDOW_BYTES, type ReceiveWindow } from "./window.ts";
 
+/** Errors that say nothing of receipt: a server that lost the connector did not hear of it, and without a target there is nobody to have received. */
+const WITHOUT_RECEIPT: ReadonlySet<unknown> = new Set(["connector_lost", "target_unknown"]);
+
 /** The server's end of a delivery. */
 export class OutgoingExchange implements Exchange, Delivery, HttpDelivery {
   readonly response: Promise<TracedResponse>;
@@ -276,8 +279,7 @@ export class OutgoingExchange implements Exchange, Delivery, HttpDelivery {
   #receiveError(frame: Frame): void {
     const { code, message, refused } = parseHead(frame);
     this.#isRefused = refused === true;
-    // A server that lost the connector says so without having heard that the connector had the request.
-    if (!this.#isRefused && code !== "connector_lost") this.acknowledged();
+    if (!this.#isRefused && !WITHOUT_RECEIPT.has(code)) this.acknowledged();
     this.#end(
       new RelayError(
         isRelayErrorCode(code) ? code : "target_unreachable",
