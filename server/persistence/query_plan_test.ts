@@ -114,6 +114,10 @@ const CASES: Readonly<Record<string, Case>> = {
     index: /recorded_requests_of_recording\b/,
     isGrouped: true,
   },
+  "the oldest stored requests of a tenant that are due": {
+    read: (db) => new StoredRequestRepository(db).claim("t", { holder: "h", limit: 10, nowMs: 5 }),
+    index: /stored_requests_of_tenant\b/,
+  },
   "how much a tenant has stored": {
     read: (db) => new StoredRequestRepository(db).count("t"),
     index: /stored_requests_of_tenant\b/,
@@ -134,7 +138,7 @@ const CASES: Readonly<Record<string, Case>> = {
 async function queriesOf(read: () => Promise<unknown>, sent: CompiledQuery[]): Promise<CompiledQuery[]> {
   sent.length = 0;
   await read();
-  return sent.filter(({ sql }) => /^(select|delete)/.test(sql));
+  return sent.filter(({ sql }) => /^(select|delete|update)/.test(sql));
 }
 
 async function checkPlans(

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { SqliteAdapter } from "kysely";
+import { expressionBuilder, sql, SqliteAdapter } from "kysely";
 import { BulkStatement } from "./bulk_statement.ts";
 import { chunks } from "./chunks.ts";
-import type { Database, DeadLetterReason, StoredState } from "./schema.ts";
+import type { Database, DeadLetterReason, Schema, StoredState } from "./schema.ts";
 import { storableText } from "./storable_text.ts";
 import {
   readCounts,
@@ -87,14 +87,13 @@ export class StoredRequestRepository {
   ): Promise<StoredRequest[]> {
     const due = this.#db.selectFrom("stored_requests").select("id").where("tenant_id", "=", tenantId)
       .where("state", "=", "waiting").where("next_attempt_at", "<=", nowMs)
-      .where("expires_at", ">", nowMs).orderBy("sequence").limit(limit);
+      .where(isAfter("expires_at", nowMs)).orderBy("sequence").limit(limit);
     // PostgreSQL asks a subquery that skips what is locked again for every row, and gets other rows each time: all there are, whatever the limit.
-    const rows = await this.#db
-      .with((cte) => cte("due").materialized(), () => this.#isSqlite ? due : due.forUpdate().skipLocked())
-      .updateTable("stored_requests")
+    const rows = await this.#db.updateTable("stored_requests")
       .set(({ eb }) => ({ state: "delivering", holder, attempts: eb("attempts", "+", 1) }))
-      .where("id", "in", ({ selectFrom }) => selectFrom("due").select("due.id"))
-      .where("state", "=", "waiting")
+      .where((eb) =>
+        this.#isSqlite ? eb("id", "in", due) : eb("id", "=", sql<string>`any(array(${due.forUpdate().skipLocked()}))`)
+      )
       .returningAll().execute();
     return rows.map(toStoredRequest).sort((a, b) => a.sequence - b.sequence);
   }
@@ -103,7 +102,7 @@ export class StoredRequestRepository {
   async nextAttemptAt(tenantId: string, { nowMs }: { readonly nowMs: number }): Promise<number | undefined> {
     const { due } = await this.#db.selectFrom("stored_requests")
       .select(({ fn }) => fn.min("next_attempt_at").as("due"))
-      .where("tenant_id", "=", tenantId).where("state", "=", "waiting").where("expires_at", ">", nowMs)
+      .where("tenant_id", "=", tenantId).where("state", "=", "waiting").where(isAfter("expires_at", nowMs))
       .executeTakeFirstOrThrow();
     return (due as number | null) ?? undefined;
   }
@@ -286,4 +285,10 @@ export class StoredRequestRepository {
 /** It may be what a connector says. */
 function toStorable(lastError: string | null): string | null {
   return lastError === null ? null : storableText(lastError);
+}
+
+/** Not by an index: SQLite would read those of all tenants in it, and sort them, for the few of one that it is asked for. */
+function isAfter(column: "expires_at", timeMs: number) {
+  const eb = expressionBuilder<Schema, "stored_requests">();
+  return eb(eb(column, "+", 0), ">", timeMs);
 }
