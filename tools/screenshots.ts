@@ -257,6 +257,7 @@ async function queue(server: RelayServer, url: string): Promise<string> {
     holder: null,
     reason: "redelivery_limit",
     lastError: "target_unreachable: The target refuses connections",
+    earlierDeliveries: 0,
   });
   const deadLetters = [deadLetter(95, "/orders/2026/81"), deadLetter(90, "/orders/2026/82")];
   await new StoredRequestRepository(database).insertMany(deadLetters);

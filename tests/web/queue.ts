@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { StoredRequestRepository } from "../../server/persistence/mod.ts";
+import { storedRequest } from "../../server/persistence/testing.ts";
 import { startConnector } from "../testkit/connector.ts";
 import { ManagementClient } from "../testkit/management.ts";
 import { startServer } from "../testkit/server.ts";
@@ -22,30 +23,21 @@ Deno.test("stored requests are listed, paged, shown without credentials, deleted
   await using server = await startServer();
   const acme = await server.database.createTenant({ name: "acme" });
   const stored = new StoredRequestRepository(server.database.handle);
-  const dead = (path: string) => ({
-    id: crypto.randomUUID(),
-    tenantId: acme.id,
-    kind: "queue" as const,
-    mode: "connectorReceived" as const,
-    state: "dead" as const,
-    sequence: 1,
-    method: "POST",
-    target: "app",
-    path,
-    headers: [["Authorization", "Bearer hidden-token"], ["X-Hostile", HOSTILE]] as const,
-    isTraced: false,
-    body: new TextEncoder().encode("hello"),
-    bodyKey: null,
-    bodyBytes: 5,
-    acknowledgeBase: server.url,
-    createdAt: Date.now(),
-    expiresAt: Date.now() + 60_000,
-    attempts: 6,
-    nextAttemptAt: 0,
-    holder: null,
-    reason: "redelivery_limit" as const,
-    lastError: `target_unreachable: ${HOSTILE}`,
-  });
+  const dead = (path: string) =>
+    storedRequest({
+      tenantId: acme.id,
+      state: "dead",
+      path,
+      headers: [["Authorization", "Bearer hidden-token"], ["X-Hostile", HOSTILE]],
+      body: new TextEncoder().encode("hello"),
+      bodyBytes: 5,
+      acknowledgeBase: server.url,
+      createdAt: Date.now(),
+      expiresAt: Date.now() + 60_000,
+      attempts: 6,
+      reason: "redelivery_limit",
+      lastError: `target_unreachable: ${HOSTILE}`,
+    });
   await stored.insertMany([dead(`/orders/1?key=hidden-token`), dead(`/${HOSTILE}`)]);
   const accepted = await Promise.all(
     Array.from({ length: 51 }, () => fetch(`${server.url}/queue/acme/app/waits`, { method: "POST", body: "x" })),
