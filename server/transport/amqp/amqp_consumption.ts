@@ -23,6 +23,8 @@ export interface AmqpConsumptionOptions {
   readonly consumer: Consumer;
   /** Makes sure that the queue is there. */
   readonly declare: () => Promise<void>;
+  /** The queue may have been deleted: it has to be declared again. */
+  readonly missing: () => void;
   readonly ended: () => void;
 }
 
@@ -83,7 +85,7 @@ export class AmqpConsumption implements Consumption {
   }
 
   async #subscribe(channel: Channel, prefetch: number): Promise<string | undefined> {
-    const { tenantId, queueType, declare } = this.#options;
+    const { tenantId, queueType, declare, missing } = this.#options;
     try {
       await declare();
       // Holds for the consumers that follow on this channel, which sends both in order.
@@ -93,7 +95,8 @@ export class AmqpConsumption implements Consumption {
       ]);
       return consumerTag;
     } catch (error) {
-      // A channel is gone: the next one starts anew.
+      // A channel is gone, with a queue that is not there any more perhaps: the next one starts anew.
+      missing();
       logger.debug("Cannot consume the queue of tenant {tenantId}: {error}", { tenantId, error });
       if (this.#channel === channel) this.#subscription = undefined;
       return undefined;
@@ -111,6 +114,7 @@ export class AmqpConsumption implements Consumption {
   /** The broker has ended the consumer: the queue was deleted, or its leader is lost. */
   #cancelled(channel: Channel): void {
     if (channel !== this.#channel) return;
+    this.#options.missing();
     this.#subscription = undefined;
     this.#follow();
   }

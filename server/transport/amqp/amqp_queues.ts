@@ -59,6 +59,7 @@ export class AmqpQueues implements TenantQueues {
         return isTaken;
       },
       declare: () => this.#declare(tenantId),
+      missing: () => void this.#declared.delete(tenantId),
       ended: () => this.#consumptions.delete(consumption),
     });
     this.#consumptions.add(consumption);

@@ -90,3 +90,79 @@ Deno.test({
     await model.close();
   },
 });
+
+Deno.test({
+  name: rabbitmq.label(
+    "AmqpQueues declare a queue again that was deleted while they consume it, without losing the channel",
+  ),
+  ignore: rabbitmq.isSkipped,
+  async fn() {
+    await using test = await consuming();
+    test.consumption.setCapacity(1);
+    await test.consumers(1);
+    await test.channel.deleteQueue(test.queue);
+    let outcome: string | undefined;
+    Promise.race([test.taken, test.closed]).then((first) => outcome = first);
+    // The broker loses what comes before it has told of the deletion.
+    while (outcome === undefined) await test.publish("1");
+    assert.equal(outcome, "1");
+  },
+});
+
+Deno.test({
+  name: rabbitmq.label(
+    "AmqpQueues lose one channel at most for a queue that was deleted while they did not consume it",
+  ),
+  ignore: rabbitmq.isSkipped,
+  async fn() {
+    await using test = await consuming();
+    await test.publish("1");
+    await test.channel.deleteQueue(test.queue);
+    test.consumption.setCapacity(1);
+    assert.equal(await test.closed, "closed");
+    const [closedAgain] = await test.open();
+    await test.publish("2");
+    assert.equal(await Promise.race([test.taken, closedAgain]), "2");
+  },
+});
+
+/** Queues that consume the tickets of a tenant, with no capacity at first. */
+async function consuming() {
+  const model = await amqplib.connect(broker!.url);
+  model.on("error", () => {});
+  const queues = new AmqpQueues({ queueType: "classic", limits: { perTenant: 10, total: 10 } });
+  const channel = await queues.openPublishing(model);
+  /** Opens the channel that consumes; says when it was closed. */
+  const open = async () => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    (await queues.openConsuming(model)).once("close", () => resolve("closed"));
+    return [promise] as const;
+  };
+  const [closed] = await open();
+  const tenantId = crypto.randomUUID();
+  const queue = tenantQueue(tenantId, "classic");
+  const { promise: taken, resolve: take } = Promise.withResolvers<string>();
+  const consumption = queues.consume(tenantId, ({ requestId }, settlement) => {
+    settlement.done();
+    take(requestId);
+    return true;
+  });
+  queues.ready();
+  return {
+    channel,
+    queue,
+    consumption,
+    open,
+    closed,
+    taken,
+    publish: (requestId: string) => queues.publish(tenantId, { requestId, originId: "a" }),
+    async consumers(count: number) {
+      while ((await channel.assertQueue(queue, { durable: true })).consumerCount < count) await setImmediate();
+    },
+    async [Symbol.asyncDispose]() {
+      consumption[Symbol.dispose]();
+      queues.close();
+      await model.close();
+    },
+  };
+}
