@@ -298,7 +298,7 @@ export class Dispatcher implements Disposable {
       if (consumption === undefined) return;
       consumption[Symbol.dispose]();
       this.#consumptions.delete(tenantId);
-      if (!this.#remote.isConnected(tenantId)) this.#graceForWaiting(tenantId);
+      if (!this.#remote.isConnected(tenantId) || !this.#remote.isReachable) this.#graceForWaiting(tenantId);
       return;
     }
     if (consumption === undefined) {

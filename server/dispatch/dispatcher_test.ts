@@ -298,3 +298,16 @@ Deno.test("cancel() ends the body of a request that another origin has sent back
   await assert.rejects(dispatch.response, { code: "request_expired" });
   assert.equal(cancelled.length, 1);
 });
+
+Deno.test("dispatch() gives those that wait a grace when the last connection here is lost and the others cannot be reached", async () => {
+  using test = setUp({ remote: { isConnected: () => true, isReachable: false } });
+  const connection = test.connections.connect(1);
+  const running = test.dispatch();
+  connection.deliveries[0]!.isAcknowledged = true;
+  const waiting = test.dispatch();
+  test.connections.lose(connection);
+  await assert.rejects(running.response, { code: "connector_lost" });
+  test.time.pass(GRACE_MS);
+  assert.equal(test.dispatcher.waiting, 0);
+  await assert.rejects(waiting.response, { code: "transport_unavailable" });
+});
