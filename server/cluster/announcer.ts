@@ -80,6 +80,7 @@ export class Announcer implements Disposable {
 
   #present(isComplete: boolean): PresenceLetter {
     const counts: Record<string, number> = {};
+    if (isComplete) this.#told.clear();
     for (const tenantId of isComplete ? this.#connections.tenantIds() : this.#changedTenants) {
       const count = counts[tenantId] = this.#connections.count(tenantId);
       if (count > 0) this.#told.set(tenantId, count);
