@@ -24,7 +24,7 @@ export class Questions<Answer> implements Disposable {
   /**
    * Waits for an answer.
    *
-   * @param id Names the question; the answer has it too.
+   * @param id Names the question; the answer has it too. An origin that is asked the same once more, before it has answered, gives one answer to both.
    * @param options `send` asks; `late` says what becomes of it when nobody answers in time; `originId` is who is asked, see {@linkcode gone}.
    */
   ask(id: string, { timeoutMs, originId, send, late }: {
@@ -33,12 +33,15 @@ export class Questions<Answer> implements Disposable {
     readonly send: () => void;
     readonly late: (answer: PromiseWithResolvers<Answer>) => void;
   }): Promise<Answer> {
+    const known = this.#pending.get(id);
+    if (known !== undefined && known.originId === originId) return known.answer.promise;
     const answer = Promise.withResolvers<Answer>();
     const timer = setTimeout(() => {
-      this.#pending.delete(id);
+      if (this.#pending.get(id) === question) this.#pending.delete(id);
       late(answer);
     }, timeoutMs);
-    this.#pending.set(id, { answer, originId, cancel: () => clearTimeout(timer) });
+    const question = { answer, originId, cancel: () => clearTimeout(timer) };
+    this.#pending.set(id, question);
     send();
     return answer.promise;
   }
