@@ -106,6 +106,8 @@ export class AmqpConsumption implements Consumption {
   #received(channel: Channel, message: ConsumeMessage | null): void {
     if (message === null) return this.#cancelled(channel);
     if (channel !== this.#channel) return;
+    // It was on the way when the consumer ended: others have room for it.
+    if (this.#isDisposed) return settlementOf(channel, message).again();
     this.#held.push(message);
     this.#handOver();
     if (this.#held.length > 0) this.#holdTimer ??= setTimeout(() => this.#stop(), HOLD_MS);
