@@ -180,7 +180,9 @@ export class Dispatcher implements Disposable {
   /** Whoever has sent a request back untouched was full: it then waits in the queue for who has room. */
   #pick({ tenantId, wasRefused }: PendingRequest): Connection | undefined {
     const { connectorTransportShortcut = true } = this.#options;
-    if (!connectorTransportShortcut) return wasRefused ? undefined : this.#remote.pick(tenantId);
+    if (!connectorTransportShortcut && this.#remote.isReachable) {
+      return wasRefused ? undefined : this.#remote.pick(tenantId);
+    }
     const local = this.#connections.pick(tenantId);
     if (local !== undefined || wasRefused || this.#connections.capacity(tenantId) !== undefined) return local;
     return this.#remote.pick(tenantId);

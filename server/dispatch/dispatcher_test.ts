@@ -13,8 +13,9 @@ const OPTIONS: DispatchOptions = { trace: false, expiresInMs: 60_000, requireAct
 
 /** A dispatcher for the tenant `t`, over a clock that the test moves. */
 function setUp(
-  { maxQueuedPerTenant = 10, remote }: {
+  { maxQueuedPerTenant = 10, connectorTransportShortcut = true, remote }: {
     readonly maxQueuedPerTenant?: number;
+    readonly connectorTransportShortcut?: boolean;
     readonly remote?: Partial<RemoteConnections>;
   } = {},
 ) {
@@ -25,6 +26,7 @@ function setUp(
   const dispatcher = new Dispatcher(parts, {
     originId: "here",
     connectionGraceMs: GRACE_MS,
+    connectorTransportShortcut,
   });
   return {
     time,
@@ -310,4 +312,17 @@ Deno.test("dispatch() gives those that wait a grace when the last connection her
   test.time.pass(GRACE_MS);
   assert.equal(test.dispatcher.waiting, 0);
   await assert.rejects(waiting.response, { code: "transport_unavailable" });
+});
+
+Deno.test("dispatch() goes to a connection here while the others cannot be reached, also without the shortcut to it", async () => {
+  using test = setUp({ connectorTransportShortcut: false, remote: { isReachable: false } });
+  // As a broker that is away.
+  test.transport.queues.publish = () => new Promise(() => {});
+  const connection = test.connections.connect(1);
+  const dispatches = ["1", "2"].map((requestId) => test.dispatch({ requestId }));
+  assert.deepEqual(connection.deliveries.map(({ request }) => request.requestId), ["1"]);
+  connection.deliveries[0]!.answer();
+  test.connections.changed();
+  connection.deliveries[1]!.answer();
+  assert.equal((await dispatches[1]!.response).status, ANSWER.status);
 });
