@@ -85,7 +85,11 @@ export class ConnectionToken {
   }
 
   async #end(): Promise<void> {
-    if (await this.#check.isPossible()) return this.#connection.drain("authentication_failed", "later");
+    const timer = this.#endTimer;
+    const isPossible = await this.#check.isPossible();
+    // A renewed token has come meanwhile.
+    if (timer !== this.#endTimer) return;
+    if (isPossible) return this.#connection.drain("authentication_failed", "later");
     this.holdUntil(this.#check.now() + RETRY_MS);
   }
 }

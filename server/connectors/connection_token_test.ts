@@ -130,3 +130,20 @@ Deno.test("a connection that ends leaves no timer behind", async () => {
   site.connection.dismiss({ reason: "disconnected", reconnect: "later", withinMs: 5_000 });
   assert.equal(site.time.timers, 0);
 });
+
+Deno.test("a connection goes on when its token is renewed while the tenant is looked up because the old one has ended", async () => {
+  for (const isPossible of [true, false]) {
+    using site = setUp();
+    const lookup = Promise.withResolvers<boolean>();
+    site.check.isPossible = () => lookup.promise;
+    await site.pass(60_000);
+    site.token.renew("renewed");
+    await settle();
+    lookup.resolve(isPossible);
+    site.check.isPossible = () => Promise.resolve(true);
+    await site.pass(119_999);
+    assert.equal(site.connection.isOpen, true);
+    await site.pass(1);
+    assert.equal(site.connection.isOpen, false);
+  }
+});
