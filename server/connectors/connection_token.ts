@@ -56,8 +56,10 @@ export class ConnectionToken {
   holdUntil(expiresAt: number): void {
     if (this.#isOver) return;
     clearTimeout(this.#endTimer);
-    const delayMs = Math.min(Math.max(0, expiresAt - this.#check.now()), MAXIMUM_TIMER_MS);
-    this.#endTimer = setTimeout(() => this.#end(), delayMs);
+    const delayMs = Math.max(0, expiresAt - this.#check.now());
+    this.#endTimer = delayMs > MAXIMUM_TIMER_MS
+      ? setTimeout(() => this.holdUntil(expiresAt), MAXIMUM_TIMER_MS)
+      : setTimeout(() => this.#end(), delayMs);
   }
 
   /** The connector has sent a renewed token. */

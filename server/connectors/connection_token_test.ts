@@ -147,3 +147,13 @@ Deno.test("a connection goes on when its token is renewed while the tenant is lo
     assert.equal(site.connection.isOpen, false);
   }
 });
+
+Deno.test("a token that holds for longer than a timer runs ends no connection before its time", async () => {
+  using site = setUp();
+  site.session.configure({ ...SETTINGS, keepAliveIntervalMs: 10 * 2 ** 31 });
+  site.token.holdUntil(performance.now() + 2 ** 32);
+  for (let count = 0; count < 4; count++) await site.pass(2 ** 30 - 1);
+  assert.equal(site.connection.isOpen, true);
+  await site.pass(4);
+  assert.equal(site.connection.isOpen, false);
+});
