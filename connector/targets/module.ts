@@ -6,6 +6,7 @@
 
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { explainImportError } from "../../shared/log/describe_error.ts";
 import type { FetchHandler } from "./fetch_handler.ts";
 
 /**
@@ -26,7 +27,7 @@ export async function loadFetchHandler(path: string): Promise<FetchHandler> {
   try {
     loaded = await import(url);
   } catch (cause) {
-    throw new TypeError(`Cannot load target module: ${path}`, { cause });
+    throw new TypeError(`Cannot load target module: ${path}: ${explainImportError(cause)}`, { cause });
   }
   const exported = loaded.default;
   if (isHandler(exported)) return exported;

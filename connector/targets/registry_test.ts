@@ -59,6 +59,17 @@ Deno.test("PingTarget answers with the call's facts", async () => {
   assert.ok(Math.abs(Date.parse(time) - Date.now()) < 60_000);
 });
 
+Deno.test("loadFetchHandler() says why a module cannot be loaded, on one line", async () => {
+  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "relayserver-" }));
+  await using files = new AsyncDisposableStack();
+  files.defer(() => Deno.remove(folder, { recursive: true }));
+  const path = `${folder}/target.ts`;
+  await Deno.writeTextFile(path, `import "./gone.ts"; export default () => new Response();`);
+  await assert.rejects(loadFetchHandler(path), {
+    message: /^Cannot load target module: [^\n]*: [^\n]*gone\.ts[^\n]*$/,
+  });
+});
+
 Deno.test("loadFetchHandler() takes a function or an object with fetch, by path or URL", async () => {
   const directory = await Deno.makeTempDir();
   try {

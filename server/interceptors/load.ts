@@ -7,6 +7,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ConfigError, type ConfigProblem } from "../../shared/config/config_error.ts";
+import { explainImportError } from "../../shared/log/describe_error.ts";
 import type { Interceptor } from "./interceptor.ts";
 
 const KEYS = ["name", "timeoutMs", "interceptRequest", "interceptResponse"];
@@ -24,7 +25,7 @@ export async function loadInterceptors(paths: readonly string[]): Promise<readon
     try {
       interceptors.push(...await loadModule(path));
     } catch (error) {
-      problems.push({ path: `interceptors.${index}`, message: `${path}: ${reasonOf(error)}` });
+      problems.push({ path: `interceptors.${index}`, message: `${path}: ${explainImportError(error)}` });
     }
   }
   if (problems.length > 0) throw new ConfigError(problems);
@@ -59,8 +60,4 @@ async function loadModule(path: string): Promise<Interceptor[]> {
   const { default: exported } = await import(pathToFileURL(resolve(path)).href) as { default?: unknown };
   if (exported === undefined) throw new TypeError("it has no default export");
   return (Array.isArray(exported) ? exported : [exported]).map(checkInterceptor);
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

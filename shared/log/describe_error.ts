@@ -18,6 +18,12 @@ export function explainError(error: unknown): string {
     .join(": ");
 }
 
+/** Why a module cannot be loaded, on one line: without the excerpt of its source, which stands between the reason and the place. */
+export function explainImportError(error: unknown): string {
+  const lines = explainError(error).split("\n").filter((line) => !/^\s*\d*\s*\|/.test(line));
+  return lines.map((line) => line.trim()).filter((line) => line !== "").join(" ");
+}
+
 /** Causes may form a ring; nobody reads further than a few. */
 const MAX_DEPTH = 5;
 
