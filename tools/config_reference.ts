@@ -59,7 +59,10 @@ function* keysOf(schema: Schema, path: string): Iterable<Row> {
       yield* keysOf(child, path === "" ? key : `${path}.${key}`);
     }
   } else if (node.type === "map") {
-    yield* keysOf(node.value, `${path}.<name>`);
+    for (const row of keysOf(node.value, `${path}.<name>`)) {
+      // A map of plain values carries their description itself.
+      yield row.key === `${path}.<name>` ? { ...row, fallback: "none", text: textOf(schema) } : row;
+    }
   } else {
     yield { key: path, form: formOf(schema), fallback: fallbackOf(schema), text: textOf(schema) };
   }
@@ -92,7 +95,12 @@ function textOf(schema: Schema): string {
 if (import.meta.main) {
   const page = renderReference();
   const encoder = new TextEncoder();
-  if (!Deno.args.includes("--check")) {
+  const [mode, ...rest] = Deno.args;
+  if (rest.length > 0 || (mode !== undefined && mode !== "--check")) {
+    Deno.stderr.writeSync(encoder.encode("Usage: deno task docs [--check]\n"));
+    Deno.exit(2);
+  }
+  if (mode === undefined) {
     await Deno.writeTextFile(PAGE, page);
   } else if (await Deno.readTextFile(PAGE) !== page) {
     Deno.stderr.writeSync(encoder.encode("docs/configuration.md is not up to date: run deno task docs\n"));
