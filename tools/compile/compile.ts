@@ -23,6 +23,8 @@ export interface CompileOptions {
   readonly commit: string | undefined;
   /** Is told what was made. */
   readonly report: (line: string) => void;
+  /** Ends the compilation. */
+  readonly signal?: AbortSignal;
 }
 
 /** Names the sums of everything in the folder, in the form of `sha256sum`. */
@@ -40,7 +42,7 @@ export class BaseRuntimeError extends Error {
  * Compiles.
  *
  * @throws {BaseRuntimeError} when the base runtime can neither be downloaded nor was it given.
- * @throws {Error} when `deno compile` fails otherwise.
+ * @throws {Error} when `deno compile` fails otherwise; what aborted the signal.
  */
 export async function compile(options: CompileOptions): Promise<void> {
   const { root, outputFolder, programs, commit } = options;
@@ -51,6 +53,7 @@ export async function compile(options: CompileOptions): Promise<void> {
     {
       await using staging = await Staging.create({ root, packages, commit });
       for (const target of options.targets) {
+        options.signal?.throwIfAborted();
         const executable = await compileOne(program, target, { ...options, staging, denoVersion });
         // A base runtime that was given may be of another version than the deno that compiled.
         if (target.triple === Deno.build.target) {
@@ -68,7 +71,7 @@ async function compileOne(
   target: CompileTarget,
   options: CompileOptions & { readonly staging: Staging; readonly denoVersion: string },
 ): Promise<string> {
-  const { staging, outputFolder, deno, denoVersion, report } = options;
+  const { staging, outputFolder, deno, denoVersion, report, signal } = options;
   const output = join(outputFolder, executableName(program, target));
   const { success, stderr } = await new Deno.Command(deno, {
     args: [
@@ -92,7 +95,9 @@ async function compileOne(
     cwd: staging.path,
     env: { NO_COLOR: "1", RUST_MIN_STACK: String(COMPILER_STACK_BYTES) },
     stdin: "null",
+    ...(signal === undefined ? {} : { signal }),
   }).output();
+  signal?.throwIfAborted();
   if (!success) throw explain(new TextDecoder().decode(stderr), { program, target, denoVersion });
   const { size } = await Deno.stat(output);
   report(`${output}: ${(size / 1024 / 1024).toFixed(1)} MiB, ${target.triple}`);

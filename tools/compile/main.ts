@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { explainError } from "../../shared/log/describe_error.ts";
 import { compile } from "./compile.ts";
+import { stopSignal } from "../stop_signal.ts";
 import { type CompiledProgram, type CompileTarget, PROGRAMS, TARGETS } from "./programs.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -83,6 +84,7 @@ async function main(args: readonly string[]): Promise<number> {
   const encoder = new TextEncoder();
   const print = (text: string) => void Deno.stdout.writeSync(encoder.encode(text));
   const printError = (text: string) => void Deno.stderr.writeSync(encoder.encode(text));
+  const signal = stopSignal();
   try {
     const { isHelpWanted, ...wishes } = readArguments(args);
     if (isHelpWanted) {
@@ -95,6 +97,7 @@ async function main(args: readonly string[]): Promise<number> {
       deno: Deno.env.get("RELAY_COMPILE_DENO") ?? Deno.execPath(),
       commit: await readCommit(),
       report: (line) => print(`${line}\n`),
+      signal,
     });
     return 0;
   } catch (error) {

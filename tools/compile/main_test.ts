@@ -33,3 +33,24 @@ Deno.test("deno task compile says what to set when there is no base runtime", as
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("deno task compile leaves no copy of the sources behind when it is ended in the middle", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "relayserver-" });
+  try {
+    const [temporary, deno, called] = [`${folder}/tmp`, `${folder}/deno`, `${folder}/called`];
+    await Deno.mkdir(temporary);
+    await Deno.writeTextFile(called, "");
+    const version = `[ "$1" = --version ] && exec echo "deno ${Deno.version.deno} ()"`;
+    await Deno.writeTextFile(deno, `#!/bin/sh\n${version}\necho >> ${called}\nexec sleep 60\n`, { mode: 0o755 });
+    using watcher = Deno.watchFs(called);
+    const env = { TMPDIR: temporary, RELAY_COMPILE_DENO: deno };
+    const args = ["run", "-A", "tools/compile/main.ts", "connector", "--output", `${folder}/dist`];
+    await using process = startDeno(args, { env });
+    await Promise.race([watcher[Symbol.asyncIterator]().next(), process.status]);
+    const { code } = await process.stop({ signal: "SIGINT" });
+    assert.deepEqual([code, process.stderr], [1, "Stopped\n"]);
+    assert.deepEqual([...Deno.readDirSync(temporary)], []);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
