@@ -25,6 +25,7 @@ import {
   UserRepository,
 } from "../server/persistence/mod.ts";
 import { createRelayServer, type RelayServer } from "../server/server.ts";
+import { stopSignal } from "./stop_signal.ts";
 
 const PASSWORD = "correct horse battery";
 const MINUTE_MS = 60_000;
@@ -37,9 +38,16 @@ const NAMES = ["acme", "blue-harbor", "contoso", "fabrikam", "globex.eu", "inite
 const CITIES = ["Berlin", "Porto", "Oslo", "Lyon", "Graz", "Gent", "Brno", "Turin", "Bern"];
 
 if (import.meta.main) {
-  const [folder = "docs/images", only] = Deno.args;
-  await Deno.mkdir(folder, { recursive: true });
+  const stop = stopSignal();
+  const stopped = Promise.withResolvers<never>();
+  stop.addEventListener("abort", () => stopped.reject(stop.reason));
   await using resources = new AsyncDisposableStack();
+  await Promise.race([takePictures(Deno.args, resources), stopped.promise]);
+}
+
+async function takePictures(args: readonly string[], resources: AsyncDisposableStack): Promise<void> {
+  const [folder = "docs/images", only] = args;
+  await Deno.mkdir(folder, { recursive: true });
   const data = await Deno.makeTempDir();
   resources.defer(() => Deno.remove(data, { recursive: true }));
   const config = serverConfigSchema.parse({
@@ -54,6 +62,9 @@ if (import.meta.main) {
   const browser = await chromium.launch({
     executablePath: Deno.env.get("CHROMIUM") ?? "/usr/bin/chromium",
     args: ["--no-sandbox"],
+    handleSIGINT: false,
+    handleSIGTERM: false,
+    handleSIGHUP: false,
   });
   resources.defer(() => browser.close());
   if (only === undefined) {
