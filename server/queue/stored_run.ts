@@ -1,7 +1,5 @@
 /**
- * One stored request while this origin holds it: delivered, delivered again, settled or given up.
- *
- * The row in the database decides. Whoever finds that it is gone, or somebody else's, has nothing more to do.
+ * One stored request while this origin holds it: delivered, delivered again, settled or given up. The row in the database decides.
  *
  * @module
  */
@@ -17,7 +15,7 @@ import type { Dispatch, Dispatcher, DispatchOptions } from "../dispatch/dispatch
 import type { DispatchedResponse } from "../dispatch/pending_request.ts";
 import type { DeadLetterReason, StoredRequest } from "../persistence/mod.ts";
 import type { AcknowledgeTokens } from "./acknowledge_tokens.ts";
-import type { Ledger } from "./ledger.ts";
+import { describeFailure, HeldRow, type HeldRowParts } from "./held_row.ts";
 import { type Failure, type NextStep, nextStep } from "./next_step.ts";
 import { openBody } from "./open_body.ts";
 import { present } from "./present.ts";
@@ -31,13 +29,10 @@ const BODY_TIMEOUT_MS = 15_000;
 export type WaitingClient = Pick<DispatchOptions, "requireActiveConnection" | "handover">;
 
 /** What a {@link StoredRun} works with. */
-export interface RunParts {
+export interface RunParts extends HeldRowParts {
   readonly dispatcher: Pick<Dispatcher, "dispatch">;
   readonly bodies: BodyStore;
-  readonly ledger: Ledger;
   readonly tokens: AcknowledgeTokens;
-  /** Whether others may have taken what this origin holds since `sinceMs`, by `performance.now`: it stood still, or was without the database. */
-  readonly mayHaveLost: (sinceMs: number) => boolean;
   /** Of `acknowledgeTimeoutMs`. */
   readonly deadlines: Deadlines;
   /** The time in milliseconds since 1970. */
@@ -62,14 +57,6 @@ export interface RunPort {
   ended(run: StoredRun, outcome: { readonly isWaiting: boolean }): void;
 }
 
-/** What the row says of the next delivery. */
-interface Schedule {
-  /** Deliveries so far. */
-  readonly attempts: number;
-  readonly nextAttemptAtMs: number;
-  readonly lastError: string;
-}
-
 /** One stored request that this origin holds. */
 export class StoredRun {
   readonly request: StoredRequest;
@@ -81,15 +68,13 @@ export class StoredRun {
   readonly #client = Promise.withResolvers<DispatchedResponse>();
   readonly #awake = new AbortController();
   readonly #deadline = new Deadline(() => this.#dispatch?.cancel("expired"));
-  /** By `performance.now`. */
-  readonly #heldAtMs = performance.now();
+  readonly #row: HeldRow;
   readonly #requireActiveConnection: boolean;
   readonly #handover: WaitingClient["handover"];
   #isClientWaiting: boolean;
   #attempts: number;
   /** Deliveries since the run began. */
   #handovers = 0;
-  #isSettled = false;
   #isStopping = false;
   #isWaiting = false;
   /** The attempt that runs. */
@@ -111,6 +96,7 @@ export class StoredRun {
     this.#parts = parts;
     this.#options = options;
     this.#port = port;
+    this.#row = new HeldRow(request, parts, options);
     this.#attempts = request.attempts;
     this.#isClientWaiting = client !== undefined;
     this.#requireActiveConnection = client?.requireActiveConnection ?? true;
@@ -136,12 +122,12 @@ export class StoredRun {
     );
     this.#awake.abort();
     // What nobody has got yet is for whoever has a connection first.
-    if (this.#isSettled || this.#dispatch?.deliveries === 0) this.#dispatch?.cancel(reason);
+    if (this.#row.isSettled || this.#dispatch?.deliveries === 0) this.#dispatch?.cancel(reason);
   }
 
   /** Its row is gone: the target has acknowledged it, or somebody has removed it. */
   settledElsewhere(): void {
-    this.#isSettled = true;
+    this.#row.settledElsewhere();
     this.#awake.abort();
     if (this.#dispatch !== undefined && this.#dispatch.deliveries > 0) return;
     // Who waits for another delivery waits in vain.
@@ -173,7 +159,7 @@ export class StoredRun {
   async #attempt(): Promise<Failure | undefined> {
     const opened = await this.#openBody();
     if ("failure" in opened) return opened.failure;
-    if (this.#isSettled && !this.#isClientWaiting) {
+    if (this.#row.isSettled && !this.#isClientWaiting) {
       if (isStreamBody(opened.body)) opened.body.stream.cancel().catch(() => {});
       return undefined;
     }
@@ -199,7 +185,7 @@ export class StoredRun {
           },
           acknowledged: () => {
             this.#port.placed(this);
-            if (this.request.mode === "connectorReceived") this.#settle();
+            if (this.request.mode === "connectorReceived") this.#row.settle();
           },
         },
       },
@@ -238,26 +224,24 @@ export class StoredRun {
 
   async #answered(response: DispatchedResponse, acknowledgeByMs: number): Promise<void> {
     const { mode } = this.request;
-    if (mode !== "manual") this.#settle();
+    if (mode !== "manual") this.#row.settle();
     if (this.#isClientWaiting) {
       this.#isClientWaiting = false;
       this.#client.resolve(response);
     } else if (isStreamBody(response.body)) response.body.stream.cancel().catch(() => {});
-    if (mode !== "manual" || this.#isSettled) return;
+    if (mode !== "manual" || this.#row.isSettled) return;
     const lastError = "The target did not acknowledge it in time";
-    await this.#release({ attempts: this.#attempts, nextAttemptAtMs: acknowledgeByMs, lastError });
-  }
-
-  #settle(): void {
-    if (this.#isSettled) return;
-    this.#isSettled = true;
-    this.#parts.ledger.settle(this.request);
+    this.#isWaiting = await this.#row.release({
+      attempts: this.#attempts,
+      nextAttemptAtMs: acknowledgeByMs,
+      lastError,
+    });
   }
 
   /** @returns Whether this origin is to deliver it again, now. */
   async #prepareNext(failure: Failure): Promise<boolean> {
     const { error } = failure;
-    const step: NextStep = this.#isSettled ? { kind: "tell" } : nextStep(failure, {
+    const step: NextStep = this.#row.isSettled ? { kind: "tell" } : nextStep(failure, {
       attempts: this.#attempts,
       redeliveryLimit: this.#options.redeliveryLimit,
       isClientWaiting: this.#isClientWaiting,
@@ -271,7 +255,7 @@ export class StoredRun {
       case "giveUp":
         return await this.#giveUp(step.reason, error);
       case "tell":
-        this.#settle();
+        this.#row.settle();
         this.#failClient(error);
         return false;
     }
@@ -282,20 +266,20 @@ export class StoredRun {
     { attempts, delayMs }: { readonly attempts: number; readonly delayMs: number },
   ): Promise<boolean> {
     const nextAttemptAtMs = Math.ceil(this.#parts.now() + delayMs);
-    const next = { attempts, nextAttemptAtMs, lastError: describe(error) };
+    const next = { attempts, nextAttemptAtMs, lastError: describeFailure(error) };
     if (!this.#isClientWaiting || this.#isStopping) {
-      await this.#release(next);
+      this.#isWaiting = await this.#row.release(next);
       this.#failClient(error);
       return false;
     }
     this.#lastError = error;
-    if (!await this.#keep(next)) {
+    if (!await this.#row.keep(next)) {
       this.#failClient(error);
       return false;
     }
     await sleep(delayMs, { signal: this.#awake.signal });
     // Counted not before, or a server that dies in the pause would cost a repeat, and not after it is delivered: whoever takes it over must know of it.
-    if (this.#isWanted && !await this.#keep({ ...next, attempts: attempts + 1 })) {
+    if (this.#isWanted && !await this.#row.keep({ ...next, attempts: attempts + 1 })) {
       this.#failClient(error);
       return false;
     }
@@ -303,7 +287,7 @@ export class StoredRun {
       this.#attempts = attempts + 1;
       return true;
     }
-    if (!this.#isSettled) await this.#release(next);
+    if (!this.#row.isSettled) this.#isWaiting = await this.#row.release(next);
     this.#failClient(new RelayError("draining", "The server stops", { retryAfterSeconds: 1 }));
     return false;
   }
@@ -311,33 +295,12 @@ export class StoredRun {
   /** Deliveries that there may have been. */
   get #repeats(): number {
     const { earlierDeliveries } = this.request;
-    return earlierDeliveries + this.#attempts - 1 + (this.#parts.mayHaveLost(this.#heldAtMs) ? 1 : 0);
+    return earlierDeliveries + this.#attempts - 1 + (this.#row.mayBeLost ? 1 : 0);
   }
 
   /** Whether it is to be delivered again here. */
   get #isWanted(): boolean {
-    return this.#isClientWaiting && !this.#isStopping && !this.#isSettled;
-  }
-
-  /** @returns False when its target has acknowledged it at another origin, or somebody has removed it. */
-  async #keep(next: Schedule): Promise<boolean> {
-    const isHeld = await this.#reschedule(next, { isKept: true });
-    // Who took it while this origin stood still has no client for its response: that one waits here.
-    return isHeld || this.#parts.mayHaveLost(this.#heldAtMs);
-  }
-
-  /** Any origin may take it from now on. */
-  async #release(next: Schedule): Promise<void> {
-    this.#isWaiting = await this.#reschedule(next, { isKept: false });
-  }
-
-  #reschedule(
-    { attempts, nextAttemptAtMs, lastError }: Schedule,
-    { isKept }: { readonly isKept: boolean },
-  ): Promise<boolean> {
-    const { originId: holder } = this.#options;
-    const next = { id: this.request.id, holder, attempts, nextAttemptAt: nextAttemptAtMs, lastError, isKept };
-    return this.#parts.ledger.reschedule(next);
+    return this.#isClientWaiting && !this.#isStopping && !this.#row.isSettled;
   }
 
   /** Its target answered each time, but never acknowledged. */
@@ -348,12 +311,7 @@ export class StoredRun {
   }
 
   async #giveUp(reason: DeadLetterReason, error: RelayError): Promise<false> {
-    const { id, tenantId } = this.request;
-    const burial = { id, holder: this.#options.originId, attempts: this.#attempts, reason, lastError: describe(error) };
-    if (await this.#parts.ledger.bury(burial)) {
-      const facts = { requestId: id, tenantId, reason, attempts: this.#attempts, error };
-      logger.warn("Stored request {requestId} became a dead letter ({reason}): {error}", facts);
-    }
+    await this.#row.bury(reason, error, { attempts: this.#attempts });
     this.#failClient(error);
     return false;
   }
@@ -367,8 +325,4 @@ export class StoredRun {
 
 function noRoom(cause: RelayError): RelayError {
   return new RelayError("request_expired", "No connection had room for the request in time", { cause });
-}
-
-function describe({ code, message }: RelayError): string {
-  return `${code}: ${message}`;
 }
