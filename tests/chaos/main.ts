@@ -11,16 +11,40 @@ import { requireRabbitMq } from "../testkit/rabbitmq.ts";
 import { everyPlan } from "./plans.ts";
 import { Random } from "./random.ts";
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "10" },
-    seed: { type: "string" },
-    requests: { type: "string", default: "40" },
-    transport: { type: "string" },
-    "queue-type": { type: "string" },
-    fault: { type: "string" },
-  },
-});
+const USAGE = `Usage: deno task chaos [OPTION...]
+
+  --minutes N       how long; 10 unless given
+  --requests N      requests of each mode in a campaign; 40 unless given
+  --seed N          each campaign once, with this seed
+  --transport NAME  memory or amqp
+  --queue-type NAME classic or quorum
+  --fault NAME      one of: ${Object.keys(FAULTS).join("; ")}
+`;
+
+const OPTIONS = {
+  minutes: { type: "string", default: "10" },
+  seed: { type: "string" },
+  requests: { type: "string", default: "40" },
+  transport: { type: "string" },
+  "queue-type": { type: "string" },
+  fault: { type: "string" },
+} as const;
+
+/** Ends the program with 2 and what it takes when the command line is none. */
+function readOptions() {
+  try {
+    const { values } = parseArgs({ options: OPTIONS });
+    for (const name of ["minutes", "seed", "requests"] as const) {
+      const value = values[name];
+      if (value !== undefined && !(Number(value) >= 0)) throw new TypeError(`--${name} is no number: ${value}`);
+    }
+    return values;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    Deno.stderr.writeSync(new TextEncoder().encode(`${error.message}\n\n${USAGE}`));
+    Deno.exit(2);
+  }
+}
 
 const COUNTS: readonly (keyof LineCounts)[] = [
   "sent",
@@ -68,6 +92,7 @@ async function runOne(plan: CampaignPlan): Promise<boolean> {
   }
 }
 
+const values = readOptions();
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
 const wanted = everyPlan(new Random(seed)).filter(({ transport, queueType, fault }) =>
   (values.transport ?? transport) === transport && (values["queue-type"] ?? queueType) === queueType &&
