@@ -42,6 +42,7 @@ export class BodyCapture {
   #keptBytes = 0;
   #sizeBytes = 0;
   #isComplete = false;
+  #isReleased = false;
 
   /** @param limitBytes How much is kept at most. */
   constructor(limitBytes: number, budget: MemoryBudget) {
@@ -78,8 +79,9 @@ export class BodyCapture {
     return body;
   }
 
-  /** Forgets what was kept. */
+  /** Forgets what was kept. What passes from now on is not kept either: a request's body may outlast its response. */
   release(): void {
+    this.#isReleased = true;
     this.#budget.release(this.#keptBytes);
     this.#kept = new Uint8Array();
     this.#keptBytes = 0;
@@ -110,7 +112,7 @@ export class BodyCapture {
   #take(piece: Uint8Array): void {
     const isCut = this.isCut;
     this.#sizeBytes += piece.length;
-    if (isCut) return;
+    if (isCut || this.#isReleased) return;
     const taken = this.#budget.take(Math.min(piece.length, this.#limitBytes - this.#keptBytes));
     this.#makeRoom(this.#keptBytes + taken);
     this.#kept.set(piece.subarray(0, taken), this.#keptBytes);

@@ -92,3 +92,12 @@ Deno.test("bodies share one budget, and say that they were cut when it is used u
   first.release();
   assert.equal(budget.freeBytes, 4);
 });
+
+Deno.test("release() lets nothing be kept of what passes later", async () => {
+  const budget = new MemoryBudget(100);
+  const capture = new BodyCapture(100, budget);
+  const stream = pass(capture, streamOf([new Uint8Array(10)]));
+  capture.release();
+  assert.deepEqual(await read(stream), new Uint8Array(10));
+  assert.deepEqual([capture.bytes.length, budget.freeBytes], [0, 100]);
+});
