@@ -98,6 +98,10 @@ export function countBody({ stream, length }: StreamBody, counted: (bytes: numbe
   const reader = stream.getReader();
   let bytes = 0;
   const counting = new ReadableStream<Uint8Array>({
+    start(controller) {
+      // Whoever does not read learns of a body that broke off, too.
+      reader.closed.catch((error) => controller.error(error));
+    },
     async pull(controller) {
       const { done, value } = await reader.read();
       if (done) return controller.close();

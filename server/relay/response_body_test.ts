@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { RelayError, type RelayErrorCode } from "../../shared/errors/relay_error.ts";
 import type { StreamBody } from "../../shared/http/message.ts";
 import { blocks, FakeTime, readAll, streamOf } from "../../shared/protocol/testing.ts";
-import { watchBody } from "./response_body.ts";
+import { countBody, watchBody } from "./response_body.ts";
 
 type End = [bytes: number, code: RelayErrorCode | undefined];
 
@@ -102,4 +102,16 @@ Deno.test("watchBody() tells at once of a body that breaks off while the client 
 Deno.test("watchBody() reads nothing before the client does", () => {
   const { ends } = watch({ stream: new ReadableStream({ pull: () => assert.fail("read") }, { highWaterMark: 0 }) });
   assert.deepEqual(ends, []);
+});
+
+Deno.test("countBody() breaks off as the body does, read or not", async () => {
+  let breakOff = (_error: Error) => {};
+  const source = new ReadableStream<Uint8Array>({
+    start: (controller) => void (breakOff = (e) => controller.error(e)),
+  });
+  const { stream, ends } = watch(countBody({ stream: source }, () => assert.fail("counted")));
+  const reader = stream.getReader();
+  breakOff(new RelayError("connector_lost", "Gone"));
+  await assert.rejects(reader.closed, { code: "connector_lost" });
+  assert.deepEqual(ends, [[0, "connector_lost"]]);
 });
