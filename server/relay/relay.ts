@@ -207,14 +207,23 @@ export class Relay implements Disposable {
       await this.#deliveries.enqueue(this.#relayed(exchange, request, { stored }), { ...delivery, stored });
       return accepted(exchange.requestId);
     }
-    using _running = expiration;
-    const response = await this.#deliveries.deliver(this.#relayed(exchange, request, delivery), signal, delivery);
+    const response = await this.#delivered(this.#relayed(exchange, request, delivery), signal, delivery);
     exchange.answered(response);
     operator?.answered(response);
     const seen = tap === undefined ? response : { ...response, body: tap.targetResponse(response) };
     const plain = withClientHeaders(seen, method);
     const presented = intercepted === undefined ? plain : await this.#intercepted(exchange, plain, intercepted);
     return this.#presented(exchange, presented, request.isTraced ? response : undefined);
+  }
+
+  /** The target's response. Once its head is here, the request does not expire any more. */
+  async #delivered(
+    request: RelayRequest,
+    signal: AbortSignal,
+    delivery: DeliveryOptions,
+  ): Promise<DispatchedResponse> {
+    using _running = delivery.expiration;
+    return await this.#deliveries.deliver(request, signal, delivery);
   }
 
   /** What the client sent, but for what is not for targets. The forwarding headers are the first interceptor's work. */

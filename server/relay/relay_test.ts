@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { FakeTime, readAll, streamOf } from "../../shared/protocol/testing.ts";
+import type { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { DispatchedResponse } from "../dispatch/pending_request.ts";
+import { type Interceptor, Interceptors } from "../interceptors/mod.ts";
+import type { ListenerRequest } from "../listener/listener.ts";
+import { DEFAULT_TENANT_SETTINGS, type Tenant } from "../persistence/tenants.ts";
+import { Admission } from "./admission.ts";
+import type { Gate } from "./gate.ts";
+import type { RelayedRequest } from "./observer.ts";
+import { Relay } from "./relay.ts";
+import { NO_TAP } from "./tap.ts";
+
+const EXPIRATION_MS = 1_000;
+const TENANT: Tenant = { ...DEFAULT_TENANT_SETTINGS, id: "1", name: "acme", createdAt: 0, updatedAt: 0, version: 1 };
+
+/** A relay whose targets all answer at once with the same response. */
+function startRelay(response: Pick<DispatchedResponse, "status" | "headers" | "body">, interceptors: Interceptor[]) {
+  const ended: RelayedRequest[] = [];
+  const cancelled: string[] = [];
+  const connector = { machineName: "site", version: "1" };
+  const dispatched = { ...response, connection: { id: "c", connector, originId: "o" } };
+  const dispatcher = {
+    dispatch: () => ({
+      response: Promise.resolve(dispatched),
+      cancel: (reason: string) => void cancelled.push(reason),
+    }),
+  };
+  const admission = new Admission({ requests: 10, requestsPerTenant: 10 });
+  const relay = new Relay({
+    tenants: { findByName: () => Promise.resolve(TENANT) },
+    dispatcher: dispatcher as unknown as Dispatcher,
+    admission,
+    gate: { guards: () => false } as unknown as Gate,
+    interceptors: new Interceptors(interceptors, { maxTimeoutMs: EXPIRATION_MS }),
+    keeper: { dispatch: () => assert.fail("stored"), enqueue: () => assert.fail("stored") },
+    observer: { requestEnded: (request) => void ended.push(request) },
+    tap: NO_TAP,
+  }, {
+    server: { originId: "o", version: "1", machineName: "cloud" },
+    requestBody: { inlineBodyLimitBytes: 1_000, maxBodyBytes: undefined, idleTimeoutMs: 1_000 },
+    responseBody: { idleTimeoutMs: undefined },
+    requestExpirationMs: EXPIRATION_MS,
+    requireActiveConnection: true,
+    isTraceEndpointOn: true,
+    scheme: "http",
+    isTrustedProxy: () => false,
+    acknowledgeMode: "disabled",
+    publicUrl: () => "http://relay",
+  });
+  return { relay, ended, cancelled, admission };
+}
+
+function get(target: string): ListenerRequest {
+  const { signal } = new AbortController();
+  const toRequest = () => assert.fail("not needed");
+  return { method: "GET", target, host: "h", headers: [], body: null, peerAddress: "192.0.2.1", signal, toRequest };
+}
+
+Deno.test("a request does not expire any more while interceptors look at its response", async () => {
+  using time = new FakeTime();
+  const slow: Interceptor = {
+    name: "slow",
+    interceptResponse() {
+      time.pass(EXPIRATION_MS);
+      return { status: 201 };
+    },
+  };
+  const body = streamOf([new Uint8Array(3)]);
+  const { relay, ended, cancelled, admission } = startRelay({ status: 200, headers: [], body }, [slow]);
+  using _relay = relay;
+  const answer = await relay.handle(get("/relay/acme/app"));
+  assert.equal(answer.status, 201);
+  assert.equal((await readAll(answer.body)).length, 3);
+  assert.deepEqual(cancelled, []);
+  assert.deepEqual(ended.map(({ status, outcome }) => [status, outcome]), [[201, "succeeded"]]);
+  assert.equal(admission.inFlight, 0);
+});
