@@ -76,3 +76,19 @@ Deno.test("a request does not expire any more while interceptors look at its res
   assert.deepEqual(ended.map(({ status, outcome }) => [status, outcome]), [[201, "succeeded"]]);
   assert.equal(admission.inFlight, 0);
 });
+
+Deno.test("a response whose status has no body ends with its head, whatever the connector sends behind it", async () => {
+  for (const status of [204, 205, 304]) {
+    for (const body of [streamOf([new Uint8Array(3)], 3), streamOf([new Uint8Array(3)]), new Uint8Array(3)]) {
+      const { relay, ended, admission } = startRelay({ status, headers: [], body }, []);
+      using _relay = relay;
+      const answer = await relay.handle(get("/relay/acme/app"));
+      assert.deepEqual([answer.status, answer.headers, answer.body], [status, [], null]);
+      assert.deepEqual(ended.map(({ outcome, relayedResponseBytes }) => [outcome, relayedResponseBytes]), [[
+        "succeeded",
+        0,
+      ]]);
+      assert.equal(admission.inFlight, 0);
+    }
+  }
+});

@@ -13,6 +13,7 @@ const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Control characters would end the head early, or the process that writes it; above U+00FF nothing is a byte. */
 const FORBIDDEN_IN_VALUES = /[^\t\x20-\x7e\x80-\xff]/;
 const LENGTH = /^[0-9]{1,15}$/;
+const BODILESS = new Set([204, 205, 304]);
 
 /**
  * Leaves out what concerns only the connector's side, and says how long the body is. Connectors are not trusted with what a client's parser
@@ -37,16 +38,17 @@ export interface ClientResponse extends RelayResponse {
 /**
  * Makes a response one for the client.
  *
- * @param method Of the client's request: whatever the target was asked, `HEAD` is answered without a body.
+ * @param method Of the client's request: whatever the target was asked, `HEAD` is answered without a body. Statuses that have none get none,
+ * so that nobody waits for the client to read it.
  * @throws {RelayError} `target_invalid_response` as {@link responseHeaders}; the body is given up then.
  */
 export function withClientHeaders(response: RelayResponse, method: string): ClientResponse {
   const { status, body } = response;
-  const isBodiless = method === "HEAD" && body !== null;
+  const sent = method === "HEAD" || BODILESS.has(status) ? null : body;
   try {
-    const headers = responseHeaders(response, method);
-    if (isBodiless) giveUpBody(body);
-    return { status, headers, body: isBodiless ? null : body };
+    const headers = responseHeaders({ status, headers: response.headers, body: sent }, method);
+    if (sent === null) giveUpBody(body);
+    return { status, headers, body: sent };
   } catch (error) {
     giveUpBody(body);
     throw error;
