@@ -30,7 +30,7 @@ import { type InterceptedExchange, interceptRequest, interceptResponse, type Out
 import type { RelayObserver } from "./observer.ts";
 import type { HandleOptions } from "./handle_options.ts";
 import { type RequestBodyLimits, takeBody } from "./request_body.ts";
-import { type ResponseBodyLimits, watchBody } from "./response_body.ts";
+import { giveUpBody, type ResponseBodyLimits, watchBody } from "./response_body.ts";
 import { type ClientResponse, withClientHeaders } from "./response_head.ts";
 import type { RelayTap } from "./tap.ts";
 import { clientTracing, type ServerFacts, targetTracing } from "./tracing.ts";
@@ -216,14 +216,22 @@ export class Relay implements Disposable {
     return this.#presented(exchange, presented, request.isTraced ? response : undefined);
   }
 
-  /** The target's response. Once its head is here, the request does not expire any more. */
+  /**
+   * The target's response. Once its head is here, the request does not expire any more. A body that no connection has begun to read is given up:
+   * it may be an interceptor's, who waits to close what it comes from.
+   */
   async #delivered(
     request: RelayRequest,
     signal: AbortSignal,
     delivery: DeliveryOptions,
   ): Promise<DispatchedResponse> {
     using _running = delivery.expiration;
-    return await this.#deliveries.deliver(request, signal, delivery);
+    try {
+      return await this.#deliveries.deliver(request, signal, delivery);
+    } catch (error) {
+      giveUpBody(request.body);
+      throw error;
+    }
   }
 
   /** What the client sent, but for what is not for targets. The forwarding headers are the first interceptor's work. */

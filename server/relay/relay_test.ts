@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { RelayError } from "../../shared/errors/relay_error.ts";
 import { FakeTime, readAll, streamOf } from "../../shared/protocol/testing.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { DispatchedResponse } from "../dispatch/pending_request.ts";
@@ -14,15 +15,18 @@ import { NO_TAP } from "./tap.ts";
 const EXPIRATION_MS = 1_000;
 const TENANT: Tenant = { ...DEFAULT_TENANT_SETTINGS, id: "1", name: "acme", createdAt: 0, updatedAt: 0, version: 1 };
 
-/** A relay whose targets all answer at once with the same response. */
-function startRelay(response: Pick<DispatchedResponse, "status" | "headers" | "body">, interceptors: Interceptor[]) {
+/** A relay whose targets all answer at once with the same response, or fail with the same error. */
+function startRelay(
+  response: Pick<DispatchedResponse, "status" | "headers" | "body"> | RelayError,
+  interceptors: Interceptor[],
+) {
   const ended: RelayedRequest[] = [];
   const cancelled: string[] = [];
   const connector = { machineName: "site", version: "1" };
-  const dispatched = { ...response, connection: { id: "c", connector, originId: "o" } };
+  const dispatched = { ...response as DispatchedResponse, connection: { id: "c", connector, originId: "o" } };
   const dispatcher = {
     dispatch: () => ({
-      response: Promise.resolve(dispatched),
+      response: response instanceof RelayError ? Promise.reject(response) : Promise.resolve(dispatched),
       cancel: (reason: string) => void cancelled.push(reason),
     }),
   };
@@ -91,4 +95,14 @@ Deno.test("a response whose status has no body ends with its head, whatever the 
       assert.equal(admission.inFlight, 0);
     }
   }
+});
+
+Deno.test("a stream of an interceptor is cancelled when its request reaches no connection", async () => {
+  const { promise: cancelled, resolve: cancel } = Promise.withResolvers<void>();
+  const body = new ReadableStream<Uint8Array>({ cancel: () => cancel() });
+  const replacing: Interceptor = { name: "replacing", interceptRequest: () => ({ method: "POST", body }) };
+  const { relay } = startRelay(new RelayError("connector_unavailable", "None"), [replacing]);
+  using _relay = relay;
+  assert.equal((await relay.handle(get("/relay/acme/app"))).status, 503);
+  await cancelled;
 });
