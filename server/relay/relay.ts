@@ -197,7 +197,12 @@ export class Relay implements Disposable {
     this.#prepared(exchange);
     if (intercepted !== undefined && answer !== undefined) {
       if (answer.isDelivered) {
-        await this.#deliveries.deliverUnanswered(this.#relayed(exchange, request, delivery), delivery);
+        try {
+          await this.#deliveries.deliverUnanswered(this.#relayed(exchange, request, delivery), delivery);
+        } catch (error) {
+          giveUpBody(answer.body);
+          throw error;
+        }
       }
       const seen = await this.#intercepted(exchange, withClientHeaders(answer, method), intercepted);
       return this.#presented(exchange, seen, undefined);

@@ -106,3 +106,19 @@ Deno.test("a stream of an interceptor is cancelled when its request reaches no c
   assert.equal((await relay.handle(get("/relay/acme/app"))).status, 503);
   await cancelled;
 });
+
+Deno.test("a stream that an interceptor answers with is cancelled when there is no room to deliver the request", async () => {
+  const { promise: cancelled, resolve: cancel } = Promise.withResolvers<void>();
+  const body = new ReadableStream<Uint8Array>({ cancel: () => cancel() });
+  const answering: Interceptor = {
+    name: "answering",
+    interceptRequest: () => ({ answer: { status: 200, body }, deliver: true }),
+  };
+  const { relay, admission } = startRelay({ status: 200, headers: [], body: null }, [answering]);
+  using _relay = relay;
+  // A tenant's share of ten places is eight: one is left, which the request itself takes.
+  for (let count = 0; count < 7; count++) admission.enter(TENANT.id);
+  assert.equal((await relay.handle(get("/relay/acme/app"))).status, 503);
+  await cancelled;
+  assert.equal(admission.inFlight, 7);
+});
