@@ -107,10 +107,7 @@ export class S3BodyStore implements BodyStore {
         prefix: this.#prefix,
         ...(token === undefined ? {} : { "continuation-token": token }),
       };
-      const response = await this.#send("list bodies", { method: "GET", query });
-      const xml = await response.text().catch((error) => {
-        throw bodyStoreUnavailable("list bodies", error);
-      });
+      const xml = await this.#sendForText("list bodies", { method: "GET", query });
       for (const [entry] of xml.matchAll(/<Contents>.*?<\/Contents>/gs)) {
         const key = textOf(entry, "Key")?.slice(this.#prefix.length) ?? "";
         if (isBodyKey(key) && Date.parse(textOf(entry, "LastModified") ?? "") <= before) yield key;
@@ -124,8 +121,8 @@ export class S3BodyStore implements BodyStore {
   }
 
   async #begin(object: string, signal: AbortSignal | undefined): Promise<Upload> {
-    const response = await this.#send("store body", { method: "POST", object, query: { uploads: "" }, signal });
-    const uploadId = textOf(await response.text(), "UploadId");
+    const xml = await this.#sendForText("store body", { method: "POST", object, query: { uploads: "" }, signal });
+    const uploadId = textOf(xml, "UploadId");
     if (uploadId === undefined) throw bodyStoreUnavailable("store body", new Error("S3 gave no upload id"));
     return { uploadId, tags: [] };
   }
@@ -149,11 +146,10 @@ export class S3BodyStore implements BodyStore {
       }</ETag></Part>`
     );
     const body = new TextEncoder().encode(`<CompleteMultipartUpload>${parts.join("")}</CompleteMultipartUpload>`);
-    const response = await this.#send("store body", { method: "POST", object, query: { uploadId }, body, signal });
-    const xml = await response.text();
+    const xml = await this.#sendForText("store body", { method: "POST", object, query: { uploadId }, body, signal });
     // S3 begins its answer before it knows how it ends.
     if (textOf(xml, "Code") !== undefined || !xml.includes("<CompleteMultipartUploadResult")) {
-      throw bodyStoreUnavailable("store body", new S3Error(response.status, textOf(xml, "Code") ?? ""));
+      throw bodyStoreUnavailable("store body", new S3Error(200, textOf(xml, "Code") ?? ""));
     }
   }
 
@@ -170,6 +166,14 @@ export class S3BodyStore implements BodyStore {
   async #send(action: string, request: S3Request): Promise<Response> {
     try {
       return await this.#requests.send(action, request);
+    } catch (error) {
+      throw translate(action, error);
+    }
+  }
+
+  async #sendForText(action: string, request: S3Request): Promise<string> {
+    try {
+      return await this.#requests.sendForText(action, request);
     } catch (error) {
       throw translate(action, error);
     }

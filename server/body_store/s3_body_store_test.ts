@@ -139,3 +139,57 @@ Deno.test("a stream from S3 that stalls ends with an error", async () => {
   const stored = await new S3BodyStore({ ...service.options, timeoutMs: 100 }).open("a");
   await assert.rejects(Array.fromAsync(stored!.stream), { code: "body_store_unavailable" });
 });
+
+/** A service for which one kind of request never ends well: its answer begins, and then `breakOff` says what happens. */
+function startBreakingService(
+  isBroken: (request: Request) => boolean,
+  breakOff: (controller: ReadableStreamDefaultController<Uint8Array>) => void,
+) {
+  return startService((_, request) => {
+    if (isBroken(request)) {
+      return new Response(
+        new ReadableStream<Uint8Array>({
+          start: (controller) => controller.enqueue(new TextEncoder().encode("<?xml version='1.0'?>")),
+          pull: breakOff,
+        }),
+        { headers: { "content-length": "100" } },
+      );
+    }
+    if (request.method === "DELETE") return new Response(null, { status: 204 });
+    if (request.method === "PUT") return new Response(null, { headers: { etag: '"1"' } });
+    return new Response("<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>");
+  });
+}
+
+const BREAKING: Readonly<Record<string, (request: Request) => boolean>> = {
+  "an upload that begins": ({ method, url }) => method === "POST" && url.includes("uploads="),
+  "an upload that is completed": ({ method, url }) => method === "POST" && url.includes("uploadId="),
+  "a list": ({ method }) => method === "GET",
+};
+
+for (const [name, isBroken] of Object.entries(BREAKING)) {
+  for (const how of ["stalls", "breaks off"]) {
+    Deno.test(`the answer to ${name} that ${how} is body_store_unavailable`, async () => {
+      await using service = startBreakingService(
+        isBroken,
+        (controller) => how === "breaks off" && controller.close(),
+      );
+      const store = new S3BodyStore({ ...service.options, timeoutMs: 200 });
+      const body = ReadableStream.from(Array.from({ length: 9 }, () => new Uint8Array(1 << 20)));
+      const outcome = name === "a list" ? Array.fromAsync(store.keys({ minimumAgeMs: 0 })) : store.put("a", body);
+      await assert.rejects(outcome, { code: "body_store_unavailable" });
+    });
+  }
+}
+
+Deno.test("put() ends with its signal while S3 completes an upload", async () => {
+  const abort = new AbortController();
+  await using service = startBreakingService(
+    BREAKING["an upload that is completed"]!,
+    () => abort.abort(new Error("enough")),
+  );
+  const body = ReadableStream.from(Array.from({ length: 9 }, () => new Uint8Array(1 << 20)));
+  await assert.rejects(new S3BodyStore(service.options).put("a", body, { signal: abort.signal }), {
+    message: "enough",
+  });
+});

@@ -85,6 +85,21 @@ export class S3Requests {
     }
   }
 
+  /**
+   * Sends a request until it is answered with success, and reads the answer, each piece of which may take as long as its beginning.
+   *
+   * @throws As {@link send} does; also `body_store_unavailable` when the answer stalls or breaks off.
+   */
+  async sendForText(action: string, request: S3Request): Promise<string> {
+    const { body } = await this.send(action, request);
+    try {
+      return await readText(body, { timeoutMs: this.#options.timeoutMs });
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      throw bodyStoreUnavailable(action, error);
+    }
+  }
+
   async #attempt({ method, object, query = {}, body, signal }: S3Request): Promise<Response | unknown> {
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(new Error("S3 does not answer")), this.#options.timeoutMs);
@@ -99,7 +114,7 @@ export class S3Requests {
       });
       const response = await fetch(signed, { redirect: "manual" });
       if (response.ok) return response;
-      return new S3Error(response.status, textOf(await readText(response), "Code") ?? "");
+      return new S3Error(response.status, textOf(await readErrorText(response), "Code") ?? "");
     } catch (error) {
       return error;
     } finally {
@@ -126,7 +141,30 @@ function encodePath(object: string): string {
   return object.split("/").map(encodeURIComponent).join("/");
 }
 
-async function readText({ body }: Response): Promise<string> {
+async function readText(
+  body: ReadableStream<Uint8Array> | null,
+  { timeoutMs }: { readonly timeoutMs: number },
+): Promise<string> {
+  const reader = (body ?? ReadableStream.from<Uint8Array>([])).getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error("S3 does not answer to the end")), timeoutMs);
+    try {
+      const { done, value } = await Promise.race([reader.read(), late.promise]);
+      if (done) return text + decoder.decode();
+      text += decoder.decode(value, { stream: true });
+    } catch (error) {
+      reader.cancel(error).catch(() => {});
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+async function readErrorText({ body }: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const bytes of body ?? []) {
