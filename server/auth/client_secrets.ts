@@ -47,6 +47,7 @@ export class TenantClientSecrets {
   readonly #options: TenantClientSecretsOptions;
   /** By tenant id; those read last stand last. */
   readonly #known = new Map<string, Known>();
+  #forgotten = 0;
 
   constructor(options: TenantClientSecretsOptions) {
     this.#options = options;
@@ -73,6 +74,7 @@ export class TenantClientSecrets {
 
   /** Secrets have changed here: all are read anew. */
   forgetAll(): void {
+    this.#forgotten++;
     this.#known.clear();
   }
 
@@ -81,6 +83,7 @@ export class TenantClientSecrets {
     const readAt = now();
     const known = this.#known.get(tenantId);
     if (known !== undefined && readAt - known.readAt < cacheDurationMs) return known;
+    const forgotten = this.#forgotten;
     const secrets = await store.listByTenant(tenantId).catch((error) => {
       if (known === undefined) {
         throw new RelayError("authentication_unavailable", "The server cannot check secrets at present", {
@@ -91,6 +94,8 @@ export class TenantClientSecrets {
       return known.secrets;
     });
     const fresh = { secrets, readAt, notedAt: known?.notedAt ?? new Map<string, number>() };
+    // What was removed while it was being read is not remembered.
+    if (forgotten !== this.#forgotten) return fresh;
     this.#known.delete(tenantId);
     this.#known.set(tenantId, fresh);
     const [oldest] = this.#known.keys();

@@ -87,3 +87,22 @@ Deno.test("verify() goes by what was known last while the store is away, and rej
   assert.equal(await secrets.verify("1", "a"), "a");
   await assert.rejects(secrets.verify("2", "a"), { code: "authentication_unavailable", cause: error });
 });
+
+Deno.test("verify() does not remember a secret that was removed while it was being read", async () => {
+  const store = new Store();
+  store.secrets.push(await secret("a"));
+  const secrets = new TenantClientSecrets({ store, cacheDurationMs: 10_000, now: () => 0 });
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Secret[]>();
+  store.listByTenant = () => {
+    asked.resolve();
+    return answer.promise;
+  };
+  const verifying = secrets.verify("1", "a");
+  await asked.promise;
+  secrets.forgetAll();
+  answer.resolve(store.secrets);
+  await verifying;
+  store.listByTenant = () => Promise.resolve([]);
+  assert.equal(await secrets.verify("1", "a"), undefined);
+});
