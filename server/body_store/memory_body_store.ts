@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Blocks } from "./blocks.ts";
 import type { BodyStore, PutOptions, StoredBody } from "./body_store.ts";
 import { checkBodyKey } from "./body_key.ts";
 import { readBody } from "./read_body.ts";
@@ -38,7 +39,7 @@ export class MemoryBodyStore implements BodyStore {
 
   async put(key: string, body: ReadableStream<Uint8Array>, options: PutOptions = {}): Promise<number> {
     checkBodyKey(key);
-    const pieces: Uint8Array[] = [];
+    const blocks = new Blocks();
     let takenBytes = 0;
     try {
       const sizeBytes = await readBody(body, options, (piece) => {
@@ -47,11 +48,10 @@ export class MemoryBodyStore implements BodyStore {
         }
         this.#totalBytes += piece.byteLength;
         takenBytes += piece.byteLength;
-        // The piece may be a view of something far larger.
-        pieces.push(piece.slice());
+        blocks.add(piece);
       });
       this.#forget(key);
-      this.#bodies.set(key, { pieces, sizeBytes, since: this.#now() });
+      this.#bodies.set(key, { pieces: blocks.take(), sizeBytes, since: this.#now() });
       return sizeBytes;
     } catch (error) {
       this.#totalBytes -= takenBytes;
@@ -87,7 +87,6 @@ function streamOf(pieces: readonly Uint8Array[]): ReadableStream<Uint8Array> {
   let index = 0;
   return new ReadableStream<Uint8Array>({
     pull(controller) {
-      while (pieces[index]?.byteLength === 0) index++;
       const piece = pieces[index++];
       if (piece === undefined) controller.close();
       else controller.enqueue(piece.slice());

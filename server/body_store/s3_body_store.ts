@@ -8,6 +8,7 @@
  */
 
 import { RelayError } from "../../shared/errors/relay_error.ts";
+import { Blocks } from "./blocks.ts";
 import { checkBodyKey, isBodyKey } from "./body_key.ts";
 import type { BodyStore, PutOptions, StoredBody } from "./body_store.ts";
 import { readBody } from "./read_body.ts";
@@ -183,38 +184,34 @@ export class S3BodyStore implements BodyStore {
 /** Collects pieces until they are a part. */
 class PartBuffer {
   readonly #limitBytes: number;
-  #pieces: Uint8Array[] = [];
-  #sizeBytes = 0;
+  readonly #blocks = new Blocks();
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
   }
 
   get sizeBytes(): number {
-    return this.#sizeBytes;
+    return this.#blocks.sizeBytes;
   }
 
   get isFull(): boolean {
-    return this.#sizeBytes === this.#limitBytes;
+    return this.sizeBytes === this.#limitBytes;
   }
 
   /** Returns what did not fit. */
   add(piece: Uint8Array): Uint8Array {
-    const taken = piece.slice(0, this.#limitBytes - this.#sizeBytes);
-    this.#pieces.push(taken);
-    this.#sizeBytes += taken.byteLength;
+    const taken = piece.subarray(0, this.#limitBytes - this.sizeBytes);
+    this.#blocks.add(taken);
     return piece.subarray(taken.byteLength);
   }
 
   take(): Uint8Array<ArrayBuffer> {
-    const part = new Uint8Array(this.#sizeBytes);
+    const part = new Uint8Array(this.sizeBytes);
     let offset = 0;
-    for (const piece of this.#pieces) {
-      part.set(piece, offset);
-      offset += piece.byteLength;
+    for (const block of this.#blocks.take()) {
+      part.set(block, offset);
+      offset += block.byteLength;
     }
-    this.#pieces = [];
-    this.#sizeBytes = 0;
     return part;
   }
 }
