@@ -130,13 +130,15 @@ export class Authority implements Disposable {
     try {
       return (await jwtVerify(token, findKey, options)).payload;
     } catch (error) {
-      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw translateKeyFault(error);
       // The token does not say which of several keys it was signed with.
       for await (const key of error) {
         try {
           return (await jwtVerify(token, key, options)).payload;
         } catch (fault) {
-          if (!(fault instanceof errors.JWSSignatureVerificationFailed)) throw fault;
+          const isOfKey = fault instanceof errors.JWSSignatureVerificationFailed ||
+            !(fault instanceof errors.JOSEError);
+          if (!isOfKey) throw fault;
         }
       }
       throw new errors.JWSSignatureVerificationFailed();
@@ -208,4 +210,10 @@ export class Authority implements Disposable {
 
 function toKnown({ issuer, keySet }: AuthorityDocuments, fetchedAt: number): Known {
   return { issuer, findKey: createLocalJWKSet(keySet), fetchedAt };
+}
+
+/** A key that is malformed or too short is told by other errors than those of the library. */
+function translateKeyFault(cause: unknown): unknown {
+  if (cause instanceof errors.JOSEError) return cause;
+  return new TokenError("token_invalid", "Cannot accept token: its issuer's key cannot be used", { cause });
 }

@@ -278,3 +278,26 @@ Deno.test("TrustedIssuers keeps the keys of a hundred issuers", () => {
   const second = trusted.authority("https://login1.example");
   assert.notEqual(second, first);
 });
+
+/** Keys that an authority may publish and nobody can use. */
+const UNUSABLE: Readonly<Record<string, JWK>> = {
+  "is too short": { kty: "RSA", n: "vw".repeat(85), e: "AQAB" },
+  "lacks a part": { kty: "RSA", e: "AQAB" },
+  "is no base64": { kty: "RSA", n: "!", e: "AQAB" },
+};
+
+for (const [fault, unusable] of Object.entries(UNUSABLE)) {
+  Deno.test(`verify() rejects a token with token_invalid when its key ${fault}`, async () => {
+    using site = new Site();
+    const { sign } = await site.addKey("RS256");
+    site.keys[0] = { ...unusable, kid: site.keys[0]!.kid! };
+    await assert.rejects(site.authority.verify(await sign(), { audience: AUDIENCE }), withCode("token_invalid"));
+  });
+}
+
+Deno.test("verify() takes a token without a key id when another key is too short", async () => {
+  using site = new Site();
+  site.keys.push(UNUSABLE["is too short"]!);
+  const { sign } = await site.addKey("RS256", {});
+  assert.equal((await site.authority.verify(await sign(), { audience: AUDIENCE })).sub, "site");
+});
