@@ -137,7 +137,7 @@ export class SigningKeys {
   }
 
   async #reloadAfter(ageMs: number): Promise<void> {
-    if (this.#options.now() - this.#loadedAt < ageMs) return;
+    if (isWithin(this.#options.now() - this.#loadedAt, ageMs)) return;
     try {
       await this.#reload();
     } catch (error) {
@@ -151,7 +151,7 @@ export class SigningKeys {
   /** At once for the first, so that a token of a key that another server has just made is not refused. */
   async #reloadForUnknownKey(): Promise<void> {
     const now = this.#options.now();
-    if (now - this.#unknownKeyAt < UNKNOWN_KEY_RELOAD_INTERVAL_MS) return;
+    if (isWithin(now - this.#unknownKeyAt, UNKNOWN_KEY_RELOAD_INTERVAL_MS)) return;
     this.#unknownKeyAt = now;
     await this.#reloadAfter(0);
   }
@@ -172,6 +172,11 @@ export class SigningKeys {
     }));
     this.#loadedAt = this.#options.now();
   }
+}
+
+/** A clock that was set back says nothing of how old something is. */
+function isWithin(ageMs: number, limitMs: number): boolean {
+  return ageMs >= 0 && ageMs < limitMs;
 }
 
 async function importKey(stored: StoredSigningKey): Promise<Omit<LoadedKey, "verifiesUntil">> {

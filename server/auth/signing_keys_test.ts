@@ -118,3 +118,15 @@ Deno.test("the last known keys count while the database is away", async () => {
   assert.equal((await keys.active()).kid, kid);
   assert.ok(await keys.find(kid));
 });
+
+Deno.test("find() knows the new key of another server although the clock was set back", async () => {
+  await using server = await TestIssuer.start();
+  const neighbour = server.neighbour();
+  await server.keys.active();
+  await neighbour.keys.find("unknown");
+  server.clock.advance(31 * DAY_MS);
+  await server.keys.rotateIfDue();
+  const { kid } = await server.keys.active();
+  server.clock.advance(-31 * DAY_MS - 3_600_000);
+  assert.ok(await neighbour.keys.find(kid) !== undefined);
+});
