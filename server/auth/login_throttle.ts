@@ -137,7 +137,10 @@ export class LoginThrottle {
     if (failures === undefined || failures.count < free) return 0;
     const { minimumWaitMs, maximumWaitMs } = this.#limits;
     const fullMs = Math.min(maximumWaitMs, minimumWaitMs * 2 ** Math.min(failures.count - free, 30));
-    return failures.lastAt + fullMs - this.#now();
+    const now = this.#now();
+    // A clock that was set back must not make the wait longer.
+    failures.lastAt = Math.min(failures.lastAt, now);
+    return failures.lastAt + fullMs - now;
   }
 
   #fail(entries: Map<string, Failures>, key: string): void {

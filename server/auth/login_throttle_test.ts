@@ -111,3 +111,12 @@ Deno.test("run() forgets what was tried longest ago when there is too much to re
   for (let index = 0; index < 10; index++) await fail({ ...ANN, account: `user ${index}` });
   assert.equal(await waitOf(ANN), 0);
 });
+
+Deno.test("run() makes nobody wait longer because the clock was set back", async () => {
+  const { clock, fail, waitOf } = setUp();
+  await fail(ANN, 5);
+  clock.advance(-3_600_000);
+  assert.equal(await waitOf(ANN), 1);
+  clock.advance(1_000);
+  assert.equal(await waitOf(ANN), 0);
+});
