@@ -6,7 +6,7 @@
 
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import { headerValue } from "../../shared/http/headers.ts";
-import { SUB_PROTOCOL } from "../../shared/protocol/frame.ts";
+import { CloseCode, SUB_PROTOCOL } from "../../shared/protocol/frame.ts";
 import { acceptSession } from "../../shared/protocol/handshake.ts";
 import type { ConnectionSettings, Hello, ServedTargets } from "../../shared/protocol/handshake_heads.ts";
 import type { MessagePipe } from "../../shared/protocol/pipe.ts";
@@ -24,6 +24,7 @@ import { ConnectionToken } from "./connection_token.ts";
 import type { ConnectionRegistry } from "./registry.ts";
 
 const logger = getLogger("connectors");
+const NO_ROOM = "The tenant has its share of connections";
 
 /** Hears of new connections. */
 export interface ConnectionWatch {
@@ -101,7 +102,7 @@ export class ConnectorEndpoint {
     const token = await this.#authentication.verify(bearerOf(request));
     const tenant = await this.#authentication.tenantOf(token);
     if (!this.#places.hasRoom(tenant.id)) {
-      throw new RelayError("overloaded", "The tenant has its share of connections");
+      throw new RelayError("overloaded", NO_ROOM);
     }
     const client = { tenant, token, peerAddress: request.peerAddress };
     return { protocol: SUB_PROTOCOL, accept: (pipe) => void this.#accept(pipe, client) };
@@ -110,6 +111,8 @@ export class ConnectorEndpoint {
   /** What a connection needs after its handshake lives on by itself, so that the many that are idle keep nothing of these calls. */
   async #accept(pipe: MessagePipe, client: Client): Promise<void> {
     const { id } = client.tenant;
+    // Many that waited for one look-up were let in by the same free place.
+    if (!this.#places.hasRoom(id)) return pipe.close(CloseCode.goingAway, NO_ROOM);
     this.#places.take(id);
     let session: Session | undefined;
     try {
