@@ -6,7 +6,14 @@
  */
 
 import { RelayError } from "../errors/relay_error.ts";
-import { type MessageReceiver, type MessageSocket, sendableCode, shortReason, SocketClose } from "./message_socket.ts";
+import {
+  MAX_SOCKET_MESSAGE_BYTES,
+  type MessageReceiver,
+  type MessageSocket,
+  sendableCode,
+  shortReason,
+  SocketClose,
+} from "./message_socket.ts";
 import { decodeClose, encodeClose, encodeRecord, RecordKind, RecordReader } from "./record.ts";
 
 /** How messages wait. */
@@ -98,6 +105,8 @@ export class SocketStreams implements MessageReceiver {
 
   message(data: Uint8Array, isText: boolean): void {
     if (this.#isOutgoingOver || this.#isClosed) return;
+    // `ws` refuses them itself, a native WebSocket takes more.
+    if (data.length > MAX_SOCKET_MESSAGE_BYTES) return this.end(SocketClose.tooBig, "a message is too large");
     const waitingBytes = this.#waitingBytes + data.length;
     const isFull = waitingBytes >= PAUSE_BYTES && !this.#isPaused;
     if (isFull) this.#isPaused = this.#socket?.pause() === true;

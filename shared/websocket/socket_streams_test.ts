@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { RelayError } from "../errors/relay_error.ts";
-import type { MessageReceiver, MessageSocket } from "./message_socket.ts";
+import { MAX_SOCKET_MESSAGE_BYTES, type MessageReceiver, type MessageSocket } from "./message_socket.ts";
 import { decodeClose, encodeClose, encodeRecord, RecordKind, RecordReader, type SocketRecord } from "./record.ts";
 import { SocketStreams } from "./socket_streams.ts";
 
@@ -105,6 +105,17 @@ Deno.test("SocketStreams closes a socket that cannot be paused with 1013 when 1 
   const records = await readAll(streams.outgoing);
   assert.equal(records.length, 16);
   assert.deepEqual(decodeClose(records.at(-1)!.payload), { code: 1013, reason: "too many messages wait" });
+  incoming.close();
+  await ended;
+});
+
+Deno.test("SocketStreams closes both ends with 1009 when a message is too large", async () => {
+  const { streams, socket, incoming, ended } = start({ canPause: false });
+  socket.receiver.message(new Uint8Array(MAX_SOCKET_MESSAGE_BYTES + 1), false);
+  assert.deepEqual(socket.closes, [[1009, "a message is too large"]]);
+  const records = await readAll(streams.outgoing);
+  assert.equal(records.length, 1);
+  assert.equal(decodeClose(records[0]!.payload).code, 1009);
   incoming.close();
   await ended;
 });
