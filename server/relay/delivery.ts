@@ -11,6 +11,7 @@ import type { Dispatch, Dispatcher, DispatchOptions } from "../dispatch/dispatch
 import type { DispatchedResponse } from "../dispatch/pending_request.ts";
 import type { Admission } from "./admission.ts";
 import type { Expiration } from "./expiration.ts";
+import { giveUpBody } from "./response_body.ts";
 
 const logger = getLogger("relay");
 
@@ -66,19 +67,23 @@ export class Deliveries {
   }
 
   /**
-   * Delivers a request, and waits for the response.
+   * Delivers a request, and waits for the response. Once its head is here, the request does not expire any more. Without one a body that no
+   * connection has begun to read is given up: it may be an interceptor's, who waits to close what it comes from.
    *
    * @param signal Aborts when the client has left, and with it the request.
    * @returns Rejects with a `RelayError` that says why there is no response.
    */
-  deliver(request: RelayRequest, signal: AbortSignal, options: DeliveryOptions): Promise<DispatchedResponse> {
-    if (options.stored !== undefined) {
-      return this.#deliverStored(request, signal, { ...options, stored: options.stored });
+  async deliver(request: RelayRequest, signal: AbortSignal, options: DeliveryOptions): Promise<DispatchedResponse> {
+    using _running = options.expiration;
+    try {
+      const { stored } = options;
+      return stored === undefined
+        ? await this.#deliverDirectly(request, signal, options)
+        : await this.#deliverStored(request, signal, { ...options, stored });
+    } catch (error) {
+      giveUpBody(request.body);
+      throw error;
     }
-    const dispatch = this.#dispatch(request, options);
-    if (signal.aborted) dispatch.cancel("client_gone");
-    else signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });
-    return dispatch.response;
   }
 
   /**
@@ -103,6 +108,13 @@ export class Deliveries {
    */
   enqueue(request: RelayRequest, options: DeliveryOptions & { readonly stored: StoringOptions }): Promise<void> {
     return this.#keeper.enqueue(this.#kept(request, options));
+  }
+
+  #deliverDirectly(request: RelayRequest, signal: AbortSignal, options: DeliveryOptions): Promise<DispatchedResponse> {
+    const dispatch = this.#dispatch(request, options);
+    if (signal.aborted) dispatch.cancel("client_gone");
+    else signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });
+    return dispatch.response;
   }
 
   /** The time until the response begins when the request is stored. */

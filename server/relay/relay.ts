@@ -212,31 +212,13 @@ export class Relay implements Disposable {
       await this.#deliveries.enqueue(this.#relayed(exchange, request, { stored }), { ...delivery, stored });
       return accepted(exchange.requestId);
     }
-    const response = await this.#delivered(this.#relayed(exchange, request, delivery), signal, delivery);
+    const response = await this.#deliveries.deliver(this.#relayed(exchange, request, delivery), signal, delivery);
     exchange.answered(response);
     operator?.answered(response);
     const seen = tap === undefined ? response : { ...response, body: tap.targetResponse(response) };
     const plain = withClientHeaders(seen, method);
     const presented = intercepted === undefined ? plain : await this.#intercepted(exchange, plain, intercepted);
     return this.#presented(exchange, presented, request.isTraced ? response : undefined);
-  }
-
-  /**
-   * The target's response. Once its head is here, the request does not expire any more. A body that no connection has begun to read is given up:
-   * it may be an interceptor's, who waits to close what it comes from.
-   */
-  async #delivered(
-    request: RelayRequest,
-    signal: AbortSignal,
-    delivery: DeliveryOptions,
-  ): Promise<DispatchedResponse> {
-    using _running = delivery.expiration;
-    try {
-      return await this.#deliveries.deliver(request, signal, delivery);
-    } catch (error) {
-      giveUpBody(request.body);
-      throw error;
-    }
   }
 
   /** What the client sent, but for what is not for targets. The forwarding headers are the first interceptor's work. */
