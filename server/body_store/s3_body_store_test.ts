@@ -193,3 +193,13 @@ Deno.test("put() ends with its signal while S3 completes an upload", async () =>
     message: "enough",
   });
 });
+
+Deno.test("a list that does not end is body_store_unavailable", async () => {
+  const blanks = new Uint8Array(1 << 20).fill(32);
+  await using service = startService(() =>
+    new Response(new ReadableStream({ pull: (controller) => controller.enqueue(blanks.slice()) }))
+  );
+  await assert.rejects(Array.fromAsync(new S3BodyStore(service.options).keys({ minimumAgeMs: 0 })), {
+    code: "body_store_unavailable",
+  });
+});

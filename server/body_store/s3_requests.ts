@@ -50,7 +50,9 @@ export class S3Error extends Error {
 }
 
 const FIRST_DELAY_MS = 100;
-const MAX_ERROR_BYTES = 64 * 1024;
+const MAX_ERROR_LENGTH = 64 * 1024;
+/** Far more than a page of a list has. */
+const MAX_TEXT_LENGTH = 4 * 1024 * 1024;
 
 /** Sends requests to one bucket. */
 export class S3Requests {
@@ -88,12 +90,14 @@ export class S3Requests {
   /**
    * Sends a request until it is answered with success, and reads the answer, each piece of which may take as long as its beginning.
    *
-   * @throws As {@link send} does; also `body_store_unavailable` when the answer stalls or breaks off.
+   * @throws As {@link send} does; also `body_store_unavailable` when the answer stalls, breaks off or does not end.
    */
   async sendForText(action: string, request: S3Request): Promise<string> {
     const { body } = await this.send(action, request);
     try {
-      return await readText(body, { timeoutMs: this.#options.timeoutMs });
+      const text = await readText(body, { timeoutMs: this.#options.timeoutMs, maxLength: MAX_TEXT_LENGTH });
+      if (text.length > MAX_TEXT_LENGTH) throw new Error("S3 answers without end");
+      return text;
     } catch (error) {
       request.signal?.throwIfAborted();
       throw bodyStoreUnavailable(action, error);
@@ -114,7 +118,9 @@ export class S3Requests {
       });
       const response = await fetch(signed, { redirect: "manual" });
       if (response.ok) return response;
-      return new S3Error(response.status, textOf(await readErrorText(response), "Code") ?? "");
+      const { timeoutMs } = this.#options;
+      const text = await readText(response.body, { timeoutMs, maxLength: MAX_ERROR_LENGTH });
+      return new S3Error(response.status, textOf(text, "Code") ?? "");
     } catch (error) {
       return error;
     } finally {
@@ -141,37 +147,34 @@ function encodePath(object: string): string {
   return object.split("/").map(encodeURIComponent).join("/");
 }
 
+/** Reads text whose pieces may each take `timeoutMs`; of more than `maxLength` characters only the beginning, which is longer than that. */
 async function readText(
   body: ReadableStream<Uint8Array> | null,
-  { timeoutMs }: { readonly timeoutMs: number },
+  { timeoutMs, maxLength }: { readonly timeoutMs: number; readonly maxLength: number },
 ): Promise<string> {
   const reader = (body ?? ReadableStream.from<Uint8Array>([])).getReader();
   const decoder = new TextDecoder();
   let text = "";
-  for (;;) {
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => late.reject(new Error("S3 does not answer to the end")), timeoutMs);
-    try {
-      const { done, value } = await Promise.race([reader.read(), late.promise]);
-      if (done) return text + decoder.decode();
+  try {
+    while (text.length <= maxLength) {
+      const { done, value } = await within(timeoutMs, reader.read());
+      if (done) break;
       text += decoder.decode(value, { stream: true });
-    } catch (error) {
-      reader.cancel(error).catch(() => {});
-      throw error;
-    } finally {
-      clearTimeout(timer);
     }
+    return text;
+  } finally {
+    reader.cancel().catch(() => {});
   }
 }
 
-async function readErrorText({ body }: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const bytes of body ?? []) {
-    text += decoder.decode(bytes, { stream: true });
-    if (text.length > MAX_ERROR_BYTES) break;
+async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error("S3 does not answer to the end")), timeoutMs);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
-  return text;
 }
 
 function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
