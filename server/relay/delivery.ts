@@ -74,12 +74,15 @@ export class Deliveries {
    * @returns Rejects with a `RelayError` that says why there is no response.
    */
   async deliver(request: RelayRequest, signal: AbortSignal, options: DeliveryOptions): Promise<DispatchedResponse> {
-    using _running = options.expiration;
+    const { stored, expiration } = options;
+    using _running = expiration;
     try {
-      const { stored } = options;
-      return stored === undefined
-        ? await this.#deliverDirectly(request, signal, options)
-        : await this.#deliverStored(request, signal, { ...options, stored });
+      const dispatch = stored === undefined
+        ? this.#dispatch(request, options)
+        : await this.#dispatchStored(request, { ...options, stored });
+      if (signal.aborted) dispatch.cancel("client_gone");
+      else signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });
+      return await dispatch.response;
     } catch (error) {
       giveUpBody(request.body);
       throw error;
@@ -110,24 +113,14 @@ export class Deliveries {
     return this.#keeper.enqueue(this.#kept(request, options));
   }
 
-  #deliverDirectly(request: RelayRequest, signal: AbortSignal, options: DeliveryOptions): Promise<DispatchedResponse> {
-    const dispatch = this.#dispatch(request, options);
-    if (signal.aborted) dispatch.cancel("client_gone");
-    else signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });
-    return dispatch.response;
-  }
-
   /** The time until the response begins when the request is stored. */
-  async #deliverStored(
+  async #dispatchStored(
     request: RelayRequest,
-    signal: AbortSignal,
     options: DeliveryOptions & { readonly stored: StoringOptions },
-  ): Promise<DispatchedResponse> {
+  ): Promise<Pick<Dispatch, "response" | "cancel">> {
     const dispatch = await this.#keeper.dispatch(this.#kept(request, options), options.dispatch);
-    if (signal.aborted) dispatch.cancel("client_gone");
-    else signal.addEventListener("abort", () => dispatch.cancel("client_gone"), { once: true });
     options.expiration.start(() => dispatch.cancel("expired"));
-    return await dispatch.response;
+    return dispatch;
   }
 
   #kept(
