@@ -14,10 +14,9 @@ type Branch = { [key: string]: unknown };
 export class ConfigTree {
   readonly #schema: Schema;
   readonly #root: Branch = branch();
-  readonly #failed = new Set<string>();
+  /** Those with the value of a key have the key's path. */
+  #problems: { readonly key?: string; readonly problem: ConfigProblem }[] = [];
   readonly #sources = new Map<string, string>();
-  /** What went wrong while values were collected. */
-  readonly problems: ConfigProblem[] = [];
 
   constructor(schema: Schema) {
     this.#schema = schema;
@@ -28,6 +27,11 @@ export class ConfigTree {
     return this.#root;
   }
 
+  /** What went wrong while values were collected. */
+  get problems(): readonly ConfigProblem[] {
+    return this.#problems.map(({ problem }) => problem);
+  }
+
   /** The source of the value at a path, or of the nearest list or section above it. */
   sourceOf(path: readonly string[]): string | undefined {
     return this.#sources.get(path.join(".")) ?? (path.length > 0 ? this.sourceOf(path.slice(0, -1)) : undefined);
@@ -35,13 +39,17 @@ export class ConfigTree {
 
   /** Whether a value was given for a key but could not be had; that it is missing then says nothing. */
   hasFailed(path: readonly string[]): boolean {
-    return this.#failed.has(path.join("."));
+    return this.#problems.some(({ key }) => key === path.join("."));
   }
 
-  /** Notes a problem with the value of a key. */
+  /** Notes a problem with the value of a key. It is none any more when a later source gives another value. */
   fail(path: readonly string[], problem: ConfigProblem): void {
-    this.#failed.add(path.join("."));
-    this.problems.push(problem);
+    this.#problems.push({ key: path.join("."), problem });
+  }
+
+  /** Notes a problem that is not of one key's value. */
+  report(...problems: readonly ConfigProblem[]): void {
+    this.#problems.push(...problems.map((problem) => ({ problem })));
   }
 
   /**
@@ -109,7 +117,9 @@ export class ConfigTree {
   ): void {
     const key = path.at(-1)!;
     const child = childOf(node, key);
-    this.#sources.set(path.join("."), source);
+    const name = path.join(".");
+    this.#sources.set(name, source);
+    this.#problems = this.#problems.filter(({ key, problem }) => key !== name || problem.source === source);
     if (child !== undefined && nodeOf(child).type !== "value" && isBranch(value)) {
       if (!isBranch(target[key])) target[key] = branch();
       this.merge(value, source, path);
@@ -123,9 +133,9 @@ export class ConfigTree {
     for (const segment of path) {
       const key = existingKey(place, segment);
       const child = childOf(place.node, key);
-      const existing = place.target[key];
+      const existing = place.target[key] ??= branch();
+      // A plain value where a section belongs stays, for the schema to refuse it.
       const target = isBranch(existing) ? existing : branch();
-      place.target[key] = target;
       place = {
         node: child === undefined ? { type: "value", kind: undefined } : nodeOf(child),
         target,

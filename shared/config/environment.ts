@@ -37,7 +37,7 @@ export function applyEnvironment(
     } else {
       const word = name.slice(start.length);
       const message = unknown("environment variable", { word, known: variableNames(schema), start });
-      tree.problems.push({ path: name, message });
+      tree.report({ path: name, message });
     }
   }
 }
@@ -48,7 +48,7 @@ function readFrom(
 ): void {
   const valueName = name.slice(0, -FILE_SUFFIX.length);
   if ((env[valueName] ?? "") !== "") {
-    tree.problems.push({
+    tree.report({
       path: path.join("."),
       message: `Only one of ${valueName} and ${name} can be set`,
       source: name,

@@ -84,7 +84,7 @@ function yaml(path: string, text: string): unknown {
   try {
     return document.toJS();
   } catch {
-    throw problem(path, "Cannot parse the file: an alias has no anchor");
+    throw problem(path, "Cannot parse the file: an alias has no anchor, or stands for too much");
   }
 }
 

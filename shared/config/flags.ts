@@ -25,7 +25,7 @@ export function applyFlags(tree: ConfigTree, schema: Schema, flags: Readonly<Rec
     if (secretKey !== undefined) {
       tree.setFromFile([...path.slice(0, -1), secretKey], { file: text, source, namedBy: path });
     } else if (node === undefined || path.includes("")) {
-      tree.problems.push({
+      tree.report({
         path: source,
         message: unknown("flag", { word: name, known: flagNames(schema), start: "--" }),
       });

@@ -57,7 +57,7 @@ function mergeFile(tree: ConfigTree, file: string): boolean {
     return true;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    tree.problems.push(...error.problems);
+    tree.report(...error.problems);
     return false;
   }
 }

@@ -215,6 +215,32 @@ Deno.test("loadConfig() refuses a variable that is set both directly and by a fi
   ]);
 });
 
+Deno.test("loadConfig() refuses a plain value for a section, although a later source sets one of its keys", () => {
+  using folder = new Folder();
+  const file = folder.write("a.json", JSON.stringify({ limits: "x", targets: { a: "http://a" } }));
+  const options = { file, env: { APP__LIMITS__MESSAGE: "1KiB" }, flags: { "targets.a.url": "http://b" } };
+  assert.deepEqual(lines(options), [
+    `limits: Expected keys and values [${file}]`,
+    `targets.a: Expected keys and values [${file}]`,
+  ]);
+});
+
+Deno.test("loadConfig() does not mind that a value could not be had which a later source gives", () => {
+  using folder = new Folder();
+  const file = folder.write("a.json", JSON.stringify({ passwordFile: "/does/not/exist", caFile: "a" }));
+  const env = { APP__PASSWORD: "b", APP__CA_FILE_FILE: "/does/not/exist", APP__TARGETS: "{" };
+  const { password, caFile, targets } = load({ file, env, flags: { caFile: "c", targets: "{}" } });
+  assert.deepEqual({ password, caFile, targets }, { password: "b", caFile: "c", targets: {} });
+});
+
+Deno.test("loadConfig() refuses a secret that is given twice, in whatever order", () => {
+  using folder = new Folder();
+  for (const keys of [["password", "passwordFile"], ["passwordFile", "password"]]) {
+    const file = folder.write("a.json", JSON.stringify(Object.fromEntries(keys.map((key) => [key, "x"]))));
+    assert.deepEqual(lines({ file }), [`passwordFile: Only one of password and passwordFile can be set [${file}]`]);
+  }
+});
+
 const BROKEN_FILES: readonly (readonly [name: string, content: string, message: RegExp])[] = [
   ["a.json", '{"password": "hunter2" "b"}', /^Cannot parse the file: comma expected at line 1, column 24$/],
   ["a.json", '{\n"a": 1, // hunter2\n}', /^Cannot parse the file: invalid comment token at line 2, column 9$/],
