@@ -10,7 +10,7 @@ export interface TunnelAnswer {
   readonly restBytes: number;
 }
 
-/** More than this is no answer to `CONNECT`. */
+/** More than this, with the interim answers before it, is no answer to `CONNECT`. */
 const MAXIMUM_HEAD_BYTES = 64 * 1024;
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})(?: [^\r\n]*)?\r?\n/;
 const HEAD_END = /\r?\n\r?\n/;
@@ -24,13 +24,17 @@ const BEGINNING = "HTTP/1.";
 export function readTunnelAnswer(bytes: Uint8Array): TunnelAnswer | "incomplete" | "invalid" {
   // A character for each byte, so that positions are counts of bytes.
   const text = String.fromCharCode(...bytes.subarray(0, MAXIMUM_HEAD_BYTES));
-  if (!text.startsWith(BEGINNING.slice(0, text.length))) return "invalid";
-  const end = HEAD_END.exec(text);
-  if (end === null) return bytes.length < MAXIMUM_HEAD_BYTES ? "incomplete" : "invalid";
-  const status = STATUS_LINE.exec(text)?.[1];
-  if (status === undefined) return "invalid";
-  const headBytes = end.index + end[0].length;
-  // Interim answers are followed by the real one (RFC 9110 section 15.2).
-  if (status.startsWith("1")) return readTunnelAnswer(bytes.subarray(headBytes));
-  return { status: Number(status), restBytes: bytes.length - headBytes };
+  let readBytes = 0;
+  let status: string | undefined;
+  do {
+    const head = text.slice(readBytes);
+    if (!head.startsWith(BEGINNING.slice(0, head.length))) return "invalid";
+    const end = HEAD_END.exec(head);
+    if (end === null) return bytes.length < MAXIMUM_HEAD_BYTES ? "incomplete" : "invalid";
+    status = STATUS_LINE.exec(head)?.[1];
+    if (status === undefined) return "invalid";
+    readBytes += end.index + end[0].length;
+    // Interim answers are followed by the real one (RFC 9110 section 15.2).
+  } while (status.startsWith("1"));
+  return { status: Number(status), restBytes: bytes.length - readBytes };
 }

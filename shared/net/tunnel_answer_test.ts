@@ -27,6 +27,10 @@ Deno.test("readTunnelAnswer() refuses what is no HTTP/1 as soon as it shows, and
   assert.equal(read(`HTTP/1.1 200 OK\r\n${"a".repeat(64 * 1024)}`), "invalid");
 });
 
+Deno.test("readTunnelAnswer() refuses endless interim answers", () => {
+  assert.equal(read("HTTP/1.1 100 Continue\r\n\r\n".repeat(3_000) + "HTTP/1.1 200 OK\r\n\r\n"), "invalid");
+});
+
 Deno.test("readTunnelAnswer() takes any bytes", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void readTunnelAnswer(bytes)));
 });
