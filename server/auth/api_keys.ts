@@ -39,23 +39,28 @@ export interface ApiKeysOptions {
   readonly store: ApiKeyStore;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
+  /** Milliseconds, monotonic: how old what is remembered is. `performance.now` unless given. */
+  readonly monotonicNow?: () => number;
 }
 
 interface Found {
   readonly key: ApiKey;
-  readonly foundAt: number;
+  /** Monotonic. */
+  readonly foundAtMs: number;
   notedAt: number;
 }
 
 /** Tells whose API key it is. */
 export class ApiKeys {
   readonly #options: ApiKeysOptions;
+  readonly #monotonicNow: () => number;
   /** By hash; those found last stand last. */
   readonly #found = new Map<string, Found>();
   #forgotten = 0;
 
   constructor(options: ApiKeysOptions) {
     this.#options = options;
+    this.#monotonicNow = options.monotonicNow ?? (() => performance.now());
   }
 
   /**
@@ -83,14 +88,18 @@ export class ApiKeys {
   }
 
   async #find(hash: string): Promise<Found | undefined> {
-    const now = this.#options.now();
+    const nowMs = this.#monotonicNow();
     const known = this.#found.get(hash);
-    if (known !== undefined && now - known.foundAt < CACHE_DURATION_MS) return known;
+    if (known !== undefined && nowMs - known.foundAtMs < CACHE_DURATION_MS) return known;
     const forgotten = this.#forgotten;
     const key = await this.#options.store.findByHash(hash);
     this.#found.delete(hash);
     if (key === undefined || !hashesAreEqual(key.hash, hash)) return undefined;
-    const found = { key, foundAt: now, notedAt: Math.max(known?.notedAt ?? -Infinity, key.lastUsedAt ?? -Infinity) };
+    const found = {
+      key,
+      foundAtMs: nowMs,
+      notedAt: Math.max(known?.notedAt ?? -Infinity, key.lastUsedAt ?? -Infinity),
+    };
     // What was removed while it was being read is not remembered.
     if (forgotten === this.#forgotten) this.#found.set(hash, found);
     this.#makeRoom();

@@ -50,33 +50,38 @@ export interface AuthorityOptions {
   readonly fetch: typeof fetch;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
+  /** Milliseconds, monotonic: how old what is remembered is. `performance.now` unless given. */
+  readonly monotonicNow?: () => number;
   readonly times?: Partial<AuthorityTimes>;
 }
 
 interface Known {
   readonly issuer: string;
   readonly findKey: ReturnType<typeof createLocalJWKSet>;
-  readonly fetchedAt: number;
+  /** Monotonic. */
+  readonly fetchedAtMs: number;
 }
 
 /** Verifies the tokens of one authority. Disposing it ends its fetches. */
 export class Authority implements Disposable {
   readonly issuer: string;
   readonly #options: AuthorityOptions;
+  readonly #monotonicNow: () => number;
   readonly #times: AuthorityTimes;
   readonly #closing = new AbortController();
   #known: Known | undefined;
   #fetching: Promise<void> | undefined;
   #failures = 0;
-  /** When a token with an unknown key last caused a fetch. */
-  #unknownKeyAt = -Infinity;
-  /** No fetch before this time. */
-  #retryAt = -Infinity;
+  /** When a token with an unknown key last caused a fetch, monotonic. */
+  #unknownKeyAtMs = -Infinity;
+  /** No fetch before this time, monotonic. */
+  #retryAtMs = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: AuthorityOptions) {
     this.issuer = options.issuer;
     this.#options = options;
+    this.#monotonicNow = options.monotonicNow ?? (() => performance.now());
     this.#times = { ...DEFAULT_TIMES, ...options.times };
   }
 
@@ -86,7 +91,7 @@ export class Authority implements Disposable {
     clearTimeout(this.#timer);
     this.#fetch().catch(() => {
       if (this.#closing.signal.aborted) return;
-      this.#timer = setTimeout(() => this.start(), Math.max(1, this.#retryAt - this.#options.now()));
+      this.#timer = setTimeout(() => this.start(), Math.max(1, this.#retryAtMs - this.#monotonicNow()));
     });
   }
 
@@ -146,11 +151,11 @@ export class Authority implements Disposable {
   }
 
   async #keys(): Promise<Known> {
-    const { now } = this.#options;
+    const nowMs = this.#monotonicNow();
     if (this.#known === undefined) {
-      if (this.#fetching !== undefined || now() >= this.#retryAt) await this.#fetch().catch(() => {});
+      if (this.#fetching !== undefined || nowMs >= this.#retryAtMs) await this.#fetch().catch(() => {});
       if (this.#known === undefined) throw this.#unavailable();
-    } else if (now() - this.#known.fetchedAt >= this.#times.maximumAgeMs && now() >= this.#retryAt) {
+    } else if (nowMs - this.#known.fetchedAtMs >= this.#times.maximumAgeMs && nowMs >= this.#retryAtMs) {
       this.#fetch().catch(() => {});
     }
     return this.#known;
@@ -158,17 +163,17 @@ export class Authority implements Disposable {
 
   /** The keys after those that a token's key is not among; nothing when it is too early to ask again, or there is no answer. */
   async #keysAfter(known: Known): Promise<Known | undefined> {
-    const now = this.#options.now();
+    const nowMs = this.#monotonicNow();
     if (this.#known !== known) return this.#known;
-    const isDue = now - this.#unknownKeyAt >= this.#times.unknownKeyIntervalMs && now >= this.#retryAt;
+    const isDue = nowMs - this.#unknownKeyAtMs >= this.#times.unknownKeyIntervalMs && nowMs >= this.#retryAtMs;
     if (!isDue && this.#fetching === undefined) return undefined;
-    if (isDue) this.#unknownKeyAt = now;
+    if (isDue) this.#unknownKeyAtMs = nowMs;
     await this.#fetch().catch(() => {});
     return this.#known === known ? undefined : this.#known;
   }
 
   #unavailable(): RelayError {
-    const waitMs = this.#retryAt - this.#options.now();
+    const waitMs = this.#retryAtMs - this.#monotonicNow();
     return new RelayError("authentication_unavailable", "The authority that issues tokens cannot be reached", {
       retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1_000)),
     });
@@ -179,17 +184,17 @@ export class Authority implements Disposable {
   }
 
   async #fetchOnce(): Promise<void> {
-    const { fetch, now } = this.#options;
+    const { fetch } = this.#options;
     try {
       const documents = await fetchAuthorityDocuments(this.issuer, { fetch, signal: this.#closing.signal });
       if (this.#failures > 0) logger.info("{issuer} can be reached again", { issuer: this.issuer });
-      this.#known = toKnown(documents, now());
+      this.#known = toKnown(documents, this.#monotonicNow());
       this.#failures = 0;
-      this.#retryAt = -Infinity;
+      this.#retryAtMs = -Infinity;
     } catch (error) {
       const { retryMinimumMs, retryMaximumMs } = this.#times;
       const delayMs = Math.min(retryMaximumMs, retryMinimumMs * 2 ** this.#failures++);
-      this.#retryAt = now() + delayMs;
+      this.#retryAtMs = this.#monotonicNow() + delayMs;
       if (!this.#closing.signal.aborted) this.#report(error, delayMs);
       throw error;
     }
@@ -208,8 +213,8 @@ export class Authority implements Disposable {
   }
 }
 
-function toKnown({ issuer, keySet }: AuthorityDocuments, fetchedAt: number): Known {
-  return { issuer, findKey: createLocalJWKSet(keySet), fetchedAt };
+function toKnown({ issuer, keySet }: AuthorityDocuments, fetchedAtMs: number): Known {
+  return { issuer, findKey: createLocalJWKSet(keySet), fetchedAtMs };
 }
 
 /** A key that is malformed or too short is told by other errors than those of the library. */

@@ -32,7 +32,8 @@ class Site implements Disposable {
       [METADATA_URL]: () => Response.json({ issuer: ISSUER, jwks_uri: KEYS_URL }),
       [KEYS_URL]: () => Response.json({ keys: this.keys }),
     };
-    this.authority = new Authority({ issuer: ISSUER, fetch: this.fetch, now: this.clock.now });
+    const { now, monotonicNow } = this.clock;
+    this.authority = new Authority({ issuer: ISSUER, fetch: this.fetch, now, monotonicNow });
   }
 
   readonly fetch: typeof fetch = async (input, init) => {
@@ -132,6 +133,18 @@ Deno.test("verify() does not accept a key for long that the authority no longer 
   await site.verify(token);
   await site.verify(await sign());
   await assert.rejects(site.verify(token), withCode("token_invalid"));
+});
+
+Deno.test("verify() fetches the keys again as soon although the clock was set back", async () => {
+  using site = new Site();
+  const { sign } = await site.addKey();
+  const token = await sign();
+  await site.verify(token);
+  site.clock.setBack(3_600_000);
+  site.clock.advance(600_000);
+  await site.verify(token);
+  await turn();
+  assert.equal(site.requests.length, 4);
 });
 
 Deno.test("the keys that were fetched last count while the authority is away, and it is asked with growing delays", async () => {

@@ -33,11 +33,14 @@ export interface TenantClientSecretsOptions {
   readonly cacheDurationMs: number;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
+  /** Milliseconds, monotonic: how old what is remembered is. `performance.now` unless given. */
+  readonly monotonicNow?: () => number;
 }
 
 interface Known {
   readonly secrets: readonly Secret[];
-  readonly readAt: number;
+  /** Monotonic. */
+  readonly readAtMs: number;
   /** Ids with the time when their use was noted. */
   readonly notedAt: Map<string, number>;
 }
@@ -45,12 +48,14 @@ interface Known {
 /** Knows the secrets for the use `client`. */
 export class TenantClientSecrets {
   readonly #options: TenantClientSecretsOptions;
+  readonly #monotonicNow: () => number;
   /** By tenant id; those read last stand last. */
   readonly #known = new Map<string, Known>();
   #forgotten = 0;
 
   constructor(options: TenantClientSecretsOptions) {
     this.#options = options;
+    this.#monotonicNow = options.monotonicNow ?? (() => performance.now());
   }
 
   /**
@@ -79,10 +84,10 @@ export class TenantClientSecrets {
   }
 
   async #secretsOf(tenantId: string): Promise<Known> {
-    const { store, cacheDurationMs, now } = this.#options;
-    const readAt = now();
+    const { store, cacheDurationMs } = this.#options;
+    const readAtMs = this.#monotonicNow();
     const known = this.#known.get(tenantId);
-    if (known !== undefined && readAt - known.readAt < cacheDurationMs) return known;
+    if (known !== undefined && readAtMs - known.readAtMs < cacheDurationMs) return known;
     const forgotten = this.#forgotten;
     const secrets = await store.listByTenant(tenantId).catch((error) => {
       if (known === undefined) {
@@ -93,7 +98,7 @@ export class TenantClientSecrets {
       logger.warn("Cannot read the secrets of a tenant, what was known last counts: {error}", { tenantId, error });
       return known.secrets;
     });
-    const fresh = { secrets, readAt, notedAt: known?.notedAt ?? new Map<string, number>() };
+    const fresh = { secrets, readAtMs, notedAt: known?.notedAt ?? new Map<string, number>() };
     // What was removed while it was being read is not remembered.
     if (forgotten !== this.#forgotten) return fresh;
     this.#known.delete(tenantId);

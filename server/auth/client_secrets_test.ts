@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Secret } from "../persistence/mod.ts";
+import { TestClock } from "../persistence/testing.ts";
 import { TenantClientSecrets } from "./client_secrets.ts";
 import { hashSecret } from "./secret.ts";
 
@@ -50,7 +51,7 @@ Deno.test("verify() forgets a removed secret when its time is over, and at once 
   let nowMs = 0;
   const store = new Store();
   store.secrets.push(await secret("a"), await secret("b"));
-  const secrets = new TenantClientSecrets({ store, cacheDurationMs: 10_000, now: () => nowMs });
+  const secrets = new TenantClientSecrets({ store, cacheDurationMs: 10_000, now: () => 0, monotonicNow: () => nowMs });
   assert.equal(await secrets.verify("1", "a"), "a");
   store.secrets.shift();
   nowMs = 9_999;
@@ -60,6 +61,19 @@ Deno.test("verify() forgets a removed secret when its time is over, and at once 
   store.secrets.pop();
   secrets.forgetAll();
   assert.equal(await secrets.verify("1", "b"), undefined);
+});
+
+Deno.test("verify() forgets a removed secret as soon although the clock was set back", async () => {
+  const clock = new TestClock();
+  const store = new Store();
+  store.secrets.push(await secret("a"));
+  const { now, monotonicNow } = clock;
+  const secrets = new TenantClientSecrets({ store, cacheDurationMs: 10_000, now, monotonicNow });
+  await secrets.verify("1", "a");
+  store.secrets.pop();
+  clock.setBack(3_600_000);
+  clock.advance(10_000);
+  assert.equal(await secrets.verify("1", "a"), undefined);
 });
 
 Deno.test("verify() notes the last use, a minute exact", async () => {
@@ -79,7 +93,7 @@ Deno.test("verify() goes by what was known last while the store is away, and rej
   let nowMs = 0;
   const store = new Store();
   store.secrets.push(await secret("a"));
-  const secrets = new TenantClientSecrets({ store, cacheDurationMs: 10_000, now: () => nowMs });
+  const secrets = new TenantClientSecrets({ store, cacheDurationMs: 10_000, now: () => 0, monotonicNow: () => nowMs });
   assert.equal(await secrets.verify("1", "a"), "a");
   const error = new Error("the database is away");
   store.listByTenant = () => Promise.reject(error);

@@ -28,6 +28,8 @@ export interface SecretStatesOptions {
   readonly durationMs: number;
   /** The time in milliseconds since 1970. */
   readonly now: () => number;
+  /** Milliseconds, monotonic: how old what is remembered is. `performance.now` unless given. */
+  readonly monotonicNow?: () => number;
 }
 
 /** A secret of a tenant. */
@@ -39,18 +41,21 @@ export interface SecretIdentity {
 interface Entry {
   /** Undefined when there is no such secret. */
   readonly secret: Pick<Secret, "tenantId" | "expiresAt"> | undefined;
-  readonly expiresAt: number;
+  /** Until when it counts: milliseconds, monotonic. */
+  readonly untilMs: number;
 }
 
 /** Knows which secrets count. */
 export class SecretStates {
   readonly #options: SecretStatesOptions;
+  readonly #monotonicNow: () => number;
   /** By id; those read last stand last. */
   readonly #entries = new Map<string, Entry>();
   #forgotten = 0;
 
   constructor(options: SecretStatesOptions) {
     this.#options = options;
+    this.#monotonicNow = options.monotonicNow ?? (() => performance.now());
   }
 
   /**
@@ -61,7 +66,9 @@ export class SecretStates {
   async isLive({ id, tenantId }: SecretIdentity): Promise<boolean> {
     const { now } = this.#options;
     const known = this.#entries.get(id);
-    const { secret } = known !== undefined && now() < known.expiresAt ? known : await this.#read(id, known);
+    const { secret } = known !== undefined && this.#monotonicNow() < known.untilMs
+      ? known
+      : await this.#read(id, known);
     return secret !== undefined && secret.tenantId === tenantId &&
       (secret.expiresAt === null || secret.expiresAt > now());
   }
@@ -73,10 +80,10 @@ export class SecretStates {
   }
 
   async #read(id: string, known: Entry | undefined): Promise<Entry> {
-    const { source, durationMs, now } = this.#options;
+    const { source, durationMs } = this.#options;
     const forgotten = this.#forgotten;
     const reading = source.findById(id).then((secret) => {
-      const entry = { secret, expiresAt: now() + durationMs };
+      const entry = { secret, untilMs: this.#monotonicNow() + durationMs };
       // What was removed while it was being read is not remembered.
       if (forgotten === this.#forgotten) this.#remember(id, entry);
       return entry;
@@ -96,7 +103,7 @@ export class SecretStates {
     const entry = await Promise.race([reading.catch(() => undefined), impatient]);
     clearTimeout(timer);
     if (entry !== undefined) return entry;
-    const stale = { ...known, expiresAt: this.#options.now() + STALE_DURATION_MS };
+    const stale = { ...known, untilMs: this.#monotonicNow() + STALE_DURATION_MS };
     if (forgotten === this.#forgotten) this.#remember(id, stale);
     return stale;
   }

@@ -21,7 +21,7 @@ function setUp(expiresAt: number | null = null) {
     stored,
     reads: () => reads,
     goAway: () => isAway = true,
-    states: new SecretStates({ source, durationMs: 10_000, now: clock.now }),
+    states: new SecretStates({ source, durationMs: 10_000, now: clock.now, monotonicNow: clock.monotonicNow }),
   };
 }
 
@@ -50,6 +50,15 @@ Deno.test("isLive() notices within the time that a secret was removed elsewhere"
   const { clock, states, stored } = setUp();
   await states.isLive(SECRET);
   stored.clear();
+  clock.advance(10_000);
+  assert.equal(await states.isLive(SECRET), false);
+});
+
+Deno.test("isLive() remembers no longer because the clock was set back", async () => {
+  const { clock, states, stored } = setUp();
+  await states.isLive(SECRET);
+  stored.clear();
+  clock.setBack(3_600_000);
   clock.advance(10_000);
   assert.equal(await states.isLive(SECRET), false);
 });

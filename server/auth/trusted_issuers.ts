@@ -35,7 +35,7 @@ export interface TrustedToken {
 }
 
 /** What {@link TrustedIssuers} works with. */
-export interface TrustedIssuersOptions extends Pick<AuthorityOptions, "fetch" | "now" | "times"> {
+export interface TrustedIssuersOptions extends Pick<AuthorityOptions, "fetch" | "now" | "monotonicNow" | "times"> {
   /** Audience where an issuer has none of its own. */
   readonly audience: string;
 }

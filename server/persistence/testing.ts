@@ -136,12 +136,22 @@ export function loggedRequest(differences: Partial<LoggedRequest> = {}): LoggedR
 /** A clock that stands still until it is moved. Starts at 2026-01-01. */
 export class TestClock {
   #time = Date.UTC(2026, 0, 1);
+  #setBackMs = 0;
 
   /** To be given to what asks for the time. */
   readonly now = (): number => this.#time;
 
+  /** The time of the same clock as if it was never set back. */
+  readonly monotonicNow = (): number => this.#time + this.#setBackMs;
+
   /** Moves the clock on. */
   advance(ms: number): void {
     this.#time += ms;
+  }
+
+  /** Sets the clock back. */
+  setBack(ms: number): void {
+    this.#time -= ms;
+    this.#setBackMs += ms;
   }
 }
