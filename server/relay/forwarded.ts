@@ -49,7 +49,7 @@ function writeForwarded(
     ["X-Forwarded-Host", believed?.["x-forwarded-host"] ?? hop.host],
     ["X-Forwarded-Proto", believed?.["x-forwarded-proto"] ?? hop.scheme],
     ["Forwarded", append(believed?.forwarded, element)],
-    ["Via", append(received?.via, VIA)],
+    ["Via", append(believed?.via, VIA)],
   );
 }
 
