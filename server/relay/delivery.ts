@@ -9,7 +9,6 @@ import { isStreamBody, type RelayRequest } from "../../shared/http/message.ts";
 import type { AcknowledgeMode } from "../persistence/schema.ts";
 import type { Dispatch, Dispatcher, DispatchOptions } from "../dispatch/dispatcher.ts";
 import type { DispatchedResponse } from "../dispatch/pending_request.ts";
-import type { Admission } from "./admission.ts";
 import type { Expiration } from "./expiration.ts";
 import { giveUpBody } from "./response_body.ts";
 
@@ -53,16 +52,10 @@ export interface RequestKeeper {
 /** Delivers requests. */
 export class Deliveries {
   readonly #dispatcher: Dispatcher;
-  readonly #admission: Admission;
   readonly #keeper: RequestKeeper;
 
-  constructor({ dispatcher, admission, keeper }: {
-    readonly dispatcher: Dispatcher;
-    readonly admission: Admission;
-    readonly keeper: RequestKeeper;
-  }) {
+  constructor({ dispatcher, keeper }: { readonly dispatcher: Dispatcher; readonly keeper: RequestKeeper }) {
     this.#dispatcher = dispatcher;
-    this.#admission = admission;
     this.#keeper = keeper;
   }
 
@@ -90,18 +83,21 @@ export class Deliveries {
   }
 
   /**
-   * Delivers a request whose client is answered by somebody else. The response is discarded; why there is none is in the log. The request counts
-   * as one under way until it is over, and only then its expiration is disposed of.
+   * Delivers a request whose client is answered by somebody else. The response is discarded; why there is none is in the log.
    *
-   * @returns Resolves when the client may be answered: at once, unless the rest of its request is still on its way.
-   * @throws {RelayError} `draining` or `overloaded` when there is no room for it.
+   * @returns Resolves when the request is over.
    */
   async deliverUnanswered(request: RelayRequest, options: DeliveryOptions): Promise<void> {
-    const { tenantId, stored } = options;
-    if (stored !== undefined) return await this.enqueue(request, { ...options, stored });
-    this.#admission.enter(tenantId);
-    const over = this.#discard(request, options).finally(() => this.#admission.leave(tenantId));
-    if (isStreamBody(request.body)) await over;
+    using _expiration = options.expiration;
+    try {
+      const { body } = await this.#dispatch(request, options).response;
+      if (isStreamBody(body)) await body.stream.cancel();
+    } catch (error) {
+      logger.warn("Cannot deliver request {requestId}, whose client was answered: {error}", {
+        requestId: request.requestId,
+        error,
+      });
+    }
   }
 
   /**
@@ -128,19 +124,6 @@ export class Deliveries {
     { tenantId, dispatch, stored }: DeliveryOptions & { readonly stored: StoringOptions },
   ): KeptRequest {
     return { ...stored, tenantId, request, isTraced: dispatch.trace };
-  }
-
-  async #discard(request: RelayRequest, options: DeliveryOptions): Promise<void> {
-    using _expiration = options.expiration;
-    try {
-      const { body } = await this.#dispatch(request, options).response;
-      if (isStreamBody(body)) await body.stream.cancel();
-    } catch (error) {
-      logger.warn("Cannot deliver request {requestId}, whose client was answered: {error}", {
-        requestId: request.requestId,
-        error,
-      });
-    }
   }
 
   #dispatch(request: RelayRequest, { tenantId, dispatch: options, expiration }: DeliveryOptions): Dispatch {

@@ -39,6 +39,8 @@ export class Exchange implements HandoverListener {
   connectionId: string | undefined;
   /** Whether it has come as far as dispatch. */
   isPrepared = false;
+  /** Its delivery, where somebody else answers the client: the request is under way until both are over. Never rejects. */
+  unanswered: Promise<void> | undefined;
   requestBytes = 0;
   /** What the target got, when interceptors have changed the body. */
   relayedRequestBytes: number | undefined;

@@ -109,7 +109,7 @@ export class Relay implements Disposable {
     const ended = (status: number, error?: RelayError) => {
       if (admittedTenantId !== undefined) {
         this.#prepared(exchange);
-        this.#parts.admission.leave(admittedTenantId);
+        this.#leave(exchange, admittedTenantId);
       }
       const record = exchange.record(status, error);
       this.#parts.observer.requestEnded(record);
@@ -139,6 +139,12 @@ export class Relay implements Disposable {
       if (error.code === "internal_error") logUnforeseen(cause, exchange);
       return failure;
     }
+  }
+
+  #leave({ unanswered }: Exchange, tenantId: string): void {
+    const { admission } = this.#parts;
+    if (unanswered === undefined) admission.leave(tenantId);
+    else unanswered.then(() => admission.leave(tenantId));
   }
 
   /** Goes to dispatch at once, or has ended. */
@@ -198,7 +204,7 @@ export class Relay implements Disposable {
     if (intercepted !== undefined && answer !== undefined) {
       if (answer.isDelivered) {
         try {
-          await this.#deliveries.deliverUnanswered(this.#relayed(exchange, request, delivery), delivery);
+          await this.#deliverUnanswered(exchange, request, delivery);
         } catch (error) {
           giveUpBody(answer.body);
           throw error;
@@ -219,6 +225,15 @@ export class Relay implements Disposable {
     const plain = withClientHeaders(seen, method);
     const presented = intercepted === undefined ? plain : await this.#intercepted(exchange, plain, intercepted);
     return this.#presented(exchange, presented, request.isTraced ? response : undefined);
+  }
+
+  /** Resolves when the client may be answered: at once, unless the request is stored or the rest of it is still on its way. */
+  async #deliverUnanswered(exchange: Exchange, request: OutgoingRequest, delivery: DeliveryOptions): Promise<void> {
+    const { stored } = delivery;
+    const relayed = this.#relayed(exchange, request, delivery);
+    if (stored !== undefined) return await this.#deliveries.enqueue(relayed, { ...delivery, stored });
+    exchange.unanswered = this.#deliveries.deliverUnanswered(relayed, delivery);
+    if (isStreamBody(relayed.body)) await exchange.unanswered;
   }
 
   /** What the client sent, but for what is not for targets. The forwarding headers are the first interceptor's work. */

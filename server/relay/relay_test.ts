@@ -37,7 +37,10 @@ function startRelay(
     admission,
     gate: { guards: () => false } as unknown as Gate,
     interceptors: new Interceptors(interceptors, { maxTimeoutMs: EXPIRATION_MS }),
-    keeper: { dispatch: () => assert.fail("stored"), enqueue: () => assert.fail("stored") },
+    keeper: {
+      dispatch: () => assert.fail("stored"),
+      enqueue: () => response instanceof RelayError ? Promise.reject(response) : assert.fail("stored"),
+    },
     observer: { requestEnded: (request) => void ended.push(request) },
     tap: NO_TAP,
   }, {
@@ -107,18 +110,44 @@ Deno.test("a stream of an interceptor is cancelled when its request reaches no c
   await cancelled;
 });
 
-Deno.test("a stream that an interceptor answers with is cancelled when there is no room to deliver the request", async () => {
+Deno.test("a stream that an interceptor answers with is cancelled when the request cannot be stored", async () => {
   const { promise: cancelled, resolve: cancel } = Promise.withResolvers<void>();
   const body = new ReadableStream<Uint8Array>({ cancel: () => cancel() });
   const answering: Interceptor = {
     name: "answering",
-    interceptRequest: () => ({ answer: { status: 200, body }, deliver: true }),
+    interceptRequest: () => ({ answer: { status: 200, body }, deliver: true, acknowledgeMode: "connectorFinished" }),
   };
-  const { relay, admission } = startRelay({ status: 200, headers: [], body: null }, [answering]);
+  const { relay, admission } = startRelay(new RelayError("queue_full", "Full"), [answering]);
   using _relay = relay;
-  // A tenant's share of ten places is eight: one is left, which the request itself takes.
-  for (let count = 0; count < 7; count++) admission.enter(TENANT.id);
   assert.equal((await relay.handle(get("/relay/acme/app"))).status, 503);
   await cancelled;
-  assert.equal(admission.inFlight, 7);
+  assert.equal(admission.inFlight, 0);
+});
+
+Deno.test("a request that an interceptor answers and delivers takes one place, until both are over", async () => {
+  const answering: Interceptor = {
+    name: "answering",
+    interceptRequest: () => ({ answer: { status: 202 }, deliver: true }),
+  };
+  const { promise: cancelled, resolve: cancel } = Promise.withResolvers<void>();
+  const cancelling = Promise.withResolvers<void>();
+  const body = {
+    stream: new ReadableStream<Uint8Array>({
+      cancel() {
+        cancel();
+        return cancelling.promise;
+      },
+    }),
+  };
+  const { relay, admission } = startRelay({ status: 200, headers: [], body }, [answering]);
+  using _relay = relay;
+  // A tenant's share of ten places is eight: one is left.
+  for (let count = 0; count < 7; count++) admission.enter(TENANT.id);
+  assert.equal((await relay.handle(get("/relay/acme/app"))).status, 202);
+  await cancelled;
+  assert.equal(admission.inFlight, 8);
+  for (let count = 0; count < 7; count++) admission.leave(TENANT.id);
+  const idle = admission.close();
+  cancelling.resolve();
+  await idle;
 });
