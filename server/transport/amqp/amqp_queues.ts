@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { Channel, ChannelModel, ConfirmChannel } from "amqplib";
+import type { Channel, ChannelModel, ConfirmChannel, Message } from "amqplib";
 import { RelayError } from "../../../shared/errors/relay_error.ts";
 import type { Consumer, Consumption, QueuedRequest, TenantQueues } from "../transport.ts";
 import { AmqpConsumption } from "./amqp_consumption.ts";
 import { Outbox, type OutboxEntry, type OutboxLimits } from "./outbox.ts";
-import { declareTenantQueue, encodeTicket, type QueueType, tenantQueue } from "./topology.ts";
+import { declareTenantQueue, decodeTicket, encodeTicket, type QueueType, tenantQueue } from "./topology.ts";
 
 /** How long the broker may take to declare a queue, in milliseconds; then the connection is made anew. */
 const DECLARE_TIMEOUT_MS = 10_000;
@@ -28,6 +28,8 @@ export class AmqpQueues implements TenantQueues {
   readonly #outbox: Outbox;
   readonly #consumptions = new Set<AmqpConsumption>();
   readonly #declared = new Map<string, Promise<void>>();
+  /** Requests whose tickets the broker gave back, until it confirms them all the same. */
+  readonly #returned = new Set<string>();
   #publishing: ConfirmChannel | undefined;
   #consuming: Channel | undefined;
   /** Whether this origin gets its mail. Whoever takes a ticket asks for the request at once, and forgets tickets of origins that cannot be asked. */
@@ -93,7 +95,9 @@ export class AmqpQueues implements TenantQueues {
     channel.prependOnceListener("close", () => {
       if (this.#publishing === channel) this.#publishing = undefined;
     });
+    channel.on("return", ({ content }: Message) => void this.#returned.add(decodeTicket(content)!.requestId));
     this.#declared.clear();
+    this.#returned.clear();
     this.#publishing = channel;
     for (const consumption of this.#consumptions) consumption.retry();
     return channel;
@@ -138,15 +142,22 @@ export class AmqpQueues implements TenantQueues {
       channel.sendToQueue(
         tenantQueue(tenantId, this.#options.queueType),
         encodeTicket(request),
-        { persistent: true, ...(remainingMs === Infinity ? {} : { expiration: remainingMs }) },
+        { persistent: true, mandatory: true, ...(remainingMs === Infinity ? {} : { expiration: remainingMs }) },
         (error) => {
-          if (error === null) this.#outbox.confirmed(entry);
+          if (error === null) this.#confirmed(entry);
           else if (this.#publishing === channel) this.#outbox.refused(entry, error);
         },
       );
     } catch {
       this.#declared.delete(tenantId);
     }
+  }
+
+  /** A ticket that was given back had no queue to go to: somebody has deleted it since it was declared. */
+  #confirmed(entry: OutboxEntry): void {
+    if (!this.#returned.delete(entry.request.requestId)) return this.#outbox.confirmed(entry);
+    this.#declared.delete(entry.tenantId);
+    this.#send(entry);
   }
 
   /** Once for each tenant, and in one place: two declarations of one quorum queue at the same time can get stuck at the broker. */
