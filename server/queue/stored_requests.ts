@@ -112,6 +112,8 @@ export class StoredRequests {
       leases,
       peers: parts.peers,
       isHeld: (id) => this.#runs.has(id),
+      running: () => this.#runs.entries().filter(([, run]) => run.isStarted).map(([id]) => id),
+      missing: (id) => this.#runs.get(id)?.rowMissing(),
       wake: (tenantId) => this.#pumps.wake(tenantId),
       swept: () => ledger.sweep(),
       now,

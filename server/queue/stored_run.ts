@@ -75,6 +75,7 @@ export class StoredRun {
   #attempts: number;
   /** Deliveries since the run began. */
   #handovers = 0;
+  #isStarted = false;
   #isStopping = false;
   #isWaiting = false;
   /** The attempt that runs. */
@@ -105,8 +106,14 @@ export class StoredRun {
     this.response.catch(() => {});
   }
 
+  /** Whether it has begun to deliver, which is after its row was written. */
+  get isStarted(): boolean {
+    return this.#isStarted;
+  }
+
   /** Begins to deliver. */
   start(): void {
+    this.#isStarted = true;
     void this.#run();
   }
 
@@ -133,6 +140,11 @@ export class StoredRun {
     // Who waits for another delivery waits in vain.
     if (this.#lastError !== undefined) this.#failClient(this.#lastError);
     if (!this.#isClientWaiting) this.#dispatch?.cancel("client_gone");
+  }
+
+  /** Its row is gone, or another origin's. One that was taken while this origin stood still runs on: its client waits here. */
+  rowMissing(): void {
+    if (!this.#row.mayBeLost) this.settledElsewhere();
   }
 
   /** Waits for no other attempt: the server stops. */

@@ -1,5 +1,6 @@
 /**
- * Finds what nobody looks after any more: requests of origins that died, requests that have waited too long, requests that were forgotten here.
+ * Finds what nobody looks after any more: requests of origins that died, requests that have waited too long, requests that were forgotten here, and
+ * deliveries here of what was settled elsewhere.
  *
  * @module
  */
@@ -23,6 +24,10 @@ export interface SweeperParts {
   readonly peers: () => Iterable<string>;
   /** Whether this origin knows that it holds a request. */
   readonly isHeld: (requestId: string) => boolean;
+  /** The requests that this origin delivers. */
+  readonly running: () => Iterable<string>;
+  /** The row of a request that this origin delivers is gone, or somebody else's. */
+  readonly missing: (requestId: string) => void;
   /** Something of a tenant is due. */
   readonly wake: (tenantId: string) => void;
   /** Called now and then. */
@@ -90,7 +95,7 @@ export class Sweeper {
   /** Sweeps once. Never rejects. What one step fails with keeps no other from being done: the next sweep may meet the same failure. */
   async sweep(): Promise<void> {
     const failures: unknown[] = [];
-    for (const step of [() => this.#recoverOthers(), () => this.#recoverForgotten(), () => this.#wakeDue()]) {
+    for (const step of [() => this.#recoverOthers(), () => this.#compareHeld(), () => this.#wakeDue()]) {
       await step().catch((error) => failures.push(error));
     }
     const [error] = failures;
@@ -121,11 +126,18 @@ export class Sweeper {
     if (this.#totals.queued > 0) { for (const tenantId of await requests.listDueTenants(now())) wake(tenantId); }
   }
 
-  /** A statement that met a database going away may have been done: then this origin holds a request that it does not know. */
-  async #recoverForgotten(): Promise<void> {
-    const { requests, isHeld, now } = this.#parts;
+  /**
+   * What this origin holds, and what it knows of that. A request may have been acknowledged or removed at another origin. A statement that met a
+   * database going away may have been done: then this origin holds a request that it does not know.
+   */
+  async #compareHeld(): Promise<void> {
+    const { requests, isHeld, running, missing, now } = this.#parts;
     const { originId: holder } = this.#options;
-    const unknown = (await requests.listHeld(holder)).filter((id) => !isHeld(id));
+    const delivered = [...running()];
+    const held = await requests.listHeld(holder);
+    const rows = new Set(held);
+    for (const id of delivered) if (!rows.has(id)) missing(id);
+    const unknown = held.filter((id) => !isHeld(id));
     const suspects = this.#suspects;
     this.#suspects = new Set(unknown);
     for (const id of unknown) {

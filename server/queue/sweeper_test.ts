@@ -21,6 +21,8 @@ function setUp() {
     leases,
     peers: () => [],
     isHeld: () => false,
+    running: () => [],
+    missing: () => {},
     wake: () => {},
     swept: () => {},
     now: () => performance.now(),
