@@ -35,7 +35,9 @@ export const statisticsFilterFields = {
     description: "Length of the intervals in whole minutes, for example 00:05:00 or 1.00:00:00; an hour unless given.",
     example: "01:00:00",
   }),
-  target: textSchema(1_000).optional().meta({ description: "Of this target; all unless given." }),
+  target: textSchema(1_000).optional().meta({
+    description: "Of this target, without regard to case; all unless given.",
+  }),
 };
 
 const statisticsFilterSchema = z.object(statisticsFilterFields);

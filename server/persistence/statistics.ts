@@ -47,7 +47,7 @@ export interface StatisticsInterval extends RelayedTotals {
 export interface FindStatisticsOptions {
   /** All tenants unless given. */
   readonly tenantId?: string;
-  /** All targets unless given. */
+  /** All targets unless given; names are kept in lower case, and found without regard to case. */
   readonly target?: string;
   /** From the interval that starts here or later, in milliseconds since 1970. */
   readonly fromMs: number;
@@ -118,7 +118,7 @@ export class StatisticsRepository {
     let found = this.#db.selectFrom("statistics").where("interval_start", ">=", fromMs)
       .where("interval_start", "<", toMs);
     if (tenantId !== undefined) found = found.where("tenant_id", "=", tenantId);
-    if (target !== undefined) found = found.where("target", "=", target);
+    if (target !== undefined) found = found.where("target", "=", target.toLowerCase());
     const rows = await found
       .select([
         start.as("intervalStart"),

@@ -70,6 +70,13 @@ testOnDatabases("find() sums up to the resolution, of a tenant and a target or o
   assert.deepEqual(await found({ tenantId: "t3" }), []);
 });
 
+testOnDatabases("find() finds a target however it is spelled", async (db) => {
+  const statistics = new StatisticsRepository(db);
+  await statistics.add([entry(), entry({ target: "crm" })]);
+  const [interval] = await statistics.find({ ...range, target: "ERP" });
+  assert.equal(interval?.requests, 10);
+});
+
 testOnDatabases("find() and add() refuse what is not a number of whole minutes", async (db) => {
   const statistics = new StatisticsRepository(db);
   for (const resolutionMs of [0, -MINUTE_MS, 1, MINUTE_MS + 1, NaN, Infinity]) {
