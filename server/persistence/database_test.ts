@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setImmediate } from "node:timers/promises";
 import { sql } from "kysely";
+import { FakeTime } from "../../shared/protocol/testing.ts";
 import { openDatabase } from "./database.ts";
 import { MEMORY_DATABASE_URL } from "./database_url.ts";
 import { migrateToLatest } from "./migrate.ts";
@@ -76,6 +77,21 @@ Deno.test("a statement waits without blocking when another program holds the wri
   await setImmediate();
   other.exec("commit");
   assert.equal((await inserting).name, "acme");
+  other.close();
+});
+
+Deno.test("a database that another program has locked for too long counts as away, so that writes are repeated", async () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "relay.db");
+  await using db = openDatabase({ url: `sqlite:${path}` });
+  await migrateToLatest(db);
+  const other = new DatabaseSync(path);
+  other.exec("begin immediate");
+  using time = new FakeTime();
+  const inserting = new TenantRepository(db, Date.now).insert("acme");
+  await setImmediate();
+  time.pass(5_000);
+  await assert.rejects(inserting, { code: "database_unavailable", message: "Cannot use database: database is locked" });
   other.close();
 });
 

@@ -31,8 +31,8 @@ const BLOCKING_BUSY_TIMEOUT_MS = 20;
 const BUSY_RETRY_DELAY_MS = 5;
 /** SQLite's primary result code for "database is locked". */
 const SQLITE_BUSY = 5;
-/** Those of a file that cannot be read or written any more: read-only, disk error, corrupt, disk full, cannot open, not a database. */
-const SQLITE_UNAVAILABLE = [8, 10, 11, 13, 14, 26];
+/** Those of a file that cannot be read or written now: locked for too long, read-only, disk error, corrupt, disk full, cannot open, not a database. */
+const SQLITE_UNAVAILABLE = [SQLITE_BUSY, 8, 10, 11, 13, 14, 26];
 /** SQLite's extended result code for a row that belongs to one that is not there. */
 const SQLITE_CONSTRAINT_FOREIGNKEY = 787;
 /** Every query is built by this program, so there are few texts; the limit only guards against one that is built from values. */
