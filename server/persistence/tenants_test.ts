@@ -8,6 +8,11 @@ import { temporaryFolder, TestClock, testOnDatabases } from "./testing.ts";
 const isTaken = (error: Error & { code?: string }) =>
   error.code === "name_taken" && /"ACME" already/.test(error.message);
 
+testOnDatabases("findByName() finds nothing for what cannot be a name", async (db) => {
+  const tenants = new TenantRepository(db, Date.now);
+  for (const name of ["a\0b", "", "x".repeat(10_000)]) assert.equal(await tenants.findByName(name), undefined);
+});
+
 testOnDatabases("insert() gives a tenant the defaults", async (db) => {
   const clock = new TestClock();
   const tenants = new TenantRepository(db, clock.now);
