@@ -89,8 +89,9 @@ export function parseCommandLine<C extends ProgramConfig>(
     else flags[name] = String(value);
   }
   checkChoices(declared, options);
+  const unknown = flagNames.find((name) => !isConfigFlag(program.configuration.schema, name));
   // Who asks for help need not give the arguments.
-  const parameters = options.help ? {} : namedParameters(command, positionals);
+  const parameters = options.help ? {} : namedParameters(command, positionals, unknown);
   return { command, parameters, options, flags };
 }
 
@@ -136,10 +137,17 @@ function checkChoices(
   }
 }
 
-function namedParameters<C>(command: Command<C>, values: readonly string[]): Record<string, string> {
+function namedParameters<C>(
+  command: Command<C>,
+  values: readonly string[],
+  unknownOption: string | undefined,
+): Record<string, string> {
   const names = command.parameters ?? [];
   const missing = names.slice(values.length);
   if (missing.length > 0) throw new UsageError(`Missing ${missing.join(" and ")}`);
-  if (values.length > names.length) throw new UsageError("Too many arguments");
+  // What stands behind an option that is not known was meant as its value.
+  if (values.length > names.length) {
+    throw new UsageError(unknownOption === undefined ? "Too many arguments" : `Unknown option --${unknownOption}`);
+  }
   return Object.fromEntries(names.map((name, index) => [name, values[index]!]));
 }

@@ -87,6 +87,7 @@ const REFUSED: readonly (readonly [args: string, message: RegExp])[] = [
   ["tenants", /^Incomplete command "tenants", expected one of: tenants secret add, tenants list$/m],
   ["tenants secret add", /^Missing NAME$/m],
   ["tenants list more", /^Too many arguments$/m],
+  ["tenants secret add acme --usage client", /^Unknown option --usage$/m],
   ["tenants secret add a --use admin", /^Wrong value for --use, expected one of: connector, client$/m],
   ["tenants secret add a --use", /^Option '--use <value>' argument missing$/m],
   ["tenants secret add a --force=yes", /^Option '--force' does not take an argument$/m],
