@@ -34,6 +34,7 @@ export class NodeConnection {
   readonly #exchanges: Exchange[] = [];
   #isDraining = false;
   #isClosing = false;
+  #take: (() => void) | undefined;
 
   /** @param idling How long it may wait for its next request. */
   constructor(socket: Socket, idling: Deadlines) {
@@ -56,6 +57,27 @@ export class NodeConnection {
     exchange.response.on("finish", () => this.#finish(exchange));
     if (this.#exchanges.length === 1) exchange.answer();
     else if (this.#exchanges.length > MAX_WAITING) this.#socket.destroy();
+  }
+
+  /** Whether nothing waits for its answer. What is left of the last one may still be on its way. */
+  get isAnswered(): boolean {
+    return this.#exchanges.every(({ response }) => response.writableEnded);
+  }
+
+  /**
+   * Gives its socket to something else.
+   *
+   * @param take Called when the last answer has ended, and never when the connection ends before.
+   */
+  release(take: () => void): void {
+    this.#idling.stop(this.#idle);
+    if (this.#exchanges.length === 0) take();
+    else this.#take = take;
+  }
+
+  /** Whether all requests that have come are answered. */
+  get isIdle(): boolean {
+    return this.#exchanges.length === 0;
   }
 
   /** Whether the connection ends with this answer. */
@@ -110,6 +132,7 @@ export class NodeConnection {
     if (!this.#socket.writable) return;
     const [next] = this.#exchanges;
     if (next !== undefined) next.answer();
+    else if (this.#take !== undefined) this.#take();
     else if (this.#isClosing) this.#socket.destroySoon();
     else this.#waitForNext();
   }

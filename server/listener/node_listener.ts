@@ -92,7 +92,9 @@ class NodeListener implements Listener {
       connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, headerTimeoutMs),
       // Checked by `NodeRequest`, whose answer says why.
       requireHostHeader: false,
-      shouldUpgradeCallback: NodeUpgrades.isWanted,
+      // Behind a request that waits for its answer there is no upgrade: its socket would be given away too early.
+      shouldUpgradeCallback: (message) =>
+        NodeUpgrades.isWanted(message) && this.#connections.get(message.socket)?.isAnswered === true,
     };
     this.#server = tls === undefined
       ? createServer(serverOptions)
@@ -159,8 +161,14 @@ class NodeListener implements Listener {
       // In the middle of an answer it would be taken for a part of its body.
       this.#serve(message, response, () => response.headersSent || response.writeContinue());
     });
-    this.#server.on("upgrade", (message, socket, head) => this.#serveUpgrade(message, { socket, head }));
+    this.#server.on("upgrade", (message, socket, head) => {
+      const connection = this.#connections.get(socket as Socket);
+      this.#connections.delete(socket as Socket);
+      connection?.release(() => this.#serveUpgrade(message, { socket, head }));
+    });
     this.#server.on("connect", (_message, socket) => {
+      // It would be taken for the answer to what was asked before.
+      if (!this.#connections.get(socket as Socket)?.isAnswered) return void socket.destroy();
       writeRefusal(socket, this.#handler.refuse(new RelayError("invalid_request", "CONNECT is not relayed")));
     });
     this.#server.on("clientError", (error, socket) => {
@@ -193,7 +201,6 @@ class NodeListener implements Listener {
 
   #serveUpgrade(message: IncomingMessage, upgrade: Upgrade): void {
     const socket = upgrade.socket as Socket;
-    this.#connections.delete(socket);
     const response = new ServerResponse(message);
     response.shouldKeepAlive = false;
     response.on("finish", () => endConnection(socket));

@@ -107,6 +107,47 @@ export const upgradeCases: ListenerCases = {
     assert.equal(decode((await exchange(listener, handshake())).body), "ab");
   },
 
+  "answers what came before a request for a WebSocket or CONNECT before it": async (listen) => {
+    let release = () => {};
+    await using listener = await listen(handlerOf(async ({ target }) => {
+      if (target === "/first") await new Promise<void>((resolve) => release = resolve);
+      return target === "/accepted" ? accepting((pipe) => pipe.terminate())() : textAnswer(target, 401);
+    }));
+    const cases = [
+      [handshake(), [401]],
+      [handshake().replace("/socket", "/accepted"), [101, 400]],
+      ["CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n", [400]],
+    ] as const;
+    for (const [second, statuses] of cases) {
+      using client = await connectTcp(listener.port);
+      await client.send(`GET /first HTTP/1.1\r\nHost: h\r\n\r\n${second}`);
+      // Whoever did not wait has been answered when this is.
+      await exchange(listener, "GET /alive HTTP/1.1\r\nHost: h\r\n\r\n");
+      release();
+      const first = await client.readResponse().catch(() => undefined);
+      // Both are left without an answer where CONNECT cannot wait.
+      if (first === undefined && second.startsWith("CONNECT")) continue;
+      assert.equal(first && decode(first.body), "/first");
+      const { status } = await client.readHead();
+      assert.ok(statuses.some((expected) => expected === status), String(status));
+    }
+  },
+
+  "opens a WebSocket on a connection that has carried other requests": async (listen) => {
+    const accepted = Promise.withResolvers<MessagePipe>();
+    await using listener = await listen(
+      handlerOf(({ target }) => target === "/socket" ? accepting(accepted.resolve)() : textAnswer(target, 413)),
+    );
+    using client = await connectTcp(listener.port);
+    await client.send("GET /first HTTP/1.1\r\nHost: h\r\n\r\n");
+    await client.readResponse();
+    await client.send("POST /second HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n");
+    await client.readResponse();
+    await client.send(`abc${handshake("Sec-WebSocket-Protocol: b")}`);
+    assert.equal((await client.readHead()).status, 101);
+    (await accepted.promise).terminate();
+  },
+
   "takes a request for another protocol as plain HTTP": async (listen) => {
     await using listener = await listen(handlerOf(({ target }) => textAnswer(target)));
     using client = await connectTcp(listener.port);
