@@ -170,6 +170,18 @@ export const bodyCases: ListenerCases = {
     }
   },
 
+  "lets the client read an answer that ends the connection though it goes on sending": async (listen) => {
+    await using listener = await listen(handlerOf(() => textAnswer("too large", 413)));
+    const request = post(`Connection: close\r\nContent-Length: ${PIECE.length * 64}\r\n`);
+    for (const head of [request, request.replace("HTTP/1.1", "HTTP/1.0")]) {
+      using client = await connectTcp(listener.port);
+      await client.send(head);
+      assert.equal((await client.readHead()).status, 413);
+      for (let sent = 0; sent < 64; sent++) await client.send(PIECE);
+      assert.equal(decode(await client.readToEnd()), "too large");
+    }
+  },
+
   "lets a handler cancel a body and answer": async (listen) => {
     await using listener = await listen(handlerOf(async ({ body }) => {
       const reader = body!.stream().getReader();

@@ -35,6 +35,8 @@ export class NodeConnection {
   #isDraining = false;
   #isClosing = false;
   #take: (() => void) | undefined;
+  /** Ends it behind what was written to it. */
+  readonly #end: () => void;
 
   /** @param idling How long it may wait for its next request. */
   constructor(socket: Socket, idling: Deadlines) {
@@ -44,6 +46,9 @@ export class NodeConnection {
       // A head that has begun has a time limit of its own.
       if (socket.bytesRead === this.#bytesRead) socket.destroy();
     });
+    this.#end = socket.destroySoon.bind(socket);
+    // Called by `node:http` behind the last answer, which a client that is still sending must be able to read.
+    socket.destroySoon = () => this.#exchanges[0]?.response.req.complete === false ? socket.end() : this.#end();
     socket.on("close", () => {
       idling.stop(this.#idle);
       for (const { request } of this.#exchanges) request?.leave();
@@ -129,11 +134,11 @@ export class NodeConnection {
   #goOn(): void {
     this.#exchanges.shift();
     // After the last answer `node:http` has ended the socket already: nothing that came behind it is served.
-    if (!this.#socket.writable) return;
+    if (!this.#socket.writable) return this.#end();
     const [next] = this.#exchanges;
     if (next !== undefined) next.answer();
     else if (this.#take !== undefined) this.#take();
-    else if (this.#isClosing) this.#socket.destroySoon();
+    else if (this.#isClosing) this.#end();
     else this.#waitForNext();
   }
 

@@ -116,7 +116,8 @@ Deno.test("listenNode() closes a connection on which too many requests wait for 
 
 Deno.test("listenNode() closes a connection 5 s after its last answer, although the client keeps its half open", async () => {
   const handshake = "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
-  for (const last of [handshake, "CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n"]) {
+  const upload = "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n";
+  for (const last of [handshake, upload, "CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n"]) {
     const listener = await listen(handlerOf(() => textAnswer("refused", 403)));
     using time = new FakeTime();
     using client = await connectTcp(listener.port);
