@@ -49,10 +49,19 @@ export function isTlsOn({ certFile, keyFile }: TlsFiles): boolean {
 
 async function readTls({ certFile, keyFile }: TlsFiles): Promise<TlsOptions | undefined> {
   if (certFile === undefined || keyFile === undefined) return undefined;
+  let tls: TlsOptions;
   try {
     const [cert, key] = await Promise.all([Deno.readTextFile(certFile), Deno.readTextFile(keyFile)]);
-    return { cert, key };
+    tls = { cert, key };
   } catch (cause) {
     throw new Error(`Cannot listen: ${certFile} or ${keyFile} cannot be read`, { cause });
   }
+  try {
+    // `node:https` starts with anything, and fails every handshake without a word.
+    Deno.listenTls({ hostname: "127.0.0.1", port: 0, ...tls }).close();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`Cannot listen: ${certFile} and ${keyFile} cannot be used for TLS: ${reason}`, { cause });
+  }
+  return tls;
 }

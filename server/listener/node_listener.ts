@@ -39,7 +39,7 @@ export interface TlsOptions {
 
 /** Where and how to listen. */
 export interface NodeListenOptions extends ListenOptions {
-  /** Without it plain HTTP is spoken. */
+  /** Without it plain HTTP is spoken. What is no certificate, or no key to it, fails every handshake. */
   readonly tls?: TlsOptions | undefined;
   /** How long a client may take for the head of a request, in milliseconds. */
   readonly headerTimeoutMs: number;
@@ -50,7 +50,7 @@ export interface NodeListenOptions extends ListenOptions {
 /**
  * Starts listening.
  *
- * @throws {Error} when the address is taken, or the certificate is none.
+ * @throws {Error} when the address is taken.
  */
 export async function listenNode(handler: ListenerHandler, options: NodeListenOptions): Promise<Listener> {
   const listener = new NodeListener(handler, options);

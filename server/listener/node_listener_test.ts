@@ -206,6 +206,30 @@ Deno.test("createListener() says which file it cannot read", async () => {
   );
 });
 
+Deno.test({
+  name: openssl.label("createListener() refuses what is no certificate, no key, or a key to another certificate"),
+  ignore: openssl.isSkipped,
+  async fn() {
+    const folder = await Deno.makeTempDir({ prefix: "relayserver-" });
+    try {
+      const { certFile, keyFile, caFile } = await makeCertificate(folder, openssl.path("openssl"));
+      const cases = [[keyFile, keyFile], [certFile, certFile], [caFile, keyFile]] as const;
+      for (const [certFile, keyFile] of cases) {
+        await assert.rejects(
+          createListener(handlerOf(() => textAnswer("ok")), {
+            ...OPTIONS,
+            listener: "node",
+            tls: { certFile, keyFile },
+          }),
+          { message: new RegExp(`^Cannot listen: ${certFile} and ${keyFile} cannot be used for TLS: .*(No|Mismatch)`) },
+        );
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
 Deno.test("listenNode() answers in plain HTTP with the header lines of its handler after a parse failure", async () => {
   await using listener = await listen(handlerOf(() => textAnswer("ok")));
   using client = await connectTcp(listener.port);
