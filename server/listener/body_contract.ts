@@ -10,12 +10,14 @@ import type { RelayResponse } from "../../shared/http/message.ts";
 import { settled } from "../../tests/testkit/bodies.ts";
 import { connectTcp } from "../../tests/testkit/tcp.ts";
 import {
+  converse,
   decode,
   describeRequest,
   exchange,
   handlerOf,
   type Listen,
   type ListenerCases,
+  statusesIn,
   textAnswer,
 } from "./testing.ts";
 import type { ListenerRequest } from "./listener.ts";
@@ -82,6 +84,12 @@ export const bodyCases: ListenerCases = {
     assert.equal(await describeRequest(listen, post(CHUNKED, "0\r\n\r\n"), readAll), "undefined ");
     const large = "x".repeat(300_000);
     assert.equal(await describeRequest(listen, post("Content-Length: 300000\r\n", large), readAll), `300000 ${large}`);
+  },
+
+  "refuses chunks in HTTP/1.0, and ends the connection": async (listen) => {
+    await using listener = await listen(handlerOf(() => textAnswer("taken")));
+    const request = post(`Connection: keep-alive\r\n${CHUNKED}`, "3\r\nabc\r\n0\r\n\r\n").replace("1.1", "1.0");
+    assert.deepEqual(statusesIn(await converse(listener, request + request)), [400]);
   },
 
   "takes a body with every method that usually has one, and some that do not": async (listen) => {

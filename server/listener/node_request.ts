@@ -39,6 +39,9 @@ export class NodeRequest implements ListenerRequest {
     this.peerAddress = socket.remoteAddress ?? "";
     const head = readHead(message.rawHeaders);
     this.headers = head.lines;
+    if (httpVersion === "1.0" && head.framing.hasBody && head.framing.length === undefined) {
+      throw new RelayError("invalid_request", "Cannot accept the request: HTTP/1.0 has no chunks");
+    }
     checkMethod(this.method);
     if (this.method === "OPTIONS" && message.url === "*") {
       throw new RelayError("not_found", "The server has nothing to tell about itself");
