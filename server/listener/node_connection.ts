@@ -43,8 +43,9 @@ export class NodeConnection {
     this.#socket = socket;
     this.#idling = idling;
     this.#idle = new Deadline(() => {
-      // A head that has begun has a time limit of its own.
+      // A head that has begun has a time limit of its own, but an empty line begins none.
       if (socket.bytesRead === this.#bytesRead) socket.destroy();
+      else this.#waitForNext();
     });
     this.#end = socket.destroySoon.bind(socket);
     // Called by `node:http` behind the last answer, which a client that is still sending must be able to read.

@@ -72,6 +72,22 @@ Deno.test("listenNode() closes a connection that has waited 75 s for its next re
   assert.equal(decode((await busy.readResponse()).body), "ok");
 });
 
+Deno.test("listenNode() closes a connection that has waited 75 s after an empty line", async () => {
+  await using listener = await listen(handlerOf(() => textAnswer("ok")));
+  using time = new FakeTime();
+  using client = await connectTcp(listener.port);
+  using other = await connectTcp(listener.port);
+  await client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  await client.readResponse();
+  await client.send("\r\n");
+  // The line has been read when a later request has been answered.
+  await other.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  await other.readResponse();
+  time.pass(75_000);
+  time.pass(75_000);
+  assert.equal((await client.readToEnd()).length, 0);
+});
+
 Deno.test("listenNode() gives a body all the time it needs", async () => {
   const read = Promise.withResolvers<void>();
   await using listener = await listenNode(
