@@ -72,6 +72,8 @@ class NodeListener implements Listener {
   readonly #upgrades: NodeUpgrades;
   /** Without those that are WebSockets. */
   readonly #connections = new Map<Socket, NodeConnection>();
+  /** TLS: those that have not shaken hands yet, by their clients' addresses. */
+  readonly #handshakes = new Map<string, Socket>();
   readonly #idling = new Deadlines(KEEP_ALIVE_TIMEOUT_MS);
   #address: Pick<AddressInfo, "address" | "port">;
   #isDraining = false;
@@ -104,6 +106,7 @@ class NodeListener implements Listener {
     this.finished = new Promise((resolve) => this.#server.on("close", resolve));
     this.#server.on("close", () => this.#idling[Symbol.dispose]());
     this.#wire(tls === undefined ? "connection" : "secureConnection");
+    if (tls !== undefined) this.#watchHandshakes();
   }
 
   get hostname(): string {
@@ -137,6 +140,7 @@ class NodeListener implements Listener {
     this.#server.close();
     this.#upgrades.close();
     for (const connection of this.#connections.values()) connection.close();
+    for (const socket of this.#handshakes.values()) socket.destroy();
     return this.finished;
   }
 
@@ -177,6 +181,15 @@ class NodeListener implements Listener {
       if (connection === undefined) socket.destroy();
       else connection.giveUp(() => this.#handler.refuse(parseFault(error)));
     });
+  }
+
+  #watchHandshakes(): void {
+    this.#server.on("connection", (socket: Socket) => {
+      const address = addressOf(socket);
+      this.#handshakes.set(address, socket);
+      socket.on("close", () => this.#handshakes.delete(address));
+    });
+    this.#server.on("secureConnection", (socket: Socket) => this.#handshakes.delete(addressOf(socket)));
   }
 
   /** @param onWanted Tells a client that waits for it to send the body. */
@@ -252,6 +265,10 @@ class NodeListener implements Listener {
     const answer = this.#handler.refuse(toRelayError(error));
     writeAnswer(response, answer, { method: response.req.method ?? "", signal: new AbortController().signal });
   }
+}
+
+function addressOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** What the error leads to, the event "close" tells. */

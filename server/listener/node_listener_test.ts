@@ -5,6 +5,7 @@ import type { MessagePipe } from "../../shared/protocol/pipe.ts";
 import { testMessagePipe } from "../../shared/protocol/pipe_contract.ts";
 import { FakeTime } from "../../shared/protocol/testing.ts";
 import { Recorder } from "../../shared/protocol/pipe_recorder.ts";
+import { within } from "../../tests/testkit/deadline.ts";
 import { makeCertificate } from "../../tests/testkit/certificate.ts";
 import { requireCommands } from "../../tests/testkit/requirement.ts";
 import { connectTcp, headerValue } from "../../tests/testkit/tcp.ts";
@@ -220,6 +221,28 @@ Deno.test("createListener() says which file it cannot read", async () => {
     createListener(handlerOf(() => textAnswer("ok")), { ...OPTIONS, listener: "node", tls }),
     /no-such-cert\.pem/,
   );
+});
+
+Deno.test({
+  name: openssl.label(
+    "createListener() makes a listener whose end does not wait for a client that has not shaken hands",
+  ),
+  ignore: openssl.isSkipped,
+  async fn() {
+    const folder = await Deno.makeTempDir({ prefix: "relayserver-" });
+    try {
+      const tls = await makeCertificate(folder, openssl.path("openssl"));
+      const options = { ...OPTIONS, headerTimeoutMs: 30_000, listener: "node", tls } as const;
+      const listener = await createListener(handlerOf(() => textAnswer("ok")), options);
+      using _silent = await connectTcp(listener.port);
+      // Has been let in when a later one has been answered.
+      assert.equal(await ask(listener.port), "200 ok");
+      const closed = listener.close();
+      await within(closed, { timeoutMs: 10_000, what: "the end of the listener" });
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });
 
 Deno.test({
