@@ -90,6 +90,8 @@ export const connectionCases: ListenerCases = {
     await late.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     const answer = await late.readResponse();
     assert.equal(`${headerValue(answer, "connection")?.toLowerCase()} ${decode(answer.body)}`, "close ok");
+    const refused = await exchange(listener, "GET / HTTP/1.1\r\nHost: h/x\r\n\r\n");
+    assert.equal(`${refused.status} ${headerValue(refused, "connection")?.toLowerCase()}`, "400 close");
   },
 
   "keeps a connection whose answer had begun before it drained: it has not said that it ends": async (listen) => {

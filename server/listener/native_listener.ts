@@ -62,20 +62,22 @@ interface Surroundings {
 }
 
 async function serve(handler: ListenerHandler, request: Request, { info, state }: Surroundings): Promise<Response> {
+  const respond = (answer: RelayResponse, method: string) =>
+    toResponse(state.isDraining ? withClose(answer) : answer, method);
   let incoming: NativeRequest;
   try {
     incoming = new NativeRequest(request, info);
   } catch (error) {
-    return refuse(handler, error);
+    return respond(refuse(handler, error), "GET");
   }
   const answer = await handler.handle(incoming);
   // Nothing may follow an upgrade: an exception between it and the return of its response closes the listener for good.
   if (isUpgrade(answer)) return upgrade(request, answer);
   if (isSocketAnswer(answer)) return acceptSocket(handler, request, answer);
   try {
-    return toResponse(state.isDraining ? withClose(answer) : answer, request.method);
+    return respond(answer, request.method);
   } catch (error) {
-    return refuse(handler, error);
+    return respond(refuse(handler, error), "GET");
   }
 }
 
@@ -84,13 +86,10 @@ function withClose(answer: RelayResponse): RelayResponse {
   return { ...answer, headers: [...answer.headers, ["Connection", "close"]] };
 }
 
-function refuse(handler: ListenerHandler, error: unknown): Response {
-  if (error instanceof RelayError) return toResponse(handler.refuse(error), "GET");
+function refuse(handler: ListenerHandler, error: unknown): RelayResponse {
+  if (error instanceof RelayError) return handler.refuse(error);
   logger.error("Cannot answer a request: {error}", { error });
-  return toResponse(
-    handler.refuse(new RelayError("internal_error", "The server failed to answer", { cause: error })),
-    "GET",
-  );
+  return handler.refuse(new RelayError("internal_error", "The server failed to answer", { cause: error }));
 }
 
 /** Builds the one `Response`. Header lines go in as an array: a `Headers` object would merge repeated ones. */
@@ -136,7 +135,8 @@ function acceptSocket(handler: ListenerHandler, request: Request, answer: Socket
     new Headers(lines);
   } catch (cause) {
     answer.refused();
-    return refuse(handler, new RelayError("target_invalid_response", "The target's headers cannot be sent", { cause }));
+    const error = new RelayError("target_invalid_response", "The target's headers cannot be sent", { cause });
+    return toResponse(refuse(handler, error), "GET");
   }
   const { socket, response } = Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT_S });
   for (const [name, value] of lines) response.headers.append(name, value);
