@@ -171,3 +171,22 @@ managementTest("the audit can be narrowed to what access policies denied", async
   const html = await (await ask(site, "/audit?action=policy.deny", { headers: { Cookie: cookie } })).text();
   assert.match(html, /<option value="policy.deny" selected/);
 });
+
+managementTest("a form with a fault does not save over a change that nobody was told of", async (site) => {
+  await withAdmin(site);
+  await site.call("POST", "/management/tenants", { json: { name: "acme" } });
+  const headers = { Cookie: (await logIn(site)).headers.get("Set-Cookie")?.split(";")[0] ?? "" };
+  const save = async (fields: Record<string, string>) => {
+    const response = await ask(site, "/tenants/acme/settings", { ...form(fields), headers });
+    const [, version = ""] = /name="version" value="([^"]*)"/.exec(await response.text()) ?? [];
+    return { status: response.status, version };
+  };
+  await site.call("PUT", "/management/tenants/acme", { json: { displayName: "Changed by somebody else" } });
+  const faulty = await save({ version: "1", displayName: "Mine", keepAliveInterval: "soon" });
+  assert.equal(faulty.status, 400);
+  const told = await save({ version: faulty.version, displayName: "Mine" });
+  assert.equal(told.status, 400);
+  const { json } = await site.call("GET", "/management/tenants/acme");
+  assert.equal(json.displayName, "Changed by somebody else");
+  assert.equal((await save({ version: told.version, displayName: "Mine" })).status, 303);
+});

@@ -67,7 +67,9 @@ export function addTenantSettingsPages(web: Web, parts: WebParts): void {
           versions: [Number(values.version)],
         });
       } catch (error) {
-        const form = faultyForm(error, { ...values, version: String(tenant.version) });
+        // Only who has been told of another change may save over it.
+        const isConflict = error instanceof ManagementError && error.code === "version_conflict";
+        const form = faultyForm(error, isConflict ? { ...values, version: String(tenant.version) } : values);
         return await show(context, { parts, tenant, form });
       }
       return goTo(context, `${tenantPath(tenant.name)}/${page}?done=saved`);
