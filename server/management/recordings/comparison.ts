@@ -12,6 +12,12 @@ import type { ResponseMessageDocument } from "./recording_document.ts";
 const MAX_DIFF_MS = 500;
 const MAX_CHANGES = 5_000;
 
+/** `JSON` as it is: its types do not know yet that it tells how a number is written. */
+const json = JSON as unknown as {
+  parse(text: string, reviver: (key: string, value: unknown, context: { readonly source: string }) => unknown): unknown;
+  rawJSON(text: string): unknown;
+};
+
 /** A comparison as it is shown. */
 export const comparisonSchema = z.object({
   isSameStatus: z.boolean(),
@@ -105,10 +111,11 @@ function linesOf(recorded: string, replayed: string): Comparison["body"]["lines"
   })) ?? null;
 }
 
-/** JSON with a value on each line; `undefined` for what is none. */
+/** JSON with a value on each line, numbers as they are written; `undefined` for what is none. */
 export function prettyJson(text: string): string | undefined {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2);
+    const value = json.parse(text, (_, value, { source }) => typeof value === "number" ? json.rawJSON(source) : value);
+    return JSON.stringify(value, null, 2);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     // Stack overflow: it is nested so deeply that nobody would read it.
