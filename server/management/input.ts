@@ -26,6 +26,9 @@ export function textSchema(maximumLength: number) {
   );
 }
 
+/** An id, in any case (RFC 9562, section 4); the parsed value is in lower case, as ids are stored. */
+export const idSchema = z.guid().toLowerCase();
+
 /** A name of something but a tenant. */
 export const nameSchema = z.string().min(1).max(100).regex(
   /^(?! )[^\p{Cc}\p{Cs}]*(?<! )$/u,

@@ -6,7 +6,7 @@
 
 import { z } from "zod";
 import { type LoggedRequest, REQUEST_OUTCOMES, type RequestFilter, type RequestPage } from "../persistence/mod.ts";
-import { textSchema, timestampSchema } from "./input.ts";
+import { idSchema, textSchema, timestampSchema } from "./input.ts";
 import { ManagementError } from "./management_error.ts";
 import type { Store } from "./store.ts";
 import { requireTenant } from "./tenant_service.ts";
@@ -41,9 +41,9 @@ export const requestFilterFields = {
   path: textSchema(LONGEST_TEXT).optional().meta({ description: "Contained in the path, without regard to case." }),
   errorCode: textSchema(LONGEST_TEXT).optional().meta({ description: "A code of the relay, such as target_timeout." }),
   clientAddress: textSchema(LONGEST_TEXT).optional(),
-  originId: z.guid().optional(),
-  connectionId: z.guid().optional(),
-  requestId: z.guid().optional(),
+  originId: idSchema.optional(),
+  connectionId: idSchema.optional(),
+  requestId: idSchema.optional(),
 };
 
 const requestFilterSchema = z.object(requestFilterFields);

@@ -76,10 +76,10 @@ export class CallerDirectory {
   constructor(callers: Readonly<Record<string, PolicyCaller>>) {
     const entries = Object.entries(callers);
     this.#clients = entries.flatMap(([name, caller]) =>
-      caller.type === "client" ? [[name, caller.secretIds && new Set(caller.secretIds)] as const] : []
+      caller.type === "client" ? [[name, caller.secretIds && idsOf(caller.secretIds)] as const] : []
     );
     this.#secrets = entries.flatMap(([name, caller]) =>
-      caller.type === "apiKey" ? [[name, new Set(caller.secretIds)] as const] : []
+      caller.type === "apiKey" ? [[name, idsOf(caller.secretIds)] as const] : []
     );
     for (const [name, caller] of entries) {
       if (caller.type === "issuer") this.#addIssuer(name, caller);
@@ -173,6 +173,11 @@ async function orUndefined<T>(verified: Promise<T>): Promise<T | undefined> {
     if (error instanceof TokenError) return undefined;
     throw error;
   }
+}
+
+/** As they are stored, in whatever case they were written. */
+function idsOf(secretIds: readonly string[]): ReadonlySet<string> {
+  return new Set(secretIds.map((id) => id.toLowerCase()));
 }
 
 function hasClaims(claims: Claims, wanted: IssuerCaller["claims"]): boolean {

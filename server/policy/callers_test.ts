@@ -102,6 +102,17 @@ Deno.test("identify() knows the tenant's own clients, and by the secret that the
   assert.deepEqual(await namesOf(token({ tenant_id: "2", secret_id: SECRET_A })), []);
 });
 
+Deno.test("identify() knows a secret by its id in any case", async () => {
+  const secretIds = [SECRET_A.toUpperCase()];
+  const directory = new CallerDirectory({ key: { type: "apiKey", secretIds }, client: { type: "client", secretIds } });
+  for (
+    const [value, name] of [["the-secret", "key"], [token({ tenant_id: "1", secret_id: SECRET_A }), "client"]] as const
+  ) {
+    const caller = await directory.identify("1", { value, isRelaysOwn: true }, verifiers);
+    assert.deepEqual([...caller?.names ?? []], [name]);
+  }
+});
+
 Deno.test("identify() takes a secret for an API key in the relay's own header only, and for its own tenant", async () => {
   assert.deepEqual(await namesOf("the-secret"), ["key a"]);
   assert.deepEqual(await namesOf("the-secret", { isRelaysOwn: false }), []);

@@ -5,6 +5,7 @@
  */
 
 import { z } from "@hono/zod-openapi";
+import { idSchema } from "../input.ts";
 import { MESSAGE_NAMES, toBodyDownload } from "../recordings/body_download.ts";
 import {
   recordedRequestSchema,
@@ -29,7 +30,7 @@ export interface RecordedRequestRoutesParts extends ApiBasics {
 const REQUESTS_PATH = `${RECORDINGS_PATH}/{id}/requests`;
 
 const requestParameters = recordingParameters.extend({
-  requestId: z.guid().meta({
+  requestId: idSchema.meta({
     description: "Id of the record.",
     param: { name: "requestId", in: "path" },
   }),

@@ -12,6 +12,7 @@ import {
   type RequestLogService,
   toRequestDocument,
 } from "../request_log_service.ts";
+import { idSchema } from "../input.ts";
 import type { RecordingService } from "../recordings/recording_service.ts";
 import { tenantNameSchema } from "../tenant_document.ts";
 import type { Api, ApiBasics } from "./environment.ts";
@@ -62,7 +63,7 @@ export function addRequestRoutes(api: Api, { credentials, requests, recordings }
         ...pageParameters,
         ...requestFilterFields,
         tenant: tenantNameSchema.optional().meta({ description: "Name of a tenant." }),
-        tenantId: z.guid().optional().meta({ description: "Id of a tenant, which may be gone." }),
+        tenantId: idSchema.optional().meta({ description: "Id of a tenant, which may be gone." }),
       }),
     },
     responses: { 200: jsonAnswer("A page of requests.", requestPageSchema) },

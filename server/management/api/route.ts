@@ -7,6 +7,7 @@
 import { createRoute, type RouteConfig, z } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import type { Credentials } from "../credentials.ts";
+import { idSchema } from "../input.ts";
 import type { Role } from "../../persistence/mod.ts";
 import { allow } from "./authentication.ts";
 import type { ApiEnvironment } from "./environment.ts";
@@ -100,4 +101,4 @@ export const tenantParameter = z.object({
 });
 
 /** An id in a path. */
-export const idParameter = z.object({ id: z.guid().meta({ param: { name: "id", in: "path" } }) });
+export const idParameter = z.object({ id: idSchema.meta({ param: { name: "id", in: "path" } }) });

@@ -48,6 +48,14 @@ managementTestOnDatabases("POST secrets takes points in time to come, with their
   }
 });
 
+managementTestOnDatabases("an id in an address counts in any case", async (site) => {
+  const path = await secretsOf(site, "acme");
+  const { id } = (await site.call("POST", path, { json: {} })).json;
+  assert.equal((await site.call("DELETE", `${path}/${id.toUpperCase()}`)).status, 204);
+  const { json } = await site.call("GET", `/management/audit?action=secret.remove&subjectId=${id}`);
+  assert.equal(json.totalCount, 1);
+});
+
 managementTestOnDatabases("DELETE secrets removes a tenant's own secret only, and tells who uses it", async (site) => {
   const [path, other] = [await secretsOf(site, "acme"), await secretsOf(site, "other")];
   const { id } = (await site.call("POST", path, { json: {} })).json;

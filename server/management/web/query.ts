@@ -4,7 +4,7 @@
  * @module
  */
 
-import { z } from "zod";
+import { idSchema } from "../input.ts";
 import { ManagementError } from "../management_error.ts";
 import type { WebContext } from "./environment.ts";
 
@@ -29,7 +29,7 @@ export function withQuery(path: string, parameters: Readonly<Record<string, stri
  * @throws {ManagementError} `not_found` for what cannot be one: PostgreSQL can not even be asked for some of it.
  */
 export function idOf(context: WebContext, name = "id"): string {
-  const id = context.req.param(name) ?? "";
-  if (z.guid().safeParse(id).success) return id;
+  const { success, data } = idSchema.safeParse(context.req.param(name));
+  if (success) return data;
   throw new ManagementError("not_found", "There is nothing of this id");
 }
