@@ -129,17 +129,7 @@ export class RequestLogService {
    */
   async find({ filter, tenantName, skip, take, ...options }: FindRequests): Promise<RequestPage> {
     const tenantId = tenantName === undefined ? options.tenantId : (await requireTenant(this.#store, tenantName)).id;
-    const { requestId } = filter;
-    if (requestId === undefined) {
-      return await this.#store.requests.find({ filter: toRequestFilter(filter, tenantId), skip, take });
-    }
-    const request = await this.#store.requests.findById(requestId);
-    const isWanted = request !== undefined && (tenantId === undefined || request.tenantId === tenantId);
-    return {
-      results: isWanted && skip === 0 ? [request] : [],
-      totalCount: isWanted ? 1 : 0,
-      continueBeforeMs: undefined,
-    };
+    return await this.#store.requests.find({ filter: toRequestFilter(filter, tenantId), skip, take });
   }
 
   /** @throws {ManagementError} `not_found` when it was not logged, or is so old that it was removed. */
@@ -151,9 +141,10 @@ export class RequestLogService {
 }
 
 function toRequestFilter(input: RequestFilterInput, tenantId: string | undefined): RequestFilter {
-  const { from, to, outcome, status, requestId: _requestId, ...texts } = input;
+  const { from, to, outcome, status, requestId, ...texts } = input;
   const filter = {
     ...texts,
+    id: requestId,
     tenantId,
     fromMs: from,
     toMs: to,

@@ -20,6 +20,7 @@ export const REQUEST_SEARCH_LIMIT = 5_000;
 
 /** Which requests to find. All conditions must hold; texts are compared exactly unless it says otherwise. */
 export interface RequestFilter {
+  readonly id?: string;
   readonly tenantId?: string;
   /** Any of these. */
   readonly outcomes?: readonly RequestOutcome[];
@@ -122,8 +123,9 @@ export class RequestLogRepository {
 }
 
 /** The conditions that the indexes of the table answer. */
-function withIndex(query: Query, { tenantId, outcomes, fromMs, toMs }: RequestFilter): Query {
+function withIndex(query: Query, { id, tenantId, outcomes, fromMs, toMs }: RequestFilter): Query {
   let found = query;
+  if (id !== undefined) found = found.where("id", "=", id);
   if (tenantId !== undefined) found = found.where("tenant_id", "=", tenantId);
   if (fromMs !== undefined) found = found.where("id", ">=", firstIdAt(fromMs));
   if (toMs !== undefined) found = found.where("id", "<", firstIdAt(toMs));

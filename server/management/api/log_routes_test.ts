@@ -69,6 +69,10 @@ managementTestOnDatabases("requests are found by every filter, and by several to
   assert.deepEqual(await found(`connectionId=${rows[0]!.connectionId}`), [0]);
   assert.deepEqual(await found(`requestId=${rows[1]!.id}`), [1]);
   assert.deepEqual(await found("status=5xx&target=crm&outcome=expired"), [2]);
+  assert.deepEqual(await found(`requestId=${rows[1]!.id}&status=5xx&from=${at(1)}`), [1]);
+  for (const other of ["status=404", "target=crm", "outcome=succeeded", `from=${at(2)}`, `to=${at(1)}`]) {
+    assert.deepEqual(await found(`requestId=${rows[1]!.id}&${other}`), [], other);
+  }
   assert.deepEqual(await found("target=' or 1=1 --"), []);
 });
 
