@@ -28,6 +28,9 @@ export function toCurlCommand(recorded: RecordedRequest, address: ServerAddress)
     words.push("--header", quote(value === "" ? `${name};` : `${name}: ${value}`));
   }
   const sent = bodyWords(body);
+  const isTyped = headers.some(([name]) => name.toLowerCase() === "content-type" && !left.has("content-type"));
+  // Else curl would say that it is a form.
+  if (sent.words.length > 0 && !isTyped) words.push("--header", quote("Content-Type:"));
   words.push(...sent.words, "--url", quote(urlOf(head, address)));
   const notes = notesOf(recorded, headers.some(([name]) => left.has(name.toLowerCase())));
   return [...notes, sent.before + words.join(" ")].join("\n") + "\n";

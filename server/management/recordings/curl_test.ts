@@ -52,7 +52,7 @@ Deno.test("toCurlCommand() writes a request that a shell reads as it was", async
     ADDRESS,
   ));
   assert.deepEqual(after(words, "--request"), ["PATCH"]);
-  assert.deepEqual(after(words, "--header"), ["X-A: 1", "X-A: 2", "X-Empty;"]);
+  assert.deepEqual(after(words, "--header"), ["X-A: 1", "X-A: 2", "X-Empty;", "Content-Type:"]);
   assert.deepEqual(after(words, "--data-raw"), ["@file\nline two 'quoted' $HOME `id` \\ \"x\""]);
   assert.deepEqual(after(words, "--url"), ["https://relay.example.com/relay/acme/app/a?b=[1]&c={2}"]);
 });
@@ -97,7 +97,7 @@ Deno.test("toCurlCommand() keeps hostile bytes of headers, paths and bodies what
         body: body(bytes),
       };
       const { words, input } = await run(toCurlCommand(recorded(head), ADDRESS));
-      assert.deepEqual(after(words, "--header"), [`X-Value: ${value}`]);
+      assert.deepEqual(after(words, "--header"), [`X-Value: ${value}`, "Content-Type:"]);
       assert.deepEqual(after(words, "--url"), [`https://relay.example.com/relay/acme/app/${path}`]);
       const [text] = after(words, "--data-raw");
       assert.equal(text ?? input, String.fromCharCode(...bytes));
@@ -111,6 +111,16 @@ Deno.test("toCurlCommand() sends large bodies through a pipe", async () => {
   const { words, input } = await run(toCurlCommand(recorded({ method: "POST", body: body(bytes) }), ADDRESS));
   assert.deepEqual(after(words, "--data-binary"), ["@-"]);
   assert.equal(input.length, bytes.length);
+});
+
+Deno.test("toCurlCommand() keeps curl from giving a body a type that it did not have", async () => {
+  const headersFor = async (head: Partial<RecordedHead>) =>
+    after((await run(toCurlCommand(recorded(head), ADDRESS))).words, "--header");
+  const text = body(new TextEncoder().encode("{}"));
+  assert.deepEqual(await headersFor({ method: "PUT", body: text }), ["Content-Type:"]);
+  assert.deepEqual(await headersFor({ method: "PUT", body: body(new Uint8Array([0])) }), ["Content-Type:"]);
+  assert.deepEqual(await headersFor({ headers: [["content-type", "a/b"]], body: text }), ["content-type: a/b"]);
+  assert.deepEqual(await headersFor({ method: "PUT" }), []);
 });
 
 Deno.test("toCurlCommand() asks for a head as curl wants it", () => {
