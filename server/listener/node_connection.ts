@@ -81,11 +81,6 @@ export class NodeConnection {
     else this.#take = take;
   }
 
-  /** Whether all requests that have come are answered. */
-  get isIdle(): boolean {
-    return this.#exchanges.length === 0;
-  }
-
   /** Whether the connection ends with this answer. */
   endsWith(response: ServerResponse): boolean {
     return (this.#isDraining || this.#isClosing) && this.#exchanges.at(-1)?.response === response;

@@ -45,6 +45,16 @@ Deno.test("listenNode() rejects when the address is taken", async () => {
   });
 });
 
+Deno.test("listenNode() takes HTTP/1.0 without a Host over IPv6 too", async () => {
+  const own = handlerOf(({ host }) => textAnswer(host));
+  for (const [hostname, client, expected] of [["::1", "::1", "[::1]"], ["::", "127.0.0.1", "[::ffff:127.0.0.1]"]]) {
+    await using listener = await listenNode(own, { ...OPTIONS, hostname: hostname! });
+    using connection = await connectTcp(listener.port, { hostname: client! });
+    await connection.send("GET / HTTP/1.0\r\n\r\n");
+    assert.equal(decode((await connection.readResponse()).body), `${expected}:${listener.port}`);
+  }
+});
+
 Deno.test("listenNode() answers 408 when a head takes too long, in its handler's words, and closes in silence where nothing came", async () => {
   await using listener = await listenNode(handlerOf(() => textAnswer("ok")), { ...OPTIONS, headerTimeoutMs: 200 });
   const slow = await converse(listener, "GET / HTTP/1.1\r\nHost: h\r\nX:");

@@ -5,6 +5,7 @@
  */
 
 import type { IncomingMessage } from "node:http";
+import { isIPv6, type Socket } from "node:net";
 import { RelayError } from "../../shared/errors/relay_error.ts";
 import type { HeaderLine, HeaderLines } from "../../shared/http/message.ts";
 import { hasDotSegments } from "../../shared/http/path.ts";
@@ -47,8 +48,7 @@ export class NodeRequest implements ListenerRequest {
       throw new RelayError("not_found", "The server has nothing to tell about itself");
     }
     // Only HTTP/1.0 may do without a Host.
-    const host = head.host ??
-      (httpVersion === "1.0" ? `${socket.localAddress}:${socket.localPort}` : undefined);
+    const host = head.host ?? (httpVersion === "1.0" ? ownHost(socket) : undefined);
     const { host: authority, target } = splitTarget(message.url ?? "", host);
     this.host = authority;
     this.target = target;
@@ -92,6 +92,10 @@ export class NodeRequest implements ListenerRequest {
       throw new RelayError("not_found", "There is nothing at this address", { cause });
     }
   }
+}
+
+function ownHost({ localAddress = "", localPort }: Socket): string {
+  return `${isIPv6(localAddress) ? `[${localAddress}]` : localAddress}:${localPort}`;
 }
 
 interface Head {
