@@ -223,14 +223,16 @@ class NodeListener implements Listener {
       return this.#refuse(response, error);
     }
     const leave = () => request.leave();
-    socket.on("close", leave);
+    // Nobody else looks: whoever ends the connection while he waits has left, as with any other request.
+    const drop = () => socket.destroy();
+    socket.on("close", leave).on("end", drop);
     const write = (answer: RelayResponse) => {
       response.assignSocket(socket);
       this.#write(response, answer, request);
     };
     this.#answer(request, write, (answer) => {
       // A WebSocket lives long, and would keep the request with all its header lines.
-      socket.off("close", leave);
+      socket.off("close", leave).off("end", drop);
       this.#upgrades.accept(message, upgrade, answer);
     });
   }

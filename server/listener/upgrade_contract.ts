@@ -10,6 +10,7 @@ import type { MessagePipe } from "../../shared/protocol/pipe.ts";
 import type { PipePair } from "../../shared/protocol/pipe_contract.ts";
 import { Recorder } from "../../shared/protocol/pipe_recorder.ts";
 import { WsPipe } from "../../shared/ws/ws_pipe.ts";
+import { within } from "../../tests/testkit/deadline.ts";
 import { connectTcp, headerValue } from "../../tests/testkit/tcp.ts";
 import type { Answer } from "./listener.ts";
 import { decode, exchange, handlerOf, type Listen, type ListenerCases, streamOf, textAnswer } from "./testing.ts";
@@ -180,6 +181,22 @@ export const upgradeCases: ListenerCases = {
       assert.ok(status >= 400, String(status));
     }
     assert.equal(decode((await exchange(listener, "GET /alive HTTP/1.1\r\nHost: h\r\n\r\n")).body), "alive");
+  },
+
+  "tells when the client leaves before its request for a WebSocket is answered": async (listen) => {
+    const reached = Promise.withResolvers<void>();
+    const left = Promise.withResolvers<void>();
+    await using listener = await listen(handlerOf(async ({ signal }) => {
+      signal.addEventListener("abort", () => left.resolve());
+      reached.resolve();
+      await left.promise;
+      return textAnswer("late", 502);
+    }));
+    using client = await connectTcp(listener.port);
+    await client.send(handshake());
+    await reached.promise;
+    client.close();
+    await within(left.promise, { timeoutMs: 10_000, what: "the client's leaving" });
   },
 
   "survives a client that leaves before its WebSocket is open": async (listen) => {
