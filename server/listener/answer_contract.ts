@@ -72,6 +72,16 @@ export const answerCases: ListenerCases = {
     await cancelled.promise;
   },
 
+  "makes up no length when it answers HEAD": async (listen) => {
+    for (const status of [200, 404]) {
+      assert.equal(framing(await answeredTwice(listen, { status }, HEAD)), "undefined undefined");
+      assert.equal(
+        framing(await answered(listen, { status, body: { stream: streamOf("abc") } }, HEAD)),
+        "undefined undefined",
+      );
+    }
+  },
+
   "sends no body with 204 and 304, and keeps the other headers": async (listen) => {
     for (const status of [204, 304]) {
       for (const body of [null, encode("abc"), encode("")]) {

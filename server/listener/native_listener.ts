@@ -105,12 +105,15 @@ function toResponse({ status, headers, body }: RelayResponse, method: string): R
     status: status === 205 ? 204 : status,
     headers: headers as [string, string][],
   };
-  if (!isStreamBody(body)) {
-    return new Response(HAS_NO_BODY.has(status) ? null : body as Uint8Array<ArrayBuffer> | null, init);
+  const hasNoBody = HAS_NO_BODY.has(status);
+  if (isStreamBody(body)) {
+    if (method !== "HEAD" && !hasNoBody) return new Response(body.stream, init);
+    body.stream.cancel().catch(() => {});
   }
-  if (method !== "HEAD" && !HAS_NO_BODY.has(status)) return new Response(body.stream, init);
-  body.stream.cancel().catch(() => {});
-  return new Response(null, init);
+  if (hasNoBody) return new Response(null, init);
+  if (body instanceof Uint8Array) return new Response(body as Uint8Array<ArrayBuffer>, init);
+  // Of a null body the platform would announce the length, but nobody knows what a GET would have had.
+  return new Response(method === "HEAD" ? new ReadableStream({ start: (body) => body.close() }) : null, init);
 }
 
 function upgrade(request: Request, answer: UpgradeAnswer): Response {
