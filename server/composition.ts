@@ -22,6 +22,7 @@ import { TenantWatch } from "./connectors/tenant_watch.ts";
 import type { Delivery } from "./delivery.ts";
 import { EndedRequests } from "./ended_requests.ts";
 import { allowLoopback } from "./http/allow_loopback.ts";
+import { bodyIdleLimit } from "./http/body_idle_limit.ts";
 import { createHealthRoutes } from "./http/health.ts";
 import { type Interceptor, Interceptors } from "./interceptors/mod.ts";
 import type { ListenerHandler, ListenerRequest } from "./listener/listener.ts";
@@ -234,7 +235,9 @@ export function compose(parts: CompositionParts, state: ServerState): Compositio
     database: () => monitor.status,
     transport: () => delivery.status,
   });
+  const limitBodies = bodyIdleLimit(config.limits.bodyIdleTimeout);
   const routes = new Hono<{ Bindings: WebBindings }>();
+  routes.use(limitBodies);
   routes.get(DISCOVERY_PATH, (context) =>
     context.json(discoveryDocument(baseUrl(context.env), {
       authorizationServer: authentication.authorizationServer(baseUrl(context.env)),
@@ -258,6 +261,7 @@ export function compose(parts: CompositionParts, state: ServerState): Compositio
     hosts: config.baseDomain === undefined ? undefined : new HostAddresses(config.baseDomain),
   });
   const management = new Hono<{ Bindings: WebBindings }>();
+  management.use(limitBodies);
   management.route("/", health);
   management.route("/", operation.routes);
   const authorize = allowLoopback<WebBindings, { Bindings: WebBindings }>(operation.requireReader);

@@ -3,8 +3,9 @@ import { within } from "./testkit/deadline.ts";
 import { assertAnswer, assertProblem } from "./testkit/http.ts";
 import { LISTENERS } from "./testkit/listeners.ts";
 import { testLog } from "./testkit/log.ts";
+import { startServer } from "./testkit/server.ts";
 import { startSite } from "./testkit/site.ts";
-import { connectTcp, type TcpClient } from "./testkit/tcp.ts";
+import { connectTcp, headerValue, type TcpClient } from "./testkit/tcp.ts";
 
 const TOO_LARGE = { status: 413, code: "body_too_large" };
 const MIB = 1 << 20;
@@ -109,6 +110,24 @@ for (const listener of LISTENERS) {
     const statuses = Promise.all(stuck);
     await assertAnswer(await site.server.relay(site.tenant, "app", { method: "POST", body: "fine" }), { text: "4" });
     assert.deepEqual(new Set(await statuses), new Set([408]));
+  });
+
+  Deno.test(`${listener}: a body for the server itself that stops coming is 408`, async () => {
+    await using server = await startServer({ listener, limits: { bodyIdleTimeout: "100ms" } });
+    const form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    const json = "Content-Type: application/json\r\nX-Requested-With: fetch\r\n";
+    const places = [
+      [server.port, `/connect/token HTTP/1.1\r\nHost: localhost\r\n${form}`],
+      [server.relayServer.managementAddress.port, `/management/session HTTP/1.1\r\nHost: localhost\r\n${json}`],
+    ] as const;
+    for (const [port, head] of places) {
+      for (const body of ["Content-Length: 100\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"]) {
+        using client = await connectTcp(port);
+        await client.send(`POST ${head}${body}`);
+        const answer = await client.readResponse();
+        assert.equal(`${answer.status} ${headerValue(answer, "relayserver-error")}`, "408 request_timeout", head);
+      }
+    }
   });
 
   Deno.test(`${listener}: a body that drips, but never stops, is taken`, async () => {

@@ -86,8 +86,12 @@ function guardedStream(
   }, { highWaterMark: 0 });
 }
 
-/** Any failure to read is the client's doing. */
-async function withIdleTimeout<T>(read: Promise<T>, timeoutMs: number): Promise<T> {
+/**
+ * Waits for what a client sends next.
+ *
+ * @throws {RelayError} `request_timeout`; `client_gone` for any failure to read, which is the client's doing.
+ */
+export async function withIdleTimeout<T>(read: Promise<T>, timeoutMs: number): Promise<T> {
   const { promise: timeout, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(
     () => reject(new RelayError("request_timeout", "The client stopped sending its body")),
