@@ -224,11 +224,13 @@ Deno.test({
     await using scene = await startScene(await startCluster(broker!, config));
     await using local = startLoad(scene.servers[0], scene.here);
     await using remote = startLoad(scene.servers[0], scene.there);
-    await remote.untilAnswered(20);
+    // A server can only go on for tenants that it has looked up.
+    await Promise.all([local.untilAnswered(20), remote.untilAnswered(20)]);
     await network.cut();
     await within(Promise.all([remote.untilAnswered(200), local.untilAnswered(200)]), {
       timeoutMs: 20_000,
       what: "answers without the database",
+      detail: () => JSON.stringify([remote.counts, local.counts]),
     });
     await network.restore();
     await remote.untilAnswered(20);
