@@ -93,7 +93,8 @@ class Scene implements AsyncDisposable {
       const { process } = this.#servers[index]!;
       const { code } = await process.stop({ timeoutMs: 20_000 });
       assert.equal(code, 0, process.output);
-      this.#servers[index] = await this.#start(index);
+      const server = this.#servers[index] = await this.#start(index);
+      await this.balancer.untilUp(server.port);
       await proceed();
     }
   }

@@ -183,6 +183,7 @@ for (const kind of ["SQLite", "PostgreSQL"] as const) {
         const { code } = await servers[index]!.process.stop({ timeoutMs: 20_000 });
         assert.equal(code, 0, servers[index]!.process.output);
         servers[index] = await startServerProcess(folder, options(ports[index]));
+        await place.untilUp(ports[index]);
         await load.untilAnswered(300);
       }
       await using _new = await startConnector("present");

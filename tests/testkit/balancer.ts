@@ -18,6 +18,8 @@ export interface Balancer extends AsyncDisposable {
   readonly url: string;
   /** What it printed so far. */
   output(): string;
+  /** Waits until it has found a server up again that it had found down. */
+  untilUp(port: number): Promise<void>;
 }
 
 /** Whether it can be started here. */
@@ -62,8 +64,13 @@ export async function startBalancer(proxy: Requirement, ports: readonly [number,
     }
   };
   await within(listens(), { timeoutMs: 15_000, what: "the balancer" });
+  const isUp = async (port: number) => {
+    const line = `"msg":"host is up","host":"127.0.0.1:${port}"`;
+    while (!process.output.includes(line)) await new Promise((resolve) => setTimeout(resolve, 50));
+  };
   const kept = resources.move();
   return {
+    untilUp: (port) => within(isUp(port), { timeoutMs: 15_000, what: `the balancer's finding of port ${port}` }),
     url: `http://127.0.0.1:${port}`,
     output: () => process.output,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
