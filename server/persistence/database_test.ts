@@ -66,33 +66,35 @@ Deno.test("openDatabase() refuses other URLs without repeating what may be a pas
   }
 });
 
-Deno.test("a statement waits without blocking when another program holds the write lock", async () => {
-  using folder = temporaryFolder();
+/** A database whose write lock another program holds. */
+async function lockedDatabase() {
+  await using resources = new AsyncDisposableStack();
+  const folder = resources.use(temporaryFolder());
   const path = join(folder.path, "relay.db");
-  await using db = openDatabase({ url: `sqlite:${path}` });
+  const db = resources.use(openDatabase({ url: `sqlite:${path}` }));
   await migrateToLatest(db);
-  const other = new DatabaseSync(path);
+  const other = resources.adopt(new DatabaseSync(path), (database) => database.close());
   other.exec("begin immediate");
+  const kept = resources.move();
+  return { db, other, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+Deno.test("a statement waits without blocking when another program holds the write lock", async () => {
+  await using locked = await lockedDatabase();
+  const { db, other } = locked;
   const inserting = new TenantRepository(db, Date.now).insert("acme");
   await setImmediate();
   other.exec("commit");
   assert.equal((await inserting).name, "acme");
-  other.close();
 });
 
 Deno.test("a database that another program has locked for too long counts as away, so that writes are repeated", async () => {
-  using folder = temporaryFolder();
-  const path = join(folder.path, "relay.db");
-  await using db = openDatabase({ url: `sqlite:${path}` });
-  await migrateToLatest(db);
-  const other = new DatabaseSync(path);
-  other.exec("begin immediate");
+  await using locked = await lockedDatabase();
   using time = new FakeTime();
-  const inserting = new TenantRepository(db, Date.now).insert("acme");
+  const inserting = new TenantRepository(locked.db, Date.now).insert("acme");
   await setImmediate();
   time.pass(5_000);
   await assert.rejects(inserting, { code: "database_unavailable", message: "Cannot use database: database is locked" });
-  other.close();
 });
 
 Deno.test("transactions of two connections to one file take turns", async () => {
